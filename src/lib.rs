@@ -1,0 +1,1 @@
+//! kubectl-trainer: a kubectl plugin for Kubeflow Trainer v2.

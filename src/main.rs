@@ -1,0 +1,3 @@
+//! Turns arguments into an exit code, and does nothing else.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A real Kubernetes cluster with Kubeflow Trainer on one machine, for the tests of kubectl-trainer.
