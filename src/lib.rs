@@ -1,1 +1,4 @@
-//! kubectl-trainer: a kubectl plugin for Kubeflow Trainer v2.
+//! A kubectl plugin for Kubeflow Trainer v2.
+
+pub mod cluster;
+pub mod releases;

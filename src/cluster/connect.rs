@@ -1,0 +1,485 @@
+//! From flags and kubeconfig to a `Cluster`, and the one function through which every request goes.
+
+use std::{
+    error::Error,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::Request;
+use http_body_util::BodyExt;
+use kube::{
+    Client, Config,
+    client::Body,
+    config::{
+        AuthInfo, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo,
+        NamedCluster, NamedContext,
+    },
+};
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+
+use super::{
+    credential_plugin,
+    failure::{Failure, FailureKind, Target},
+    kubeconfig::{self, KubeconfigFault, Section, Selection},
+    options::ConnectionOptions,
+    proxy::{self, Proxy, ProxyEnvironment},
+    redact::redact,
+    request_log::{RequestDetail, RequestLog, RequestRecord},
+    status::{judge_status, judge_unreadable},
+    transport,
+    unreachable::judge_connection,
+};
+
+/// One cluster, as one caller. Cheap to clone; all clones share one connection, made when the first request is.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    target: Arc<Target>,
+    namespace: String,
+    proxy: Option<Proxy>,
+    limit: Duration,
+    log: RequestLog,
+    /// Held by the first request until its answer, so that later ones find its connection and do not open their own.
+    opened: Arc<Mutex<Opened>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    NotYet,
+    Yes,
+}
+
+/// What this room takes from the environment.
+#[derive(Clone, Debug, Default)]
+struct Environment {
+    kubeconfig_list: Vec<PathBuf>,
+    home: Option<PathBuf>,
+    proxies: ProxyEnvironment,
+    in_pod: bool,
+}
+
+impl Environment {
+    fn read() -> Self {
+        let first = |names: [&str; 2]| {
+            names
+                .iter()
+                .find_map(|name| std::env::var(name).ok())
+                .unwrap_or_default()
+        };
+        let list = std::env::var_os("KUBECONFIG").unwrap_or_default();
+        Self {
+            kubeconfig_list: std::env::split_paths(&list)
+                .filter(|path| !path.as_os_str().is_empty())
+                .collect(),
+            home: std::env::home_dir(),
+            proxies: ProxyEnvironment {
+                https_proxy: first(["HTTPS_PROXY", "https_proxy"]),
+                http_proxy: first(["HTTP_PROXY", "http_proxy"]),
+                no_proxy: first(["NO_PROXY", "no_proxy"]),
+            },
+            in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+        }
+    }
+
+    /// The files to read, and whether their absence is an error.
+    fn kubeconfig_files(&self, options: &ConnectionOptions) -> (Vec<PathBuf>, bool) {
+        if let Some(file) = &options.kubeconfig {
+            return (vec![file.clone()], true);
+        }
+        if !self.kubeconfig_list.is_empty() {
+            return (self.kubeconfig_list.clone(), false);
+        }
+        (
+            self.home
+                .iter()
+                .map(|home| home.join(".kube").join("config"))
+                .collect(),
+            false,
+        )
+    }
+}
+
+impl Cluster {
+    /// Reads the kubeconfig, fetches the credential (an exec plugin runs here, once) and prepares the connection.
+    /// Nothing is sent to the cluster.
+    pub async fn connect(options: &ConnectionOptions) -> Result<Self, Failure> {
+        let environment = Environment::read();
+        let mut selection = select(options, &environment).map_err(before_connection)?;
+        let config = match &mut selection {
+            Source::Kubeconfig(selection) => {
+                configure(selection).await.map_err(before_connection)?
+            }
+            Source::Pod(config) => (**config).clone(),
+        };
+        Self::prepare(&selection, config, options, &environment)
+    }
+
+    fn prepare(
+        source: &Source,
+        mut config: Config,
+        options: &ConnectionOptions,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        let target = Arc::new(source.target(&config));
+        let fault = |problem: String| source.bad_cluster(problem);
+        let proxy = proxy::choose(
+            &config.cluster_url,
+            source.proxy_url(),
+            &environment.proxies,
+        )
+        .map_err(|problem| before_connection(fault(problem)))?;
+        config.headers.push(transport::user_agent());
+        let client = transport::client(&config, proxy.as_ref())
+            .map_err(|error| before_connection(source.bad_credential(error.as_ref())))?;
+        Ok(Self {
+            client,
+            target,
+            namespace: options
+                .namespace
+                .clone()
+                .unwrap_or_else(|| config.default_namespace.clone()),
+            proxy,
+            limit: options
+                .request_timeout
+                .unwrap_or(transport::DEFAULT_RESPONSE_LIMIT),
+            log: options.request_log.clone(),
+            opened: Arc::new(Mutex::new(Opened::NotYet)),
+        })
+    }
+
+    /// The kubeconfig context; empty in a pod or with `--server` alone.
+    pub fn context_name(&self) -> &str {
+        &self.target.context
+    }
+
+    /// URL of the API server.
+    pub fn server(&self) -> &str {
+        &self.target.server
+    }
+
+    /// `-n`, else the context's namespace, else `default`.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The connection's names, e.g. for commands in hints.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(super) async fn ask_json<T: DeserializeOwned>(
+        &self,
+        words: &str,
+        request: Result<Request<Vec<u8>>, impl Error>,
+    ) -> Result<T, Failure> {
+        let body = self.ask_text(words, request).await?;
+        serde_json::from_str(&body)
+            .map_err(|problem| self.failure(words, judge_unreadable(&body, &problem)))
+    }
+
+    /// Sends a request and gives the body of a successful answer. `words` complete "cannot ...".
+    pub(super) async fn ask_text(
+        &self,
+        words: &str,
+        request: Result<Request<Vec<u8>>, impl Error>,
+    ) -> Result<String, Failure> {
+        let request = request.map_err(|error| self.unexpected(words, &error))?;
+        let mut opened = Some(self.opened.lock().await);
+        if opened.as_deref() == Some(&Opened::Yes) {
+            opened = None;
+        }
+        let answer = self.exchange(request).await;
+        if let (Some(first), Ok(_)) = (opened.as_deref_mut(), &answer) {
+            *first = Opened::Yes;
+        }
+        drop(opened);
+        answer.map_err(|kind| self.failure(words, kind))
+    }
+
+    /// One logged exchange within the limit.
+    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<String, FailureKind> {
+        let asked = self
+            .log
+            .observer
+            .as_ref()
+            .map(|_| (request.method().to_string(), request.uri().to_string()));
+        let sent = (self.log.detail == RequestDetail::Bodies).then(|| redact(request.body()));
+        let started = Instant::now();
+        let answer = match tokio::time::timeout(self.limit, self.send(request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(FailureKind::TimedOut { limit: self.limit }),
+        };
+        if let (Some(observer), Some((method, path))) = (&self.log.observer, asked) {
+            let outcome = match &answer {
+                Ok(answer) => Ok((answer.code, answer.protocol.clone())),
+                Err(kind) => Err(kind.words(Some(&self.target))),
+            };
+            let received = answer
+                .as_ref()
+                .map_or(String::new(), |answer| redact(answer.body.as_bytes()));
+            let bodies = sent.map(|sent| (sent, received));
+            observer.on_request(&RequestRecord {
+                method,
+                path,
+                outcome,
+                elapsed: started.elapsed(),
+                bodies,
+            });
+        }
+        match answer? {
+            Answer { code, body, .. } if (200..300).contains(&code) => Ok(body),
+            Answer { code, body, .. } => Err(judge_status(code, &body)),
+        }
+    }
+
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
+        let response = self
+            .client
+            .send(request.map(Body::from))
+            .await
+            .map_err(|error| self.judge(&error))?;
+        let (code, protocol) = (
+            response.status().as_u16(),
+            format!("{:?}", response.version()),
+        );
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| self.judge(&error))?;
+        let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+        Ok(Answer {
+            code,
+            protocol,
+            body,
+        })
+    }
+
+    fn judge(&self, error: &(dyn Error + 'static)) -> FailureKind {
+        FailureKind::Unreachable(judge_connection(
+            error,
+            self.proxy.as_ref(),
+            transport::CONNECT_LIMIT,
+        ))
+    }
+
+    pub(super) fn failure(&self, words: &str, kind: FailureKind) -> Failure {
+        Failure {
+            request: words.to_owned(),
+            kind,
+            target: Some(Arc::clone(&self.target)),
+        }
+    }
+
+    pub(super) fn unexpected(&self, words: &str, error: &dyn Error) -> Failure {
+        self.failure(
+            words,
+            FailureKind::Unexpected {
+                code: None,
+                message: error.to_string(),
+            },
+        )
+    }
+}
+
+struct Answer {
+    code: u16,
+    protocol: String,
+    body: String,
+}
+
+/// Where the connection's data comes from.
+enum Source {
+    Kubeconfig(Box<Selection>),
+    /// The service account of the pod that this process runs in.
+    Pod(Box<Config>),
+}
+
+impl Source {
+    fn target(&self, config: &Config) -> Target {
+        let server = config
+            .cluster_url
+            .to_string()
+            .trim_end_matches('/')
+            .to_owned();
+        match self {
+            Self::Kubeconfig(selection) => Target {
+                context: selection.context.clone(),
+                cluster: selection.cluster_name.clone(),
+                user: selection.user_name.clone(),
+                server,
+            },
+            Self::Pod(_) => Target {
+                server,
+                ..Target::default()
+            },
+        }
+    }
+
+    fn proxy_url(&self) -> Option<&str> {
+        match self {
+            Self::Kubeconfig(selection) => selection.cluster.proxy_url.as_deref(),
+            Self::Pod(_) => None,
+        }
+    }
+
+    fn bad_cluster(&self, problem: String) -> KubeconfigFault {
+        let name = match self {
+            Self::Kubeconfig(selection) => selection.cluster_name.clone(),
+            Self::Pod(_) => String::new(),
+        };
+        KubeconfigFault::BadFile {
+            section: Section::Cluster,
+            name,
+            problem,
+        }
+    }
+
+    fn bad_credential(&self, error: &(dyn Error + 'static)) -> KubeconfigFault {
+        let name = match self {
+            Self::Kubeconfig(selection) => selection.user_name.clone(),
+            Self::Pod(_) => String::new(),
+        };
+        KubeconfigFault::BadFile {
+            section: Section::User,
+            name,
+            problem: error.to_string(),
+        }
+    }
+}
+
+fn before_connection(fault: KubeconfigFault) -> Failure {
+    Failure {
+        request: "read the kubeconfig".to_owned(),
+        kind: FailureKind::Kubeconfig(fault),
+        target: None,
+    }
+}
+
+fn select(
+    options: &ConnectionOptions,
+    environment: &Environment,
+) -> Result<Source, KubeconfigFault> {
+    let (files, explicit) = environment.kubeconfig_files(options);
+    let kubeconfig = kubeconfig::load(&files, explicit)?;
+    match kubeconfig::select(&kubeconfig, options) {
+        Ok(selection) => Ok(Source::Kubeconfig(Box::new(selection))),
+        Err(KubeconfigFault::Missing { .. }) if environment.in_pod && !explicit => pod(options),
+        Err(KubeconfigFault::Missing { .. }) if !files.iter().any(|file| file.exists()) => {
+            Err(KubeconfigFault::Missing { searched: files })
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+fn pod(options: &ConnectionOptions) -> Result<Source, KubeconfigFault> {
+    let mut config = Config::incluster_env().map_err(|error| KubeconfigFault::BadFile {
+        section: Section::User,
+        name: "of this pod".to_owned(),
+        problem: error.to_string(),
+    })?;
+    if let Some(token) = &options.token {
+        (config.auth_info.token, config.auth_info.token_file) = (Some(token.clone()), None);
+    }
+    config
+        .auth_info
+        .impersonate
+        .clone_from(&options.impersonate.user);
+    Ok(Source::Pod(Box::new(config)))
+}
+
+/// Turns the selection into kube's configuration, which reads certificate files.
+async fn configure(selection: &mut Selection) -> Result<Config, KubeconfigFault> {
+    normalise_server(selection)?;
+    let mut cluster = selection.cluster.clone();
+    // Decided in `proxy.rs`: kube would read the environment and compare NO_PROXY with the proxy's own host.
+    cluster.proxy_url = None;
+    let user = std::mem::take(&mut selection.user);
+    let kubeconfig = Kubeconfig {
+        clusters: vec![NamedCluster {
+            name: "c".to_owned(),
+            cluster: Some(cluster),
+            ..NamedCluster::default()
+        }],
+        auth_infos: vec![NamedAuthInfo {
+            name: "u".to_owned(),
+            auth_info: Some(user),
+            ..NamedAuthInfo::default()
+        }],
+        contexts: vec![NamedContext {
+            name: "x".to_owned(),
+            context: Some(Context {
+                cluster: "c".to_owned(),
+                user: Some("u".to_owned()),
+                namespace: selection.namespace.clone(),
+                ..Context::default()
+            }),
+            ..NamedContext::default()
+        }],
+        current_context: Some("x".to_owned()),
+        ..Kubeconfig::default()
+    };
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .map_err(|error| cluster_fault(selection, &error))?;
+    config.proxy_url = None;
+    credential_plugin::resolve(&mut config.auth_info, &selection.user_name).await?;
+    trim_token_file(&mut config.auth_info, &selection.user_name)?;
+    Ok(config)
+}
+
+/// client-go takes `host:port` for `https://host:port` when TLS is configured, and for http otherwise.
+fn normalise_server(selection: &mut Selection) -> Result<(), KubeconfigFault> {
+    let cluster = &mut selection.cluster;
+    let given = cluster.server.clone().unwrap_or_default();
+    let has_tls = cluster.certificate_authority.is_some()
+        || cluster.certificate_authority_data.is_some()
+        || cluster.insecure_skip_tls_verify == Some(true)
+        || selection.user.client_certificate.is_some()
+        || selection.user.client_certificate_data.is_some();
+    let url = match given.contains("://") {
+        true => given.clone(),
+        false if has_tls => format!("https://{given}"),
+        false => format!("http://{given}"),
+    };
+    let usable = url.parse::<http::Uri>().is_ok_and(|uri| {
+        uri.host().is_some_and(|host| !host.is_empty())
+            && matches!(uri.scheme_str(), Some("http" | "https"))
+    });
+    if !usable {
+        let problem = format!("its server \"{given}\" is not a URL like https://HOST:PORT");
+        return Err(KubeconfigFault::BadEntry {
+            section: Section::Cluster,
+            name: selection.cluster_name.clone(),
+            problem,
+        });
+    }
+    cluster.server = Some(url);
+    Ok(())
+}
+
+fn cluster_fault(selection: &Selection, error: &KubeconfigError) -> KubeconfigFault {
+    KubeconfigFault::BadFile {
+        section: Section::Cluster,
+        name: selection.cluster_name.clone(),
+        problem: error.to_string(),
+    }
+}
+
+/// A token file usually ends with a newline, which does not belong to the token.
+fn trim_token_file(user: &mut AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
+    let Some(file) = user.token_file.take().filter(|_| user.token.is_none()) else {
+        return Ok(());
+    };
+    let token = std::fs::read_to_string(&file).map_err(|error| KubeconfigFault::BadFile {
+        section: Section::User,
+        name: name.to_owned(),
+        problem: format!("its token file {file}: {error}"),
+    })?;
+    user.token = Some(SecretString::from(token.trim().to_owned()));
+    Ok(())
+}

@@ -1,0 +1,483 @@
+//! Reads kubeconfig files and picks one cluster, user and namespace from them, with client-go's rules.
+//! Reading (`load`) touches files; picking (`select`) is pure.
+
+use std::{
+    error::Error,
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use kube::config::{AuthInfo, Cluster as ClusterEntry, Kubeconfig, KubeconfigError};
+use secrecy::ExposeSecret;
+
+use super::{failure::shell_word, options::ConnectionOptions};
+
+/// What the kubeconfig or the flags get wrong. Nothing was sent to a cluster.
+#[derive(Clone, Debug)]
+pub enum KubeconfigFault {
+    /// No file, no flag and no pod to take a server from. The files that were looked for.
+    Missing {
+        searched: Vec<PathBuf>,
+    },
+    Unreadable {
+        file: PathBuf,
+        source: Arc<io::Error>,
+    },
+    Malformed {
+        file: PathBuf,
+        problem: String,
+    },
+    /// A flag or `current-context` names an entry that is not there.
+    UnknownEntry {
+        section: Section,
+        name: String,
+        known: Vec<String>,
+    },
+    /// An entry says something that cannot be used.
+    BadEntry {
+        section: Section,
+        name: String,
+        problem: String,
+    },
+    /// A file that an entry names, such as a certificate.
+    BadFile {
+        section: Section,
+        name: String,
+        problem: String,
+    },
+    /// The program that should fetch the credential.
+    CredentialPlugin {
+        user: String,
+        problem: String,
+        install_hint: Option<String>,
+    },
+    /// No current context among those that are there.
+    NoCurrentContext {
+        known: Vec<String>,
+    },
+}
+
+/// The lists of a kubeconfig.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    Context,
+    Cluster,
+    User,
+}
+
+/// One cluster, one user, one namespace: flags already laid over the kubeconfig.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    pub(super) context: String,
+    pub(super) cluster_name: String,
+    pub(super) user_name: String,
+    pub(super) namespace: Option<String>,
+    pub(super) cluster: ClusterEntry,
+    pub(super) user: AuthInfo,
+}
+
+/// Reads and merges the files; the first that sets a value wins. Missing files are skipped, unless `explicit`.
+pub(super) fn load(files: &[PathBuf], explicit: bool) -> Result<Kubeconfig, KubeconfigFault> {
+    let mut merged = Kubeconfig::default();
+    for file in files {
+        match Kubeconfig::read_from(file) {
+            Ok(next) => {
+                merged = merged
+                    .merge(next)
+                    .map_err(|error| malformed(file, &error))?;
+            }
+            Err(KubeconfigError::ReadConfig(source, _))
+                if source.kind() == io::ErrorKind::NotFound && !explicit => {}
+            Err(KubeconfigError::ReadConfig(source, _)) => {
+                return Err(KubeconfigFault::Unreadable {
+                    file: file.clone(),
+                    source: Arc::new(source),
+                });
+            }
+            Err(error) => return Err(malformed(file, &error)),
+        }
+    }
+    Ok(merged)
+}
+
+fn malformed(file: &Path, error: &KubeconfigError) -> KubeconfigFault {
+    let problem = match error {
+        KubeconfigError::Parse(problem) => problem.to_string(),
+        other => other.to_string(),
+    };
+    KubeconfigFault::Malformed {
+        file: file.to_owned(),
+        problem,
+    }
+}
+
+/// Picks the entries and lays the flags over them. An absent context is not an error by itself, as in client-go:
+/// flags alone may say enough.
+pub(super) fn select(
+    kubeconfig: &Kubeconfig,
+    options: &ConnectionOptions,
+) -> Result<Selection, KubeconfigFault> {
+    let wanted = options
+        .context
+        .clone()
+        .or_else(|| kubeconfig.current_context.clone())
+        .unwrap_or_default();
+    let context = kubeconfig
+        .contexts
+        .iter()
+        .find(|entry| entry.name == wanted);
+    if context.is_none() && !wanted.is_empty() {
+        return Err(unknown(Section::Context, &wanted, kubeconfig));
+    }
+    let context = context
+        .and_then(|entry| entry.context.clone())
+        .unwrap_or_default();
+    let cluster_name = options.cluster.clone().unwrap_or(context.cluster);
+    let user_name = options.user.clone().or(context.user).unwrap_or_default();
+    let mut cluster = find_cluster(kubeconfig, &cluster_name, options)?;
+    let mut user = find_user(kubeconfig, &user_name, options)?;
+    overlay_cluster(&mut cluster, options);
+    overlay_user(&mut user, options);
+    check_user(&user, &user_name)?;
+    let namespace = options
+        .namespace
+        .clone()
+        .or(context.namespace)
+        .filter(|namespace| !namespace.is_empty());
+    if cluster.server.as_deref().unwrap_or_default().is_empty() {
+        return Err(no_server(kubeconfig, &wanted, &cluster_name));
+    }
+    Ok(Selection {
+        context: wanted,
+        cluster_name,
+        user_name,
+        namespace,
+        cluster,
+        user,
+    })
+}
+
+fn find_cluster(
+    kubeconfig: &Kubeconfig,
+    name: &str,
+    options: &ConnectionOptions,
+) -> Result<ClusterEntry, KubeconfigFault> {
+    match kubeconfig.clusters.iter().find(|entry| entry.name == name) {
+        Some(entry) => Ok(entry.cluster.clone().unwrap_or_default()),
+        None if options.cluster.is_some() || (!name.is_empty() && options.server.is_none()) => {
+            Err(unknown(Section::Cluster, name, kubeconfig))
+        }
+        None => Ok(ClusterEntry::default()),
+    }
+}
+
+/// A context may name a user that is not there, which means anonymous; `--user` may not.
+fn find_user(
+    kubeconfig: &Kubeconfig,
+    name: &str,
+    options: &ConnectionOptions,
+) -> Result<AuthInfo, KubeconfigFault> {
+    match kubeconfig
+        .auth_infos
+        .iter()
+        .find(|entry| entry.name == name)
+    {
+        Some(entry) => Ok(entry.auth_info.clone().unwrap_or_default()),
+        None if options.user.is_some() => Err(unknown(Section::User, name, kubeconfig)),
+        None => Ok(AuthInfo::default()),
+    }
+}
+
+fn no_server(kubeconfig: &Kubeconfig, context: &str, cluster: &str) -> KubeconfigFault {
+    if context.is_empty() && !kubeconfig.contexts.is_empty() {
+        return KubeconfigFault::NoCurrentContext {
+            known: names(Section::Context, kubeconfig),
+        };
+    }
+    if cluster.is_empty() {
+        return KubeconfigFault::Missing {
+            searched: Vec::new(),
+        };
+    }
+    let problem = "it has no server".to_owned();
+    KubeconfigFault::BadEntry {
+        section: Section::Cluster,
+        name: cluster.to_owned(),
+        problem,
+    }
+}
+
+/// client-go's `getCluster`: trusting in another way drops the old way, and another server drops the old name.
+fn overlay_cluster(cluster: &mut ClusterEntry, options: &ConnectionOptions) {
+    let authority = options.certificate_authority.as_deref().map(text_of);
+    if options.insecure_skip_tls_verify == Some(true) || authority.is_some() {
+        cluster.insecure_skip_tls_verify = options.insecure_skip_tls_verify;
+        cluster.certificate_authority = authority;
+        cluster.certificate_authority_data = None;
+    }
+    if options.tls_server_name.is_some() || options.server.is_some() {
+        cluster.tls_server_name.clone_from(&options.tls_server_name);
+    }
+    if let Some(server) = &options.server {
+        cluster.server = Some(server.clone());
+    }
+    if options.disable_compression {
+        cluster.disable_compression = Some(true);
+    }
+}
+
+/// client-go's `getAuthInfo`: a flag wins over the entry's field, and a file over embedded data.
+fn overlay_user(user: &mut AuthInfo, options: &ConnectionOptions) {
+    if let Some(certificate) = &options.client_certificate {
+        user.client_certificate = Some(text_of(certificate));
+        user.client_certificate_data = None;
+    }
+    if let Some(key) = &options.client_key {
+        user.client_key = Some(text_of(key));
+        user.client_key_data = None;
+    }
+    if let Some(token) = &options.token {
+        user.token = Some(token.clone());
+        user.token_file = None;
+    }
+    user.username = options.username.clone().or(user.username.take());
+    user.password = options.password.clone().or(user.password.take());
+    overlay_impersonation(user, options);
+}
+
+fn overlay_impersonation(user: &mut AuthInfo, options: &ConnectionOptions) {
+    let act_as = &options.impersonate;
+    user.impersonate = act_as.user.clone().or(user.impersonate.take());
+    user.impersonate_uid = act_as.uid.clone().or(user.impersonate_uid.take());
+    if !act_as.groups.is_empty() {
+        user.impersonate_groups = Some(act_as.groups.clone());
+    }
+    if !act_as.extra.is_empty() {
+        let extra = user
+            .impersonate_user_extra
+            .insert(std::collections::HashMap::new());
+        for (key, value) in &act_as.extra {
+            extra.entry(key.clone()).or_default().push(value.clone());
+        }
+    }
+}
+
+/// client-go's `validateAuthInfo`, for what would otherwise fail later with a worse message.
+fn check_user(user: &AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
+    let has_token = user
+        .token
+        .as_ref()
+        .is_some_and(|token| !token.expose_secret().is_empty())
+        || user.token_file.is_some();
+    let has_certificate =
+        user.client_certificate.is_some() || user.client_certificate_data.is_some();
+    let has_key = user.client_key.is_some() || user.client_key_data.is_some();
+    let acts_with_details = user.impersonate_uid.is_some()
+        || user
+            .impersonate_groups
+            .as_ref()
+            .is_some_and(|groups| !groups.is_empty())
+        || user
+            .impersonate_user_extra
+            .as_ref()
+            .is_some_and(|extra| !extra.is_empty());
+    let problem = if has_token && user.username.is_some() {
+        "it has a token and a user name; only one is allowed"
+    } else if has_certificate && !has_key {
+        "it has a client certificate but no client key"
+    } else if acts_with_details && user.impersonate.is_none() {
+        "it acts as a group, uid or extra without a user to act as (--as)"
+    } else {
+        return Ok(());
+    };
+    Err(KubeconfigFault::BadEntry {
+        section: Section::User,
+        name: name.to_owned(),
+        problem: problem.to_owned(),
+    })
+}
+
+fn unknown(section: Section, name: &str, kubeconfig: &Kubeconfig) -> KubeconfigFault {
+    KubeconfigFault::UnknownEntry {
+        section,
+        name: name.to_owned(),
+        known: names(section, kubeconfig),
+    }
+}
+
+fn names(section: Section, kubeconfig: &Kubeconfig) -> Vec<String> {
+    match section {
+        Section::Context => kubeconfig
+            .contexts
+            .iter()
+            .map(|entry| entry.name.clone())
+            .collect(),
+        Section::Cluster => kubeconfig
+            .clusters
+            .iter()
+            .map(|entry| entry.name.clone())
+            .collect(),
+        Section::User => kubeconfig
+            .auth_infos
+            .iter()
+            .map(|entry| entry.name.clone())
+            .collect(),
+    }
+}
+
+fn text_of(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Context => "context",
+            Self::Cluster => "cluster",
+            Self::User => "user",
+        })
+    }
+}
+
+impl fmt::Display for KubeconfigFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { searched } if searched.is_empty() => write!(
+                formatter,
+                "no cluster is configured: the kubeconfig is empty"
+            ),
+            Self::Missing { searched } => {
+                let files: Vec<_> = searched
+                    .iter()
+                    .map(|file| file.display().to_string())
+                    .collect();
+                write!(
+                    formatter,
+                    "no cluster is configured: there is no kubeconfig at {}",
+                    files.join(", ")
+                )
+            }
+            Self::Unreadable { file, .. } => {
+                write!(formatter, "cannot read the kubeconfig {}", file.display())
+            }
+            Self::Malformed { file, problem } => {
+                write!(
+                    formatter,
+                    "the kubeconfig {} cannot be parsed: {problem}",
+                    file.display()
+                )
+            }
+            Self::UnknownEntry { section, name, .. } => write!(
+                formatter,
+                "there is no {section} \"{name}\" in the kubeconfig"
+            ),
+            Self::BadEntry {
+                section,
+                name,
+                problem,
+            }
+            | Self::BadFile {
+                section,
+                name,
+                problem,
+            } => {
+                write!(
+                    formatter,
+                    "{section} \"{name}\" of the kubeconfig cannot be used: {problem}"
+                )
+            }
+            Self::CredentialPlugin { user, problem, .. } => {
+                write!(
+                    formatter,
+                    "the credential plugin of user \"{user}\" of the kubeconfig {problem}"
+                )
+            }
+            Self::NoCurrentContext { .. } => {
+                write!(formatter, "the kubeconfig has no current context")
+            }
+        }
+    }
+}
+
+impl KubeconfigFault {
+    pub(super) fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unreadable { source, .. } => Some(source.as_ref()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Missing { .. } => {
+                "name the file with --kubeconfig FILE, or with: export KUBECONFIG=FILE".to_owned()
+            }
+            Self::Unreadable { file, .. } => {
+                format!("look at it: ls -l {}", shell_word(&file.to_string_lossy()))
+            }
+            Self::Malformed { file, .. } => {
+                format!(
+                    "correct the file, then check it with: kubectl --kubeconfig {} config view",
+                    shell_word(&file.to_string_lossy())
+                )
+            }
+            Self::UnknownEntry {
+                section,
+                name,
+                known,
+            } => unknown_hint(*section, name, known),
+            Self::BadEntry {
+                section: Section::Cluster,
+                name,
+                ..
+            } => {
+                format!(
+                    "set it with: kubectl config set-cluster {} --server=https://HOST:PORT",
+                    shell_word(name)
+                )
+            }
+            Self::BadEntry { .. } | Self::BadFile { .. } => {
+                "look at it: kubectl config view".to_owned()
+            }
+            Self::CredentialPlugin {
+                install_hint: Some(text),
+                ..
+            } => format!("the kubeconfig says: {}", text.trim()),
+            Self::CredentialPlugin { user, .. } => {
+                format!(
+                    "see how it is called: kubectl config view -o jsonpath='{{.users[?(@.name==\"{user}\")].user.exec}}'"
+                )
+            }
+            Self::NoCurrentContext { known } => {
+                format!(
+                    "choose one of {}: kubectl config use-context NAME",
+                    known.join(", ")
+                )
+            }
+        })
+    }
+}
+
+fn unknown_hint(section: Section, name: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return format!("the kubeconfig has no {section} at all; see: kubectl config view");
+    }
+    match nearest(name, known) {
+        Some(nearest) => format!("did you mean \"{nearest}\"? all: kubectl config get-{section}s"),
+        None => format!(
+            "there are: {}; see: kubectl config get-{section}s",
+            known.join(", ")
+        ),
+    }
+}
+
+/// The known name that is most like the given one, if any is alike at all.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
+    let likeness =
+        |candidate: &&String| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
+    let best = known
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(&best) > 0.8).then_some(best)
+}

@@ -1,0 +1,26 @@
+//! The only room that talks to Kubernetes. `Cluster` is one connection with one identity; everything it is asked
+//! comes back as a typed value or as a [`Failure`] that names the object and the mend.
+//! Start at `connect.rs` for "which cluster, as whom", at `transport.rs` for the wire, at `failure.rs` for errors.
+
+mod connect;
+mod credential_plugin;
+mod failure;
+mod kubeconfig;
+mod options;
+mod proxy;
+mod redact;
+mod request_log;
+mod requests;
+pub mod resources;
+mod status;
+mod transport;
+mod unreachable;
+
+pub use connect::Cluster;
+pub use failure::{Failure, FailureKind, Target};
+pub use kubeconfig::KubeconfigFault;
+pub use options::ConnectionOptions;
+pub use request_log::{RequestLog, RequestObserver, RequestRecord};
+pub use requests::{Attempt, Identity, LogTail, Scope, ServerVersion};
+pub use status::{WebhookFault, WebhookOutcome};
+pub use unreachable::{CertificateFault, UnreachableCause};

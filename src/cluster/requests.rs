@@ -1,0 +1,303 @@
+//! The questions that a `Cluster` answers: version, identity, one object, lists, a dry-run creation, a log's end.
+//! Each names itself in words, so that a failure can say what could not be done.
+
+use http::Request;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::core::{
+    ApiResource, DynamicObject, Request as ResourceRequest, Resource, params::GetParams,
+    params::ListParams, params::PostParams, subresource::LogParams,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    connect::Cluster,
+    failure::{Failure, FailureKind},
+};
+
+/// Objects a page; kubectl's own chunk size.
+const PAGE: u32 = 500;
+
+/// Where to look for objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Objects without a namespace.
+    Cluster,
+    Namespace(String),
+    AllNamespaces,
+}
+
+impl Scope {
+    fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Namespace(name) => Some(name),
+            Self::Cluster | Self::AllNamespaces => None,
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Cluster => String::new(),
+            Self::Namespace(name) => format!(" in namespace {name}"),
+            Self::AllNamespaces => " in all namespaces".to_owned(),
+        }
+    }
+}
+
+/// The answer of `GET /version`, e.g. `v1.36.4` and `linux/amd64`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerVersion {
+    pub git_version: String,
+    pub major: String,
+    /// May end in `+` on managed clusters.
+    pub minor: String,
+    pub platform: String,
+}
+
+/// Whom the API server takes the caller for, after impersonation.
+#[derive(Clone, Debug, Serialize)]
+pub struct Identity {
+    pub user: String,
+    pub groups: Vec<String>,
+}
+
+/// Which run of a container a log belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    Current,
+    Previous,
+}
+
+/// The last `lines` lines of one container's log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogTail<'a> {
+    pub namespace: &'a str,
+    pub pod: &'a str,
+    pub container: &'a str,
+    pub attempt: Attempt,
+    pub lines: u16,
+}
+
+/// One page of a list. Items are objects, or [`DynamicObject`]s whose `apiVersion` and `kind` the server leaves out.
+#[derive(Deserialize)]
+struct Page<K> {
+    metadata: PageMeta,
+    items: Vec<K>,
+}
+
+#[derive(Deserialize)]
+struct PageMeta {
+    #[serde(default, rename = "continue")]
+    next: Option<String>,
+}
+
+impl Cluster {
+    /// `GET /version`: needs no rights beyond those that everybody has.
+    pub async fn fetch_version(&self) -> Result<ServerVersion, Failure> {
+        let words = "read the server's version";
+        self.ask_json(words, Request::get("/version").body(Vec::new()))
+            .await
+    }
+
+    /// Who the caller is, by `SelfSubjectReview`.
+    pub async fn fetch_identity(&self) -> Result<Identity, Failure> {
+        let words = "ask who you are (create selfsubjectreviews.authentication.k8s.io)";
+        let request = ResourceRequest::new(SelfSubjectReview::url_path(&(), None));
+        let body = self.encode(words, &SelfSubjectReview::default())?;
+        let review: SelfSubjectReview = self
+            .ask_json(words, request.create(&PostParams::default(), body))
+            .await?;
+        let user = review
+            .status
+            .and_then(|status| status.user_info)
+            .unwrap_or_default();
+        Ok(Identity {
+            user: user.username.unwrap_or_default(),
+            groups: user.groups.unwrap_or_default(),
+        })
+    }
+
+    /// One object of a built-in kind. `None` when there is no object of that name.
+    pub async fn fetch<K>(&self, scope: &Scope, name: &str) -> Result<Option<K>, Failure>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned,
+    {
+        self.fetch_named::<K>(&(), scope, name).await
+    }
+
+    /// All objects of a built-in kind, page by page. `selector` is a label selector in kubectl's syntax.
+    pub async fn fetch_list<K>(
+        &self,
+        scope: &Scope,
+        selector: Option<&str>,
+    ) -> Result<Vec<K>, Failure>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned,
+    {
+        self.fetch_pages::<K>(&(), scope, selector).await
+    }
+
+    /// One object of a kind known by name only, whole. `None` when there is no object of that name.
+    pub async fn fetch_object(
+        &self,
+        resource: &ApiResource,
+        scope: &Scope,
+        name: &str,
+    ) -> Result<Option<DynamicObject>, Failure> {
+        self.fetch_named::<DynamicObject>(resource, scope, name)
+            .await
+    }
+
+    /// All objects of a kind known by name only, whole, with `apiVersion` and `kind` filled in.
+    /// [`FailureKind::NotFound`] means that the server does not serve the kind.
+    pub async fn fetch_objects(
+        &self,
+        resource: &ApiResource,
+        scope: &Scope,
+        selector: Option<&str>,
+    ) -> Result<Vec<DynamicObject>, Failure> {
+        let mut objects = self
+            .fetch_pages::<DynamicObject>(resource, scope, selector)
+            .await?;
+        for object in &mut objects {
+            object.types.get_or_insert_with(|| kube::core::TypeMeta {
+                api_version: resource.api_version.clone(),
+                kind: resource.kind.clone(),
+            });
+        }
+        Ok(objects)
+    }
+
+    /// Has the server (defaults, validation, webhooks) accept the object without storing it; returns what it would store.
+    pub async fn create_dry_run(&self, object: &DynamicObject) -> Result<DynamicObject, Failure> {
+        let words = format!("create (dry run) {}", name_of(object));
+        let types = object.types.clone().unwrap_or_default();
+        let kind = kube::core::GroupVersionKind::try_from(types)
+            .map_err(|error| self.unexpected(&words, &error))?;
+        let path = DynamicObject::url_path(
+            &ApiResource::from_gvk(&kind),
+            object.metadata.namespace.as_deref(),
+        );
+        let options = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        let body = self.encode(&words, object)?;
+        self.ask_json(&words, ResourceRequest::new(path).create(&options, body))
+            .await
+    }
+
+    /// The end of a container's log, as the kubelet serves it.
+    pub async fn fetch_log_tail(&self, tail: LogTail<'_>) -> Result<String, Failure> {
+        let words = format!(
+            "read the log of container {} of pod {}/{}",
+            tail.container, tail.namespace, tail.pod
+        );
+        let path = k8s_openapi::api::core::v1::Pod::url_path(&(), Some(tail.namespace));
+        let options = LogParams {
+            container: Some(tail.container.to_owned()),
+            previous: tail.attempt == Attempt::Previous,
+            tail_lines: Some(tail.lines.into()),
+            ..LogParams::default()
+        };
+        self.ask_text(&words, ResourceRequest::new(path).logs(tail.pod, &options))
+            .await
+    }
+
+    async fn fetch_named<K>(
+        &self,
+        kind: &K::DynamicType,
+        scope: &Scope,
+        name: &str,
+    ) -> Result<Option<K>, Failure>
+    where
+        K: Resource + DeserializeOwned,
+    {
+        let words = format!("get {} {name}{}", plural::<K>(kind), scope.words());
+        let request = ResourceRequest::new(K::url_path(kind, scope.namespace()));
+        match self
+            .ask_json(&words, request.get(name, &GetParams::default()))
+            .await
+        {
+            Ok(object) => Ok(Some(object)),
+            Err(Failure {
+                kind: FailureKind::NotFound(Some(details)),
+                ..
+            }) if details.name == name => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn fetch_pages<K>(
+        &self,
+        kind: &K::DynamicType,
+        scope: &Scope,
+        selector: Option<&str>,
+    ) -> Result<Vec<K>, Failure>
+    where
+        K: Resource + DeserializeOwned,
+    {
+        let words = format!("list {}{}", plural::<K>(kind), scope.words());
+        let request = ResourceRequest::new(K::url_path(kind, scope.namespace()));
+        let mut options = ListParams {
+            limit: Some(PAGE),
+            label_selector: selector.map(str::to_owned),
+            ..ListParams::default()
+        };
+        let mut items = Vec::new();
+        loop {
+            match self
+                .ask_json::<Page<K>>(&words, request.list(&options))
+                .await
+            {
+                Ok(page) => {
+                    items.extend(page.items);
+                    match page.metadata.next.filter(|next| !next.is_empty()) {
+                        Some(next) => options.continue_token = Some(next),
+                        None => return Ok(items),
+                    }
+                }
+                // The pages' snapshot is gone: take everything in one answer instead.
+                Err(Failure {
+                    kind:
+                        FailureKind::Unexpected {
+                            code: Some(410), ..
+                        },
+                    ..
+                }) if options.limit.is_some() => {
+                    items.clear();
+                    (options.limit, options.continue_token) = (None, None);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    fn encode(&self, words: &str, value: &impl Serialize) -> Result<Vec<u8>, Failure> {
+        serde_json::to_vec(value).map_err(|error| self.unexpected(words, &error))
+    }
+}
+
+fn plural<K: Resource>(kind: &K::DynamicType) -> String {
+    match K::group(kind) {
+        group if group.is_empty() => K::plural(kind).into_owned(),
+        group => format!("{}.{group}", K::plural(kind)),
+    }
+}
+
+fn name_of(object: &DynamicObject) -> String {
+    let kind = object
+        .types
+        .as_ref()
+        .map_or("object", |types| types.kind.as_str());
+    let name = object
+        .metadata
+        .name
+        .as_deref()
+        .or(object.metadata.generate_name.as_deref())
+        .unwrap_or("?");
+    match &object.metadata.namespace {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    }
+}

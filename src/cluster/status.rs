@@ -1,0 +1,170 @@
+//! Reads what the API server says when it says no: a `Status` object, or something that is not from an API server.
+
+use kube::core::Status;
+
+use super::{
+    failure::{FailureKind, MissingRule, Target},
+    unreachable::UnreachableCause,
+};
+
+/// A webhook that stood in the way, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookFault {
+    /// The webhook's own name, e.g. `validator.trainjob.trainer.kubeflow.org`.
+    pub name: String,
+    pub outcome: WebhookOutcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebhookOutcome {
+    /// It answered, and said no, for this reason.
+    Denied(String),
+    /// The API server could not call it, for this reason.
+    Unreachable(String),
+}
+
+impl WebhookFault {
+    pub(super) fn hint(&self, target: &Target) -> Option<String> {
+        match self.outcome {
+            WebhookOutcome::Denied(_) => None,
+            WebhookOutcome::Unreachable(_) => Some(format!(
+                "find who serves webhook {}: {} get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml",
+                self.name,
+                target.kubectl()
+            )),
+        }
+    }
+}
+
+/// Judges an answer whose HTTP status is not a success. `body` is as it came.
+pub(super) fn judge_status(code: u16, body: &str) -> FailureKind {
+    let Ok(status) = serde_json::from_str::<Status>(body).map(|status| status.with_code(code))
+    else {
+        return judge_foreign_answer(code, body);
+    };
+    match code {
+        401 => FailureKind::Unauthorized {
+            message: status.message,
+        },
+        403 => match parse_missing_rule(&status) {
+            Some(rule) => FailureKind::Forbidden(Box::new(rule)),
+            None => judge_refusal(status.message),
+        },
+        404 => FailureKind::NotFound(
+            status
+                .details
+                .filter(|details| !details.name.is_empty())
+                .map(Box::new),
+        ),
+        400 | 409 | 422 => judge_refusal(status.message),
+        _ if status.message.contains(WEBHOOK_FAILED) => judge_refusal(status.message),
+        _ => FailureKind::Unexpected {
+            code: Some(code),
+            message: status.message,
+        },
+    }
+}
+
+/// Judges a successful answer that is not the JSON that was asked for.
+pub(super) fn judge_unreadable(body: &str, problem: &serde_json::Error) -> FailureKind {
+    if body.trim_start().starts_with('{') {
+        return FailureKind::Unexpected {
+            code: None,
+            message: format!("the answer cannot be decoded: {problem}"),
+        };
+    }
+    FailureKind::Unreachable(UnreachableCause::NotKubernetes {
+        answer: first_line(body),
+    })
+}
+
+fn judge_foreign_answer(code: u16, body: &str) -> FailureKind {
+    match code {
+        401 => FailureKind::Unauthorized {
+            message: first_line(body),
+        },
+        // What a Go server says to a client that forgot TLS.
+        400 if body.contains("HTTP request to an HTTPS server") => {
+            FailureKind::Unreachable(UnreachableCause::NeedsHttps)
+        }
+        // API servers answer so for a path whose group they do not serve.
+        404 if body.trim() == "404 page not found" => FailureKind::NotFound(None),
+        429 | 500.. => FailureKind::Unexpected {
+            code: Some(code),
+            message: first_line(body),
+        },
+        _ => FailureKind::Unreachable(UnreachableCause::NotKubernetes {
+            answer: format!("HTTP {code}: {}", first_line(body)),
+        }),
+    }
+}
+
+const WEBHOOK_FAILED: &str = "failed calling webhook \"";
+const WEBHOOK_DENIED: &str = "admission webhook \"";
+
+fn judge_refusal(message: String) -> FailureKind {
+    let webhook = parse_webhook_fault(&message);
+    FailureKind::Rejected { message, webhook }
+}
+
+/// The wording is that of apiserver's `webhook/errors/statuserror.go` and `webhook/generic`.
+fn parse_webhook_fault(message: &str) -> Option<WebhookFault> {
+    if let Some((_, rest)) = message.split_once(WEBHOOK_FAILED) {
+        let (name, reason) = rest.split_once("\": ")?;
+        let reason = reason
+            .strip_prefix("failed to call webhook: ")
+            .unwrap_or(reason);
+        return Some(WebhookFault {
+            name: name.to_owned(),
+            outcome: WebhookOutcome::Unreachable(reason.to_owned()),
+        });
+    }
+    let (_, rest) = message.split_once(WEBHOOK_DENIED)?;
+    let (name, reason) = rest.split_once("\" denied the request")?;
+    let reason = reason.trim_start_matches([':', ' ']);
+    Some(WebhookFault {
+        name: name.to_owned(),
+        outcome: WebhookOutcome::Denied(reason.to_owned()),
+    })
+}
+
+/// Reads `... User "u" cannot list resource "pods" in API group "" in the namespace "n"`, the authorizer's sentence.
+/// Other 403 answers (quota, Pod Security, webhooks) do not have it.
+fn parse_missing_rule(status: &Status) -> Option<MissingRule> {
+    let message = &status.message;
+    let (_, rest) = message.split_once("User \"")?;
+    let (user, rest) = rest.split_once("\" cannot ")?;
+    let (verb, rest) = rest.split_once(' ')?;
+    let quoted = |marker: &str| Some(rest.split_once(marker)?.1.split_once('"')?.0.to_owned());
+    let (kind, group, name) = status
+        .details
+        .as_ref()
+        .map_or_else(Default::default, |details| {
+            (
+                details.kind.clone(),
+                details.group.clone(),
+                details.name.clone(),
+            )
+        });
+    Some(MissingRule {
+        user: user.to_owned(),
+        verb: verb.to_owned(),
+        resource: quoted("resource \"")
+            .or_else(|| quoted("path \""))
+            .unwrap_or(kind),
+        group: quoted("API group \"").unwrap_or(group),
+        namespace: quoted("in the namespace \""),
+        name: Some(name).filter(|name| !name.is_empty()),
+        message: message.clone(),
+    })
+}
+
+/// The first line of a text, without markup and at most 120 characters.
+fn first_line(text: &str) -> String {
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("an empty answer");
+    line.chars().take(120).collect()
+}

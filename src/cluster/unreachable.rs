@@ -1,0 +1,366 @@
+//! Why no trusted connection came about: finds the one cause in the chain of errors of hyper, rustls and the system.
+
+use std::{error::Error, fmt, io, sync::Arc, time::Duration};
+
+use rustls::{CertificateError, Error as TlsError, InvalidMessage};
+
+use super::{
+    failure::{Target, shell_word},
+    proxy::Proxy,
+};
+
+#[derive(Clone, Debug)]
+pub enum UnreachableCause {
+    /// The host name has no address.
+    UnknownHost { source: Arc<io::Error> },
+    /// Nobody listens on that port.
+    Refused { source: Arc<io::Error> },
+    /// No connection within the limit, or no route.
+    NoConnection { limit: Duration, detail: String },
+    /// The server's certificate, or the client's, is not accepted.
+    Certificate(CertificateFault),
+    /// The proxy on the way failed.
+    Proxy {
+        proxy: String,
+        origin: &'static str,
+        detail: String,
+    },
+    /// The server speaks HTTP where the URL says https.
+    NeedsHttp,
+    /// The server speaks TLS where the URL says http.
+    NeedsHttps,
+    /// Something answers, but it is no API server.
+    NotKubernetes { answer: String },
+    /// The connection broke in another way.
+    Broken { detail: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateFault {
+    /// Signed by an authority that the kubeconfig (or the system) does not trust.
+    UnknownAuthority,
+    /// Ended at this time (seconds since 1970), if the verifier told.
+    Expired {
+        ended: Option<i64>,
+    },
+    NotYetValid {
+        starts: Option<i64>,
+    },
+    /// The certificate is for these names and not for the one in use.
+    WrongName {
+        expected: String,
+        presented: Vec<String>,
+    },
+    /// The server refused the client's certificate with this TLS alert.
+    ClientRefused {
+        alert: String,
+    },
+    /// Malformed, revoked or otherwise unusable.
+    Invalid {
+        detail: String,
+    },
+}
+
+/// An address that cannot be looked up; wraps the resolver's error so that it can be told from others.
+#[derive(Debug)]
+pub(super) struct LookupError {
+    source: Arc<io::Error>,
+}
+
+impl LookupError {
+    pub(super) fn new(source: io::Error) -> Self {
+        Self {
+            source: Arc::new(source),
+        }
+    }
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "look-up failed: {}", self.source)
+    }
+}
+
+impl Error for LookupError {}
+
+/// Judges a connection error. `proxy` is the proxy that was to be used, `limit` the connect limit.
+pub(super) fn judge_connection(
+    error: &(dyn Error + 'static),
+    proxy: Option<&Proxy>,
+    limit: Duration,
+) -> UnreachableCause {
+    if let Some(problem) = find::<TlsError>(error) {
+        return judge_tls(problem);
+    }
+    if let Some(proxy) = proxy {
+        return UnreachableCause::Proxy {
+            proxy: proxy.shown(),
+            origin: proxy.origin(),
+            detail: innermost(error),
+        };
+    }
+    if let Some(lookup) = find::<LookupError>(error) {
+        return UnreachableCause::UnknownHost {
+            source: Arc::clone(&lookup.source),
+        };
+    }
+    match find::<io::Error>(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => UnreachableCause::Refused {
+            source: Arc::new(io::ErrorKind::ConnectionRefused.into()),
+        },
+        Some(
+            io::ErrorKind::TimedOut
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable,
+        ) => UnreachableCause::NoConnection {
+            limit,
+            detail: innermost(error),
+        },
+        _ => UnreachableCause::Broken {
+            detail: innermost(error),
+        },
+    }
+}
+
+fn judge_tls(problem: &TlsError) -> UnreachableCause {
+    match problem {
+        TlsError::InvalidMessage(InvalidMessage::InvalidContentType) => UnreachableCause::NeedsHttp,
+        TlsError::InvalidCertificate(problem) => {
+            UnreachableCause::Certificate(judge_certificate(problem))
+        }
+        TlsError::AlertReceived(alert) => {
+            UnreachableCause::Certificate(CertificateFault::ClientRefused {
+                alert: format!("{alert:?}"),
+            })
+        }
+        other => UnreachableCause::Broken {
+            detail: other.to_string(),
+        },
+    }
+}
+
+fn judge_certificate(problem: &CertificateError) -> CertificateFault {
+    let seconds = |time: &rustls::pki_types::UnixTime| i64::try_from(time.as_secs()).ok();
+    match problem {
+        CertificateError::UnknownIssuer => CertificateFault::UnknownAuthority,
+        CertificateError::Expired => CertificateFault::Expired { ended: None },
+        CertificateError::ExpiredContext { not_after, .. } => CertificateFault::Expired {
+            ended: seconds(not_after),
+        },
+        CertificateError::NotValidYet => CertificateFault::NotYetValid { starts: None },
+        CertificateError::NotValidYetContext { not_before, .. } => CertificateFault::NotYetValid {
+            starts: seconds(not_before),
+        },
+        CertificateError::NotValidForName => CertificateFault::WrongName {
+            expected: String::new(),
+            presented: Vec::new(),
+        },
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => CertificateFault::WrongName {
+            expected: expected.to_str().into_owned(),
+            presented: presented.clone(),
+        },
+        // A leaf that is its own authority, or an authority served as a leaf: webpki calls it so, Go accepts it.
+        other => CertificateFault::Invalid {
+            detail: other.to_string(),
+        },
+    }
+}
+
+/// The first error of type `E` in the chain. `io::Error` hides its inner error from `source`, so it is opened too.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(current) = next {
+        if let Some(found) = current.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let inner = current
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if let Some(found) = inner.and_then(|inner| find::<E>(inner)) {
+            return Some(found);
+        }
+        next = current.source();
+    }
+    None
+}
+
+/// The text of the last error in the chain: the system's or the library's own word.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    current.to_string()
+}
+
+impl UnreachableCause {
+    pub(super) fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::UnknownHost { source } => Some(source.as_ref()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn words(&self, server: &str) -> String {
+        match self {
+            Self::UnknownHost { .. } => format!("the host name in {server} has no address"),
+            Self::Refused { .. } => format!("nothing listens at {server} (connection refused)"),
+            Self::NoConnection { limit, detail } => {
+                format!(
+                    "no connection to {server} within {} s ({detail})",
+                    limit.as_secs_f64()
+                )
+            }
+            Self::Certificate(fault) => fault.words(server),
+            Self::Proxy {
+                proxy,
+                origin,
+                detail,
+            } => {
+                format!("the proxy {proxy} (from {origin}) gives no way to {server}: {detail}")
+            }
+            Self::NeedsHttp => {
+                format!("{server} does not speak TLS, yet its URL begins with https://")
+            }
+            Self::NeedsHttps => format!("{server} speaks TLS, yet its URL begins with http://"),
+            Self::NotKubernetes { answer } => {
+                format!("{server} is not a Kubernetes API server; it answered: {answer}")
+            }
+            Self::Broken { detail } => format!("the connection to {server} broke: {detail}"),
+        }
+    }
+
+    pub(super) fn hint(&self, target: &Target) -> String {
+        let set_server = |url: &str| {
+            format!(
+                "kubectl config set-cluster {} --server={url}",
+                cluster_word(target)
+            )
+        };
+        match self {
+            Self::UnknownHost { .. } => {
+                format!(
+                    "check the name, your DNS and VPN; the address is set by: {}",
+                    set_server("https://HOST:PORT")
+                )
+            }
+            Self::Refused { .. } => format!(
+                "is the cluster running, and is this its address? another context: kubectl config use-context NAME; another address: {}",
+                set_server("https://HOST:PORT")
+            ),
+            Self::NoConnection { .. } => format!(
+                "a firewall, a VPN that is off, or a private address; compare with: {} cluster-info",
+                target.kubectl()
+            ),
+            Self::Certificate(fault) => fault.hint(target),
+            Self::Proxy { origin, .. } => proxy_hint(origin, target),
+            Self::NeedsHttp => format!(
+                "correct the URL: {}",
+                set_server(&target.server.replacen("https://", "http://", 1))
+            ),
+            Self::NeedsHttps => format!(
+                "correct the URL: {}",
+                set_server(&target.server.replacen("http://", "https://", 1))
+            ),
+            Self::NotKubernetes { .. } => format!(
+                "a login page or another service has this address; set the API server's: {}",
+                set_server("https://HOST:PORT")
+            ),
+            Self::Broken { .. } => format!(
+                "try again, then compare with: {} get --raw /readyz",
+                target.kubectl()
+            ),
+        }
+    }
+}
+
+fn proxy_hint(origin: &str, target: &Target) -> String {
+    if origin == Proxy::KUBECONFIG {
+        return format!(
+            "correct it with: kubectl config set clusters.{}.proxy-url URL",
+            cluster_word(target)
+        );
+    }
+    let host = target
+        .server
+        .parse::<http::Uri>()
+        .ok()
+        .and_then(|uri| uri.host().map(str::to_owned))
+        .unwrap_or_default();
+    format!("go around the proxy with: export NO_PROXY={host}")
+}
+
+impl CertificateFault {
+    fn words(&self, server: &str) -> String {
+        match self {
+            Self::UnknownAuthority => {
+                format!(
+                    "the certificate of {server} is signed by an authority that is not trusted here"
+                )
+            }
+            Self::Expired { ended } => format!("the certificate of {server} expired{}", at(*ended)),
+            Self::NotYetValid { starts } => format!(
+                "the certificate of {server} is not valid yet{}",
+                at(*starts)
+            ),
+            Self::WrongName {
+                expected,
+                presented,
+            } => format!(
+                "the certificate of {server} is not for \"{expected}\", but for {}",
+                if presented.is_empty() {
+                    "no name".to_owned()
+                } else {
+                    presented.join(", ")
+                }
+            ),
+            Self::ClientRefused { alert } => {
+                format!("{server} refused the TLS connection: {alert}")
+            }
+            Self::Invalid { detail } => {
+                format!("the certificate of {server} cannot be used: {detail}")
+            }
+        }
+    }
+
+    fn hint(&self, target: &Target) -> String {
+        let cluster = cluster_word(target);
+        match self {
+            Self::UnknownAuthority => format!(
+                "is this the right cluster? then set its authority: kubectl config set-cluster {cluster} --certificate-authority=FILE --embed-certs"
+            ),
+            Self::Expired { .. } => {
+                "renew it on the control plane, e.g.: kubeadm certs renew apiserver".to_owned()
+            }
+            Self::NotYetValid { .. } => "check this machine's clock: date -u".to_owned(),
+            Self::WrongName { .. } => format!(
+                "use one of these names in the URL, or: kubectl config set-cluster {cluster} --tls-server-name=NAME"
+            ),
+            Self::ClientRefused { .. } => format!(
+                "the client certificate is missing, expired or of another authority; look at user \"{}\": {} config view --minify",
+                target.user,
+                target.kubectl()
+            ),
+            Self::Invalid { .. } => {
+                format!("look at it: {} get --raw /livez --v=8", target.kubectl())
+            }
+        }
+    }
+}
+
+fn cluster_word(target: &Target) -> String {
+    if target.cluster.is_empty() {
+        "NAME".to_owned()
+    } else {
+        shell_word(&target.cluster)
+    }
+}
+
+fn at(seconds: Option<i64>) -> String {
+    seconds
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .map_or(String::new(), |time| format!(" ({time})"))
+}
