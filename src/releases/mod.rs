@@ -1,0 +1,104 @@
+//! What each supported release of Kubeflow Trainer ships, as constant data, and how a live cluster is matched with it.
+//!
+//! `table.rs` is generated from the released manifests by `cargo xtask bundle`; this file owns the shapes.
+
+pub mod archive;
+pub mod bundle;
+mod schema;
+mod table;
+
+pub use schema::{fingerprint, schema_paths};
+pub use table::RELEASES;
+
+/// One release of Trainer together with the JobSet release that it is shipped with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Without the leading `v`: `2.3.0`.
+    pub version: &'static str,
+    /// Without the leading `v`: `0.12.0`.
+    pub jobset_version: &'static str,
+    /// Of the container `manager` of the Trainer Deployment.
+    pub trainer_image: &'static str,
+    /// Of the container `manager` of the JobSet Deployment, at the registry that keeps it.
+    pub jobset_image: &'static str,
+    /// In the namespace of the installation.
+    pub deployments: &'static [&'static str],
+    /// One entry for every served version of the four custom resource definitions.
+    pub schemas: &'static [SchemaFacts],
+    /// What the release before this one had and this one has not.
+    pub dropped_fields: &'static [DroppedField],
+    /// The `ClusterTrainingRuntime` objects, by name.
+    pub runtimes: &'static [RuntimeFacts],
+    /// The cluster roles that the two controllers work with.
+    pub controller_roles: &'static [ControllerRole],
+    /// Both kinds, validating and mutating.
+    pub webhook_configurations: &'static [WebhookConfigurationFacts],
+}
+
+/// The schema of one served version of one custom resource definition.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SchemaFacts {
+    /// Full name: `trainjobs.trainer.kubeflow.org`.
+    pub crd: &'static str,
+    /// API version: `v1alpha1`.
+    pub version: &'static str,
+    /// As [`fingerprint`] computes it.
+    pub fingerprint: &'static str,
+}
+
+/// A field that an upgrade to this release removes from stored objects.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DroppedField {
+    /// Full name of the custom resource definition.
+    pub crd: &'static str,
+    /// From the object's root, as [`schema_paths`] writes it: `.spec.podSpecOverrides`. Its children are not listed.
+    pub path: &'static str,
+}
+
+/// One `ClusterTrainingRuntime` of a release.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RuntimeFacts {
+    pub name: &'static str,
+    /// Value of the label `trainer.kubeflow.org/framework`.
+    pub framework: Option<&'static str>,
+    pub support: Support,
+    /// Every container image of its pods, without repetition, in alphabetical order.
+    pub images: &'static [&'static str],
+}
+
+/// The label `trainer.kubeflow.org/support` of a runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    Supported,
+    Deprecated,
+}
+
+/// A `ClusterRole` that a controller of the release needs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ControllerRole {
+    pub name: &'static str,
+    pub rules: &'static [RuleFacts],
+}
+
+/// One rule of a `ClusterRole`; the core API group is the empty string.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RuleFacts {
+    pub api_groups: &'static [&'static str],
+    pub resources: &'static [&'static str],
+    pub verbs: &'static [&'static str],
+}
+
+/// A webhook configuration and the webhooks in it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct WebhookConfigurationFacts {
+    pub kind: WebhookKind,
+    pub name: &'static str,
+    pub webhooks: &'static [&'static str],
+}
+
+/// Which of the two webhook configuration kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookKind {
+    Mutating,
+    Validating,
+}
