@@ -25,7 +25,7 @@ use super::{
     credential_plugin,
     failure::{Failure, FailureKind, Target},
     kubeconfig::{self, KubeconfigFault, Section, Selection},
-    options::ConnectionOptions,
+    options::{Attendance, ConnectionOptions},
     proxy::{self, Proxy, ProxyEnvironment},
     redact::redact,
     request_log::{RequestDetail, RequestLog, RequestRecord},
@@ -110,9 +110,9 @@ impl Cluster {
         let environment = Environment::read();
         let mut selection = select(options, &environment).map_err(before_connection)?;
         let config = match &mut selection {
-            Source::Kubeconfig(selection) => {
-                configure(selection).await.map_err(before_connection)?
-            }
+            Source::Kubeconfig(selection) => configure(selection, options.attendance)
+                .await
+                .map_err(before_connection)?,
             Source::Pod(config) => (**config).clone(),
         };
         Self::prepare(&selection, config, options, &environment)
@@ -393,7 +393,10 @@ fn pod(options: &ConnectionOptions) -> Result<Source, KubeconfigFault> {
 }
 
 /// Turns the selection into kube's configuration, which reads certificate files.
-async fn configure(selection: &mut Selection) -> Result<Config, KubeconfigFault> {
+async fn configure(
+    selection: &mut Selection,
+    people: Attendance,
+) -> Result<Config, KubeconfigFault> {
     normalise_server(selection)?;
     let mut cluster = selection.cluster.clone();
     // Decided in `proxy.rs`: kube would read the environment and compare NO_PROXY with the proxy's own host.
@@ -427,7 +430,7 @@ async fn configure(selection: &mut Selection) -> Result<Config, KubeconfigFault>
         .await
         .map_err(|error| cluster_fault(selection, &error))?;
     config.proxy_url = None;
-    credential_plugin::resolve(&mut config.auth_info, &selection.user_name).await?;
+    credential_plugin::resolve(&mut config.auth_info, &selection.user_name, people).await?;
     trim_token_file(&mut config.auth_info, &selection.user_name)?;
     Ok(config)
 }
@@ -441,10 +444,11 @@ fn normalise_server(selection: &mut Selection) -> Result<(), KubeconfigFault> {
         || cluster.insecure_skip_tls_verify == Some(true)
         || selection.user.client_certificate.is_some()
         || selection.user.client_certificate_data.is_some();
-    let url = match given.contains("://") {
-        true => given.clone(),
-        false if has_tls => format!("https://{given}"),
-        false => format!("http://{given}"),
+    let scheme = if has_tls { "https" } else { "http" };
+    let url = if given.contains("://") {
+        given.clone()
+    } else {
+        format!("{scheme}://{given}")
     };
     let usable = url.parse::<http::Uri>().is_ok_and(|uri| {
         uri.host().is_some_and(|host| !host.is_empty())

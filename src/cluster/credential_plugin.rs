@@ -1,11 +1,7 @@
 //! Runs the program that a kubeconfig names under `exec` once, and turns its answer into a token or a client
 //! certificate. kube's own code would run it up to three times, and hides its install hint.
 
-use std::{
-    io::{self, IsTerminal},
-    process::Stdio,
-    time::Duration,
-};
+use std::{process::Stdio, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
@@ -13,7 +9,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::kubeconfig::KubeconfigFault;
+use super::{kubeconfig::KubeconfigFault, options::Attendance};
 
 /// A plugin may open a browser and wait for a person, so the limit is generous; without a terminal nobody is there.
 const INTERACTIVE_LIMIT: Duration = Duration::from_secs(300);
@@ -32,16 +28,13 @@ struct ExecCredentialStatus {
     client_key_data: Option<String>,
 }
 
-/// Whether a person can answer a plugin's questions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Attendance {
-    Interactive,
-    Unattended,
-}
-
 /// Replaces `exec` in the user's entry by what the plugin gives. An entry that has another credential keeps it and
 /// the plugin is not run, as in client-go.
-pub(super) async fn resolve(user: &mut AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
+pub(super) async fn resolve(
+    user: &mut AuthInfo,
+    name: &str,
+    people: Attendance,
+) -> Result<(), KubeconfigFault> {
     let Some(config) = user.exec.take() else {
         return Ok(());
     };
@@ -53,16 +46,17 @@ pub(super) async fn resolve(user: &mut AuthInfo, name: &str) -> Result<(), Kubec
     if has_own {
         return Ok(());
     }
-    let status = run(&config)
-        .await
-        .map_err(|problem| KubeconfigFault::CredentialPlugin {
-            user: name.to_owned(),
-            install_hint: config
-                .install_hint
-                .clone()
-                .filter(|_| problem.starts_with("cannot be started")),
-            problem,
-        })?;
+    let status =
+        run(&config, people)
+            .await
+            .map_err(|problem| KubeconfigFault::CredentialPlugin {
+                user: name.to_owned(),
+                install_hint: config
+                    .install_hint
+                    .clone()
+                    .filter(|_| problem.starts_with("cannot be started")),
+                problem,
+            })?;
     user.token = status.token.map(SecretString::from);
     user.client_certificate_data = status
         .client_certificate_data
@@ -74,9 +68,9 @@ pub(super) async fn resolve(user: &mut AuthInfo, name: &str) -> Result<(), Kubec
 }
 
 /// Runs the plugin; the error completes the sentence "the credential plugin ...".
-async fn run(config: &ExecConfig) -> Result<ExecCredentialStatus, String> {
+async fn run(config: &ExecConfig, people: Attendance) -> Result<ExecCredentialStatus, String> {
     let program = config.command.as_deref().ok_or("has no command")?;
-    let attendance = attendance(config.interactive_mode.as_ref(), program)?;
+    let attendance = attendance(config.interactive_mode.as_ref(), people, program)?;
     let limit = if attendance == Attendance::Interactive {
         INTERACTIVE_LIMIT
     } else {
@@ -111,14 +105,17 @@ async fn run(config: &ExecConfig) -> Result<ExecCredentialStatus, String> {
     parse_credential(&output.stdout).map_err(|problem| format!("`{program}` {problem}"))
 }
 
-fn attendance(mode: Option<&ExecInteractiveMode>, program: &str) -> Result<Attendance, String> {
-    match (mode, io::stdin().is_terminal()) {
-        (Some(ExecInteractiveMode::Never), _) => Ok(Attendance::Unattended),
-        (Some(ExecInteractiveMode::Always), false) => Err(format!(
+fn attendance(
+    mode: Option<&ExecInteractiveMode>,
+    people: Attendance,
+    program: &str,
+) -> Result<Attendance, String> {
+    match mode {
+        Some(ExecInteractiveMode::Never) => Ok(Attendance::Unattended),
+        Some(ExecInteractiveMode::Always) if people == Attendance::Unattended => Err(format!(
             "`{program}` needs a person, and standard input is not a terminal"
         )),
-        (_, true) => Ok(Attendance::Interactive),
-        (_, false) => Ok(Attendance::Unattended),
+        _ => Ok(people),
     }
 }
 
@@ -210,7 +207,9 @@ mod tests {
             command: Some("/does/not/exist".to_owned()),
             ..ExecConfig::default()
         });
-        resolve(&mut user, "u").await.unwrap();
+        resolve(&mut user, "u", Attendance::Unattended)
+            .await
+            .unwrap();
         assert!(user.exec.is_none());
     }
 }

@@ -3,8 +3,6 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use kube::core::response::StatusDetails;
-
 use super::{kubeconfig::KubeconfigFault, status::WebhookFault, unreachable::UnreachableCause};
 
 /// A request that did not give its answer.
@@ -40,8 +38,11 @@ pub enum FailureKind {
     Unauthorized { message: String },
     /// HTTP 403 by the authorizer: the caller lacks a rule.
     Forbidden(Box<MissingRule>),
-    /// HTTP 404. With details: no object of that name; without: the server does not serve the resource.
-    NotFound(Option<Box<StatusDetails>>),
+    /// HTTP 404: no such object, or (without one) the server does not serve the resource.
+    NotFound {
+        object: Option<MissingObject>,
+        message: String,
+    },
     /// The request was understood and refused (validation, admission, quota, conflict).
     Rejected {
         message: String,
@@ -51,6 +52,15 @@ pub enum FailureKind {
     TimedOut { limit: Duration },
     /// Anything else; `code` is the HTTP status if there was one.
     Unexpected { code: Option<u16>, message: String },
+}
+
+/// The object that a 404 speaks of. It need not be the one that was asked for: creating in a namespace that is not
+/// there names the namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingObject {
+    /// Plural, with the group: `trainjobs.trainer.kubeflow.org`.
+    pub resource: String,
+    pub name: String,
 }
 
 /// The rule that a 403 says is missing, in the words of RBAC.
@@ -78,11 +88,11 @@ impl Failure {
             FailureKind::Unreachable(cause) => Some(cause.hint(&target)),
             FailureKind::Unauthorized { .. } => Some(target.unauthorized_hint()),
             FailureKind::Forbidden(rule) => Some(rule.hint(&target)),
-            FailureKind::NotFound(None) => Some(format!(
+            FailureKind::NotFound { object: None, .. } => Some(format!(
                 "see what the server offers: {} api-resources",
                 target.kubectl()
             )),
-            FailureKind::NotFound(Some(_)) => None,
+            FailureKind::NotFound { .. } => None,
             FailureKind::Rejected { webhook, .. } => {
                 webhook.as_ref().and_then(|fault| fault.hint(&target))
             }
@@ -133,10 +143,11 @@ impl FailureKind {
                 user_words(target)
             ),
             Self::Forbidden(rule) => rule.to_string(),
-            Self::NotFound(None) => format!("{server} does not serve this resource"),
-            Self::NotFound(Some(details)) => {
-                format!("{} \"{}\" not found", details.kind, details.name)
-            }
+            Self::NotFound { object: None, .. } => format!("{server} does not serve this resource"),
+            Self::NotFound {
+                object: Some(object),
+                ..
+            } => format!("{} \"{}\" not found", object.resource, object.name),
             Self::Rejected { message, .. } => message.clone(),
             Self::TimedOut { limit } => {
                 format!("{server} gave no answer within {} s", limit.as_secs_f64())
@@ -185,17 +196,7 @@ impl Target {
 
 impl fmt::Display for MissingRule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = match &self.namespace {
-            Some(namespace) => format!("in namespace {namespace}"),
-            None => "at the cluster scope".to_owned(),
-        };
-        write!(
-            formatter,
-            "forbidden: user \"{}\" may not {} {} {place}",
-            self.user,
-            self.verb,
-            self.full_resource()
-        )
+        write!(formatter, "user \"{}\" may not {}", self.user, self.words())
     }
 }
 
@@ -208,25 +209,49 @@ impl MissingRule {
         }
     }
 
-    fn hint(&self, target: &Target) -> String {
+    /// What may not be done: `list pods in namespace a`.
+    pub fn words(&self) -> String {
+        let name = self
+            .name
+            .as_ref()
+            .map_or(String::new(), |name| format!(" {name}"));
+        let place = match &self.namespace {
+            Some(namespace) => format!("in namespace {namespace}"),
+            None => "at the cluster scope".to_owned(),
+        };
+        format!("{} {}{name} {place}", self.verb, self.full_resource())
+    }
+
+    /// The command that asks the server whether the rule is there now.
+    pub fn question(&self) -> String {
+        self.question_with("kubectl")
+    }
+
+    fn question_with(&self, kubectl: &str) -> String {
         let scope = match &self.namespace {
             Some(namespace) => format!("-n {namespace}"),
             None => "--all-namespaces".to_owned(),
         };
         format!(
-            "ask an administrator for verb \"{}\" on resource \"{}\" of apiGroup \"{}\"; check it with: {} auth can-i {} {} {scope}",
+            "{kubectl} auth can-i {} {} {scope}",
+            self.verb,
+            self.full_resource()
+        )
+    }
+
+    fn hint(&self, target: &Target) -> String {
+        format!(
+            "ask an administrator for verb \"{}\" on resource \"{}\" of apiGroup \"{}\"; check it with: {}",
             self.verb,
             self.resource,
             self.group,
-            target.kubectl(),
-            self.verb,
-            self.full_resource()
+            self.question_with(&target.kubectl())
         )
     }
 }
 
 /// A word as a POSIX shell reads it back.
-pub(crate) fn shell_word(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let safe =
         |character: char| character.is_ascii_alphanumeric() || "-_./:@%+=,".contains(character);
     if !word.is_empty() && word.chars().all(safe) {

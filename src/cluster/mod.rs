@@ -17,9 +17,9 @@ mod transport;
 mod unreachable;
 
 pub use connect::Cluster;
-pub use failure::{Failure, FailureKind, Target};
-pub use kubeconfig::KubeconfigFault;
-pub use options::ConnectionOptions;
+pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shell_word};
+pub use kubeconfig::{KubeconfigFault, Section};
+pub use options::{Attendance, ConnectionOptions, Impersonation};
 pub use request_log::{RequestLog, RequestObserver, RequestRecord};
 pub use requests::{Attempt, Identity, LogTail, Scope, ServerVersion};
 pub use status::{WebhookFault, WebhookOutcome};

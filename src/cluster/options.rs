@@ -43,6 +43,8 @@ pub struct ConnectionOptions {
     pub request_timeout: Option<Duration>,
     /// `--disable-compression`.
     pub disable_compression: bool,
+    /// Whether a credential plugin may ask questions.
+    pub attendance: Attendance,
     /// Where each request is reported, for `-v` and `-vv`.
     pub request_log: RequestLog,
 }
@@ -55,4 +57,12 @@ pub struct Impersonation {
     pub groups: Vec<String>,
     /// Key and value of each `--as-user-extra key=value`, in the order given.
     pub extra: Vec<(String, String)>,
+}
+
+/// Whether a person can answer a credential plugin's questions: standard input is a terminal, or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Attendance {
+    Interactive,
+    #[default]
+    Unattended,
 }

@@ -2,7 +2,10 @@
 //! Each names itself in words, so that a failure can say what could not be done.
 
 use http::Request;
-use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::{
+    api::authentication::v1::SelfSubjectReview,
+    apimachinery::pkg::apis::meta::v1::{APIGroupList, APIResourceList},
+};
 use kube::core::{
     ApiResource, DynamicObject, Request as ResourceRequest, Resource, params::GetParams,
     params::ListParams, params::PostParams, subresource::LogParams,
@@ -120,9 +123,10 @@ impl Cluster {
     /// One object of a built-in kind. `None` when there is no object of that name.
     pub async fn fetch<K>(&self, scope: &Scope, name: &str) -> Result<Option<K>, Failure>
     where
-        K: Resource<DynamicType = ()> + DeserializeOwned,
+        K: Resource<DynamicType: Default> + DeserializeOwned,
     {
-        self.fetch_named::<K>(&(), scope, name).await
+        self.fetch_named::<K>(&K::DynamicType::default(), scope, name)
+            .await
     }
 
     /// All objects of a built-in kind, page by page. `selector` is a label selector in kubectl's syntax.
@@ -132,9 +136,10 @@ impl Cluster {
         selector: Option<&str>,
     ) -> Result<Vec<K>, Failure>
     where
-        K: Resource<DynamicType = ()> + DeserializeOwned,
+        K: Resource<DynamicType: Default> + DeserializeOwned,
     {
-        self.fetch_pages::<K>(&(), scope, selector).await
+        self.fetch_pages::<K>(&K::DynamicType::default(), scope, selector)
+            .await
     }
 
     /// One object of a kind known by name only, whole. `None` when there is no object of that name.
@@ -166,6 +171,34 @@ impl Cluster {
             });
         }
         Ok(objects)
+    }
+
+    /// The names of the API groups that the server serves. Every caller with an identity may ask.
+    pub async fn fetch_api_groups(&self) -> Result<Vec<String>, Failure> {
+        let request = Request::get("/apis").body(Vec::new());
+        let groups: APIGroupList = self.ask_json("list the API groups", request).await?;
+        Ok(groups.groups.into_iter().map(|group| group.name).collect())
+    }
+
+    /// The plural names of what `group_version` (such as `apps/v1`) holds, without subresources.
+    /// `None` when the server does not serve it. Every caller with an identity may ask.
+    pub async fn fetch_api_resources(
+        &self,
+        group_version: &str,
+    ) -> Result<Option<Vec<String>>, Failure> {
+        let words = format!("list the resources of {group_version}");
+        let request = Request::get(format!("/apis/{group_version}")).body(Vec::new());
+        match self.ask_json::<APIResourceList>(&words, request).await {
+            Ok(list) => {
+                let names = list.resources.into_iter().map(|resource| resource.name);
+                Ok(Some(names.filter(|name| !name.contains('/')).collect()))
+            }
+            Err(Failure {
+                kind: FailureKind::NotFound { .. },
+                ..
+            }) => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Has the server (defaults, validation, webhooks) accept the object without storing it; returns what it would store.
@@ -221,9 +254,13 @@ impl Cluster {
         {
             Ok(object) => Ok(Some(object)),
             Err(Failure {
-                kind: FailureKind::NotFound(Some(details)),
+                kind:
+                    FailureKind::NotFound {
+                        object: Some(object),
+                        ..
+                    },
                 ..
-            }) if details.name == name => Ok(None),
+            }) if object.name == name => Ok(None),
             Err(failure) => Err(failure),
         }
     }

@@ -3,7 +3,7 @@
 use kube::core::Status;
 
 use super::{
-    failure::{FailureKind, MissingRule, Target},
+    failure::{FailureKind, MissingObject, MissingRule, Target},
     unreachable::UnreachableCause,
 };
 
@@ -50,12 +50,10 @@ pub(super) fn judge_status(code: u16, body: &str) -> FailureKind {
             Some(rule) => FailureKind::Forbidden(Box::new(rule)),
             None => judge_refusal(status.message),
         },
-        404 => FailureKind::NotFound(
-            status
-                .details
-                .filter(|details| !details.name.is_empty())
-                .map(Box::new),
-        ),
+        404 => FailureKind::NotFound {
+            object: missing_object(&status),
+            message: status.message,
+        },
         400 | 409 | 422 => judge_refusal(status.message),
         _ if status.message.contains(WEBHOOK_FAILED) => judge_refusal(status.message),
         _ => FailureKind::Unexpected {
@@ -88,7 +86,10 @@ fn judge_foreign_answer(code: u16, body: &str) -> FailureKind {
             FailureKind::Unreachable(UnreachableCause::NeedsHttps)
         }
         // API servers answer so for a path whose group they do not serve.
-        404 if body.trim() == "404 page not found" => FailureKind::NotFound(None),
+        404 if body.trim() == "404 page not found" => FailureKind::NotFound {
+            object: None,
+            message: first_line(body),
+        },
         429 | 500.. => FailureKind::Unexpected {
             code: Some(code),
             message: first_line(body),
@@ -125,6 +126,21 @@ fn parse_webhook_fault(message: &str) -> Option<WebhookFault> {
     Some(WebhookFault {
         name: name.to_owned(),
         outcome: WebhookOutcome::Denied(reason.to_owned()),
+    })
+}
+
+fn missing_object(status: &Status) -> Option<MissingObject> {
+    let details = status
+        .details
+        .as_ref()
+        .filter(|details| !details.name.is_empty())?;
+    let resource = match details.group.as_str() {
+        "" => details.kind.clone(),
+        group => format!("{}.{group}", details.kind),
+    };
+    Some(MissingObject {
+        resource,
+        name: details.name.clone(),
     })
 }
 
