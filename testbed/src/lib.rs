@@ -1,4 +1,48 @@
 //! A real Kubernetes cluster with Kubeflow Trainer on one machine, for the tests of kubectl-trainer.
+//!
+//! A test asks for [`Testbed::shared`] and gets a handle; a keeper process owns everything behind it.
 
 pub mod bundle;
+pub mod command;
+pub mod door;
+pub mod keeper;
+pub mod programs;
 pub mod releases_table;
+pub mod requirements;
+pub mod trainer;
+
+mod api_server;
+mod bed;
+mod cgroup;
+mod containerd;
+mod control_plane;
+mod controller_manager;
+mod dns;
+mod error;
+mod etcd;
+mod folder;
+mod handle;
+mod image;
+mod kubeconfig;
+mod kubelet;
+mod launch;
+mod namespace;
+mod namespaces;
+mod node;
+mod options;
+mod pki;
+mod process;
+mod protocol;
+mod scheduler;
+mod shared;
+mod site;
+mod sweep;
+mod user;
+
+pub use error::Error;
+pub use handle::Testbed;
+pub use image::BUSYBOX_IMAGE;
+pub use namespace::Namespace;
+pub use options::{LogRotation, Options};
+pub use shared::ExclusiveTestbed;
+pub use user::{Reach, Rule, User};

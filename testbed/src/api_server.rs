@@ -1,0 +1,79 @@
+//! kube-apiserver.
+
+use crate::error::Error;
+use crate::etcd;
+use crate::namespaces::{NamespaceSet, Service};
+use crate::process::run;
+use crate::site::{CONTROL_PLANE_ADDRESS, SERVICE_RANGE, Site, flags};
+
+const COMPONENT: &str = "kube-apiserver";
+const AGGREGATOR_HEADERS: [(&str, &str); 4] = [
+    ("requestheader-allowed-names", "front-proxy-client"),
+    ("requestheader-username-headers", "X-Remote-User"),
+    ("requestheader-group-headers", "X-Remote-Group"),
+    ("requestheader-extra-headers-prefix", "X-Remote-Extra-"),
+];
+
+pub(crate) fn start(site: &Site, set: &NamespaceSet) -> Result<Service, Error> {
+    let mut arguments = serving_flags(site);
+    arguments.extend(identity_flags(site));
+    arguments.extend(site.options.api_server_flags.iter().cloned());
+    site.start(set, COMPONENT, &arguments)
+}
+
+pub(crate) fn wait_ready(site: &Site, set: &NamespaceSet) -> Result<(), Error> {
+    site.wait("the API server is ready", COMPONENT, || {
+        let mut kubectl = site.kubectl(set);
+        run(
+            "kubectl get --raw /readyz",
+            kubectl.args(["get", "--raw", "/readyz"]),
+        )
+        .is_ok()
+    })
+}
+
+fn serving_flags(site: &Site) -> Vec<String> {
+    flags(&[
+        ("etcd-servers", etcd::CLIENT_URL.to_owned()),
+        ("bind-address", "0.0.0.0".to_owned()),
+        ("secure-port", "443".to_owned()),
+        ("advertise-address", CONTROL_PLANE_ADDRESS.to_owned()),
+        ("service-cluster-ip-range", SERVICE_RANGE.to_owned()),
+        ("authorization-mode", "Node,RBAC".to_owned()),
+        ("enable-admission-plugins", "NodeRestriction".to_owned()),
+        ("enable-aggregator-routing", "true".to_owned()),
+        ("kubelet-preferred-address-types", "InternalIP".to_owned()),
+        (
+            "service-account-issuer",
+            "https://kubernetes.default.svc".to_owned(),
+        ),
+        ("allow-privileged", "true".to_owned()),
+        ("profiling", "false".to_owned()),
+    ])
+    .into_iter()
+    .chain(AGGREGATOR_HEADERS.map(|(flag, value)| format!("--{flag}={value}")))
+    .chain([format!(
+        "--requestheader-client-ca-file={}",
+        site.pki.certificate("ca").display()
+    )])
+    .collect()
+}
+
+fn identity_flags(site: &Site) -> Vec<String> {
+    let certificate = |name: &str| site.pki.certificate(name).display().to_string();
+    let key = |name: &str| site.pki.key(name).display().to_string();
+    flags(&[
+        ("client-ca-file", certificate("ca")),
+        ("tls-cert-file", certificate("apiserver")),
+        ("tls-private-key-file", key("apiserver")),
+        ("kubelet-client-certificate", certificate("kubelet-client")),
+        ("kubelet-client-key", key("kubelet-client")),
+        ("proxy-client-cert-file", certificate("front-proxy")),
+        ("proxy-client-key-file", key("front-proxy")),
+        (
+            "service-account-key-file",
+            site.pki.token_verifier().display().to_string(),
+        ),
+        ("service-account-signing-key-file", key("service-accounts")),
+    ])
+}

@@ -1,0 +1,87 @@
+//! The control plane: one set of namespaces, whose network is also the switch between the nodes.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use crate::error::Error;
+use crate::folder::BedFolder;
+use crate::kubeconfig::{self, Credential};
+use crate::namespaces::{NamespaceSet, Service};
+use crate::pki::subject;
+use crate::process::run;
+use crate::site::{CONTROL_PLANE_ADDRESS, KUBERNETES_SERVICE_ADDRESS, Site};
+use crate::{api_server, controller_manager, dns, etcd, scheduler};
+
+/// Dropping it ends the namespaces first, and with them every service.
+pub(crate) struct ControlPlane {
+    pub(crate) set: NamespaceSet,
+    services: Vec<Service>,
+}
+
+impl ControlPlane {
+    /// Makes the namespaces with a bridge for the nodes, and the certificates.
+    pub(crate) fn create(site: &Site) -> Result<Self, Error> {
+        site.pki.create()?;
+        site.pki
+            .issue("admin", &subject("admin", &["system:masters"]), &[])?;
+        write_inner_kubeconfig(&site.folder, site)?;
+        let log = site.log("namespaces@control-plane");
+        let set = NamespaceSet::create("control-plane", "", &log, &site.stop)?;
+        set.ip("link add bridge0 type bridge")?;
+        set.ip(&format!("addr add {CONTROL_PLANE_ADDRESS}/24 dev bridge0"))?;
+        set.ip("link set bridge0 up")?;
+        set.ip(&format!("addr add {KUBERNETES_SERVICE_ADDRESS}/32 dev lo"))?;
+        set.forward_packets()?;
+        Ok(Self {
+            set,
+            services: Vec::new(),
+        })
+    }
+
+    /// Starts the store and the API server, and the rest once the API server is ready.
+    pub(crate) fn start(&mut self, site: &Site) -> Result<(), Error> {
+        self.services.push(etcd::start(site, &self.set)?);
+        self.services.push(api_server::start(site, &self.set)?);
+        api_server::wait_ready(site, &self.set)?;
+        self.services
+            .push(controller_manager::start(site, &self.set)?);
+        self.services.push(scheduler::start(site, &self.set)?);
+        self.services.push(dns::start(site, &self.set)?);
+        Ok(())
+    }
+
+    /// kubectl as the administrator, not through the door.
+    pub(crate) fn kubectl(&self, site: &Site, arguments: &[&str]) -> Result<String, Error> {
+        let mut command = site.kubectl(&self.set);
+        run(
+            &format!("kubectl {}", arguments.join(" ")),
+            command.args(arguments),
+        )
+    }
+}
+
+/// This very program, which also holds the proxies.
+pub(crate) fn own_program() -> Result<std::path::PathBuf, Error> {
+    env::current_exe().map_err(Error::file("find", Path::new("/proc/self/exe")))
+}
+
+fn write_inner_kubeconfig(folder: &BedFolder, site: &Site) -> Result<(), Error> {
+    let path = folder.join("inner-admin.kubeconfig");
+    let credential = Credential::Certificate("admin");
+    kubeconfig::write(
+        &path,
+        "testbed",
+        "https://127.0.0.1",
+        &site.pki,
+        &credential,
+    )
+    .map(drop)
+}
+
+/// A command that ends when the thread that starts it does, so that nothing outlives a killed keeper.
+pub(crate) fn bound_to_this_thread(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}

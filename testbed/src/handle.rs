@@ -1,0 +1,201 @@
+//! The handle of a running bed, for tests and tools. All of it blocks; none of it owns processes but the keeper's.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::bundle::ReleaseManifests;
+use crate::error::Error;
+use crate::folder::BedFolder;
+use crate::launch::Keeper;
+use crate::namespace::Namespace;
+use crate::options::Options;
+use crate::pki::Pki;
+use crate::protocol::{Record, Request, ask};
+use crate::trainer::{self, Installer};
+use crate::user::{self, User};
+
+/// A running bed. Cheap to clone; a bed that was started (not attached to) ends with its last clone.
+#[derive(Clone)]
+pub struct Testbed {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    folder: BedFolder,
+    record: Record,
+    keeper: Mutex<Option<Keeper>>,
+}
+
+impl Testbed {
+    /// Starts a bed that ends with this handle, or with this process, however that ends.
+    pub fn start(options: &Options, progress: &mut dyn Write) -> Result<Self, Error> {
+        let mut keeper = Keeper::launch(options, progress)?;
+        keeper.wait_ready(progress)?;
+        Self::open(&options.name, Some(keeper))
+    }
+
+    /// The handle of a bed that another process keeps. The bed goes on when the handle is dropped.
+    pub fn attach(name: &str) -> Result<Self, Error> {
+        Self::open(name, None)
+    }
+
+    fn open(name: &str, keeper: Option<Keeper>) -> Result<Self, Error> {
+        let folder = BedFolder::new(name)?;
+        let record = Record::read(&folder)?;
+        let inner = Inner {
+            folder,
+            record,
+            keeper: Mutex::new(keeper),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Lets a bed that this process started outlive it. It is then taken down by name.
+    pub fn detach(&self) -> Result<(), Error> {
+        let keeper = self
+            .inner
+            .keeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        keeper.map_or(Ok(()), Keeper::detach)
+    }
+
+    pub fn name(&self) -> &str {
+        self.inner.folder.name()
+    }
+
+    /// What the bed was started with.
+    pub fn options(&self) -> &Options {
+        &self.inner.record.options
+    }
+
+    /// Where clients reach the API server: `https://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.inner.record.url
+    }
+
+    /// The process id of the keeper, which owns everything of the bed.
+    pub fn keeper(&self) -> u32 {
+        self.inner.record.keeper
+    }
+
+    /// The bed's own kubectl, of the same version as its API server.
+    pub fn kubectl_path(&self) -> &Path {
+        &self.inner.record.kubectl
+    }
+
+    /// A kubeconfig file for a user, made on demand; it goes with the bed.
+    pub fn kubeconfig(&self, user: &User<'_>) -> Result<PathBuf, Error> {
+        user::kubeconfig(self, user)
+    }
+
+    /// Runs the bed's kubectl as the administrator to its end; the caller looks at how it ended.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<Output, Error> {
+        let what = format!("kubectl {}", arguments.join(" "));
+        self.kubectl_command()
+            .args(arguments)
+            .output()
+            .map_err(Error::command(&what))
+    }
+
+    /// The bed's kubectl as the administrator, to be given arguments.
+    pub fn kubectl_command(&self) -> Command {
+        let mut command = Command::new(self.kubectl_path());
+        command.env("KUBECONFIG", self.inner.folder.join("admin.kubeconfig"));
+        command
+    }
+
+    /// Applies a manifest (YAML or JSON) as the administrator.
+    pub fn apply(&self, manifest: &str) -> Result<(), Error> {
+        let mut kubectl = self.kubectl_command();
+        kubectl.args(["apply", "--server-side", "--force-conflicts", "-f", "-"]);
+        crate::process::run_with_input("kubectl apply", &mut kubectl, manifest).map(drop)
+    }
+
+    /// A new namespace whose name begins with `hint`; dropping it removes it.
+    pub fn namespace(&self, hint: &str) -> Result<Namespace, Error> {
+        Namespace::create(self, hint)
+    }
+
+    /// Applies the released runtimes of the bed's Trainer again.
+    pub fn apply_runtimes(&self) -> Result<(), Error> {
+        let manifests = self.manifests()?;
+        let kubectl = || self.kubectl_command();
+        Installer {
+            kubectl: &kubectl,
+            manifests: &manifests,
+        }
+        .apply_runtimes()
+    }
+
+    /// Whether every webhook of Trainer and JobSet answers; the error names the first that does not.
+    pub fn probe_webhooks(&self) -> Result<(), Error> {
+        let manifests = self.manifests()?;
+        let kubectl = || self.kubectl_command();
+        Installer {
+            kubectl: &kubectl,
+            manifests: &manifests,
+        }
+        .probe_webhooks()
+    }
+
+    /// What the bed's Trainer release installs.
+    pub(crate) fn manifests(&self) -> Result<ReleaseManifests, Error> {
+        let release = self
+            .options()
+            .trainer
+            .as_deref()
+            .ok_or_else(|| Error::Command {
+                what: "finding Trainer".to_owned(),
+                output:
+                    "this bed has none; start one with: cargo xtask cluster up --trainer v2.3.0"
+                        .to_owned(),
+            })?;
+        trainer::manifests(release)
+    }
+
+    /// Kills the kubelet of a node, such as `n1`; containers go on.
+    pub fn stop_kubelet(&self, node: &str) -> Result<(), Error> {
+        self.ask(&Request::StopKubelet(node.to_owned()))
+    }
+
+    /// Starts a stopped kubelet again and waits until its node is ready.
+    pub fn start_kubelet(&self, node: &str) -> Result<(), Error> {
+        self.ask(&Request::StartKubelet(node.to_owned()))
+    }
+
+    /// Ends everything on a node at once, as a power cut does.
+    pub fn kill_node(&self, node: &str) -> Result<(), Error> {
+        self.ask(&Request::KillNode(node.to_owned()))
+    }
+
+    /// Brings a killed node back and waits until it is ready. Its containers are gone.
+    pub fn start_node(&self, node: &str) -> Result<(), Error> {
+        self.ask(&Request::StartNode(node.to_owned()))
+    }
+
+    fn ask(&self, request: &Request) -> Result<(), Error> {
+        ask(&self.inner.folder, request)
+    }
+
+    /// What a component has written so far, such as `kube-apiserver` or `kubelet-n1`.
+    pub fn component_log(&self, component: &str) -> Result<String, Error> {
+        let path = self.inner.folder.log(component);
+        let text = fs::read(&path).map_err(Error::file("read", &path))?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    pub(crate) fn folder(&self) -> &BedFolder {
+        &self.inner.folder
+    }
+
+    pub(crate) fn pki(&self) -> Pki {
+        Pki::at(self.inner.folder.join("pki"))
+    }
+}

@@ -1,0 +1,185 @@
+//! The keeper: the process that owns a bed, and with which the bed ends.
+//!
+//! It ends on a request, on a signal, and when the process that launched it ends without having said `detach`.
+
+use std::io::{BufRead, stdin, stdout};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::bed::Bed;
+use crate::bundle::ReleaseManifests;
+use crate::error::Error;
+use crate::folder::BedFolder;
+use crate::kubeconfig::{self, Credential};
+use crate::options::Options;
+use crate::pki::Pki;
+use crate::process::Stop;
+use crate::programs::{Programs, base_catalogue};
+use crate::protocol::{Answer, DETACH, Event, Record, Request, receive, send};
+use crate::site::Site;
+use crate::{sweep, trainer};
+
+/// What reaches the thread that owns the bed.
+enum Message {
+    Stop,
+    Request(Request, UnixStream),
+}
+
+/// Puts a bed up, keeps it until it shall end, and takes it down. The calling thread must be the main one.
+pub fn keep(options: &str) -> Result<(), Error> {
+    let options: Options =
+        serde_json::from_str(options).map_err(Error::command("reading the options of a bed"))?;
+    // A session of its own keeps the terminal's Ctrl-C away; what it means for the bed, the launcher's end tells.
+    let _ = rustix::process::setsid();
+    let folder = BedFolder::new(&options.name)?;
+    let lock = folder.create_and_lock().inspect_err(report_failure)?;
+    let kept = keep_locked(&folder, options).inspect_err(report_failure);
+    let swept = sweep::clear(&folder);
+    drop(lock);
+    kept.and(swept)
+}
+
+fn keep_locked(folder: &BedFolder, options: Options) -> Result<(), Error> {
+    let site = site(folder, options)?;
+    let (sender, messages) = channel();
+    watch_launcher(site.stop.clone(), sender.clone());
+    watch_signals(site.stop.clone(), sender.clone())?;
+    let mut bed = Bed::start(&site, &mut |step| emit(&Event::Step(step.to_owned())))?;
+    listen(folder, sender)?;
+    let record = Record {
+        options: site.options.clone(),
+        url: bed.url(),
+        kubectl: site.programs.path("kubectl"),
+        keeper: std::process::id(),
+    };
+    let admin = folder.join("admin.kubeconfig");
+    kubeconfig::write(
+        &admin,
+        "testbed",
+        &record.url,
+        &site.pki,
+        &Credential::Certificate("admin"),
+    )?;
+    record.write(folder)?;
+    emit(&Event::Ready);
+    serve(&mut bed, &messages);
+    Ok(())
+}
+
+fn site(folder: &BedFolder, options: Options) -> Result<Site, Error> {
+    let manifests: Option<ReleaseManifests> = options
+        .trainer
+        .as_deref()
+        .map(trainer::manifests)
+        .transpose()?;
+    let mut catalogue = base_catalogue();
+    catalogue.extend(manifests.iter().flat_map(trainer::programs));
+    Ok(Site {
+        folder: folder.clone(),
+        programs: Programs::locate(&catalogue)?,
+        pki: Pki::at(folder.join("pki")),
+        stop: Stop::default(),
+        options,
+    })
+}
+
+/// Answers requests one after the other until the bed shall end.
+fn serve(bed: &mut Bed, messages: &Receiver<Message>) {
+    while let Ok(Message::Request(request, mut stream)) = messages.recv() {
+        let done = match request {
+            Request::Down => {
+                answer(&mut stream, &Ok(()));
+                return;
+            }
+            Request::StopKubelet(node) => bed.stop_kubelet(&node),
+            Request::StartKubelet(node) => bed.start_kubelet(&node),
+            Request::KillNode(node) => bed.kill_node(&node),
+            Request::StartNode(node) => bed.start_node(&node),
+        };
+        answer(&mut stream, &done.map_err(|error| error.to_string()));
+    }
+}
+
+fn answer(stream: &mut UnixStream, answer: &Answer) {
+    // Who asked may have gone; the request is carried out all the same.
+    let _ = send(stream, answer);
+}
+
+/// Ends the bed when the launcher's end of stdin closes, unless it said `detach` before.
+fn watch_launcher(stop: Stop, sender: Sender<Message>) {
+    thread::spawn(move || {
+        let detached = stdin()
+            .lock()
+            .lines()
+            .map_while(Result::ok)
+            .any(|line| line == DETACH);
+        if !detached {
+            end(&stop, &sender);
+        }
+    });
+}
+
+fn watch_signals(stop: Stop, sender: Sender<Message>) -> Result<(), Error> {
+    let runtime = signal_runtime()?;
+    thread::spawn(move || {
+        runtime.block_on(wait_signal());
+        end(&stop, &sender);
+    });
+    Ok(())
+}
+
+/// What `wait_signal` runs on.
+pub(crate) fn signal_runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::command("listening for signals"))
+}
+
+/// Waits for a signal that asks this process to end.
+pub(crate) async fn wait_signal() {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}
+
+fn end(stop: &Stop, sender: &Sender<Message>) {
+    stop.trip();
+    // Nobody receives any more when the bed is already on its way down.
+    let _ = sender.send(Message::Stop);
+}
+
+fn listen(folder: &BedFolder, sender: Sender<Message>) -> Result<(), Error> {
+    let path = folder.control_socket();
+    let listener = UnixListener::bind(&path).map_err(Error::file("make", &path))?;
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            if let Some(request) = receive(&stream) {
+                let _ = sender.send(Message::Request(request, stream));
+            }
+        }
+    });
+    Ok(())
+}
+
+fn report_failure(error: &Error) {
+    emit(&Event::Failed(error.to_string()));
+}
+
+fn emit(event: &Event) {
+    // After `detach` nobody listens any more.
+    let _ = send(&mut stdout().lock(), event);
+}

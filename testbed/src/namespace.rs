@@ -1,0 +1,90 @@
+//! A namespace of one test's own, and pods in it.
+
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::json;
+
+use crate::error::Error;
+use crate::handle::Testbed;
+use crate::image::BUSYBOX_IMAGE;
+use crate::process::run;
+
+/// A namespace; dropping it removes it, without waiting for the end of that.
+pub struct Namespace {
+    bed: Testbed,
+    name: String,
+}
+
+impl Namespace {
+    pub(crate) fn create(bed: &Testbed, hint: &str) -> Result<Self, Error> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "{hint}-{}-{}",
+            process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let mut kubectl = bed.kubectl_command();
+        run(
+            "kubectl create namespace",
+            kubectl.args(["create", "namespace", &name]),
+        )?;
+        Ok(Self {
+            bed: bed.clone(),
+            name,
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Starts a pod with one container `main` that runs `script` in a shell, once, and returns without waiting.
+    pub fn run_pod(&self, pod: &str, script: &str) -> Result<(), Error> {
+        self.apply_pod(pod, script, None)
+    }
+
+    /// The same on a node of the caller's choice, such as `n2`.
+    pub fn run_pod_on(&self, node: &str, pod: &str, script: &str) -> Result<(), Error> {
+        self.apply_pod(pod, script, Some(node))
+    }
+
+    fn apply_pod(&self, pod: &str, script: &str, node: Option<&str>) -> Result<(), Error> {
+        let mut manifest = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": pod, "namespace": self.name},
+            "spec": {
+                "restartPolicy": "Never",
+                "terminationGracePeriodSeconds": 0,
+                "containers": [{"name": "main", "image": BUSYBOX_IMAGE, "command": ["sh", "-c", script]}],
+            },
+        });
+        if let Some(node) = node {
+            manifest["spec"]["nodeName"] = json!(node);
+        }
+        self.bed.apply(&manifest.to_string())
+    }
+
+    /// Waits until a pod is in a phase such as `Running` or `Succeeded`; the error is kubectl's.
+    pub fn wait_phase(&self, pod: &str, phase: &str, seconds: u16) -> Result<(), Error> {
+        let mut kubectl = self.bed.kubectl_command();
+        kubectl
+            .args(["--namespace", &self.name, "wait", &format!("pod/{pod}")])
+            .arg(format!("--for=jsonpath={{.status.phase}}={phase}"))
+            .arg(format!("--timeout={seconds}s"));
+        run(
+            &format!("waiting for the pod {pod} to be {phase}"),
+            &mut kubectl,
+        )
+        .map(drop)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // A bed that is already down has no namespaces to remove.
+        let _ = self
+            .bed
+            .kubectl(&["delete", "namespace", &self.name, "--wait=false"]);
+    }
+}

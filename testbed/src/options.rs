@@ -1,0 +1,92 @@
+//! What a caller may choose about a bed.
+
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::trainer;
+
+/// How a bed is to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Options {
+    /// Lower-case letters, digits and dashes, at most 20; part of paths, cgroups and host names.
+    pub name: String,
+    /// Real nodes, named `n1`, `n2` and so on.
+    pub nodes: u8,
+    /// Nodes that kwok plays, tainted so that only pods which ask for them land there.
+    pub fake_nodes: u16,
+    /// A release such as `v2.3.0`; none installs neither Trainer nor JobSet.
+    pub trainer: Option<String>,
+    pub log_rotation: LogRotation,
+    /// Seconds after which a silent node is `NotReady`.
+    pub node_grace_seconds: u16,
+    /// Further flags for the API server, for example `--max-requests-inflight=5`.
+    pub api_server_flags: Vec<String>,
+}
+
+/// When a kubelet rotates the log of a container.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LogRotation {
+    /// A Kubernetes quantity, for example `64Ki`.
+    pub max_size: String,
+    pub max_files: u8,
+    /// Seconds between two looks; the kubelet takes 3 or more.
+    pub monitor_seconds: u8,
+}
+
+impl LogRotation {
+    /// Files so small that a test sees several rotations within seconds.
+    pub fn quick() -> Self {
+        Self {
+            max_size: "64Ki".to_owned(),
+            max_files: 5,
+            monitor_seconds: 3,
+        }
+    }
+}
+
+impl Default for LogRotation {
+    /// The kubelet's own defaults.
+    fn default() -> Self {
+        Self {
+            max_size: "10Mi".to_owned(),
+            max_files: 5,
+            monitor_seconds: 10,
+        }
+    }
+}
+
+impl Default for Options {
+    /// One real node and nothing else, under a name that no other bed has.
+    fn default() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            name: format!("t{}-{count}", process::id()),
+            nodes: 1,
+            fake_nodes: 0,
+            trainer: None,
+            log_rotation: LogRotation::default(),
+            node_grace_seconds: 10,
+            api_server_flags: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// The default with the newest Trainer that the bed knows.
+    pub fn with_trainer() -> Self {
+        Self {
+            trainer: Some(trainer::DEFAULT_RELEASE.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// The same under a name of one's own.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+}

@@ -1,0 +1,192 @@
+//! Which bed a test gets: the one that the test run keeps, or one of this process's own; and what it records when
+//! no bed can run here.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::handle::Testbed;
+use crate::options::Options;
+use crate::process::run;
+use crate::requirements;
+use crate::trainer::Installer;
+
+/// Names the bed that the tests share.
+const BED_VARIABLE: &str = "KUBECTL_TRAINER_TESTBED";
+/// Names the file to which skipped tests are written.
+const SKIPPED_VARIABLE: &str = "KUBECTL_TRAINER_SKIPPED";
+/// How long webhooks may take to answer again after they were put back.
+const HEALTH_LIMIT: Duration = Duration::from_mins(2);
+/// What a test may have changed and what `apply` alone would not put back, because others own the change.
+const REPLACED_KINDS: [&str; 6] = [
+    "ClusterRole",
+    "ClusterTrainingRuntime",
+    "ConfigMap",
+    "Deployment",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+];
+/// Kinds of which a healthy bed has none but the released objects.
+const SWEPT_KINDS: [&str; 4] = [
+    "clustertrainingruntimes",
+    "customresourcedefinitions",
+    "mutatingwebhookconfigurations",
+    "validatingwebhookconfigurations",
+];
+
+/// The beds that this process started for its tests, by suffix. They end with the process.
+static OWN_BEDS: Mutex<Vec<(&str, Testbed)>> = Mutex::new(Vec::new());
+
+impl Testbed {
+    /// The bed with Trainer that all tests share; none where no bed can run, which is then recorded.
+    ///
+    /// # Panics
+    /// When a bed should run here and does not: a test without its bed must fail, not pass.
+    pub fn shared() -> Option<Self> {
+        if is_skipped() {
+            return None;
+        }
+        Some(required(find_or_start("")))
+    }
+
+    /// A second bed, for tests that change what all namespaces share. One test has it at a time, over all processes;
+    /// each finds it as released and healthy.
+    ///
+    /// # Panics
+    /// As [`Testbed::shared`] does.
+    pub fn exclusive() -> Option<ExclusiveTestbed> {
+        if is_skipped() {
+            return None;
+        }
+        let bed = required(find_or_start("-x"));
+        let lock = required(lock(&bed));
+        required(restore(&bed));
+        Some(ExclusiveTestbed { bed, _lock: lock })
+    }
+}
+
+/// The bed of one test that may change everything in it.
+pub struct ExclusiveTestbed {
+    bed: Testbed,
+    _lock: File,
+}
+
+impl Deref for ExclusiveTestbed {
+    type Target = Testbed;
+
+    fn deref(&self) -> &Testbed {
+        &self.bed
+    }
+}
+
+#[expect(clippy::panic, reason = "a test without its bed must fail, not pass")]
+fn required<T>(result: Result<T, Error>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Records the running test, which its thread is named after, when no bed can run here.
+fn is_skipped() -> bool {
+    let Some(lack) = requirements::missing().into_iter().next() else {
+        return false;
+    };
+    let test = thread::current();
+    let line = format!("{}: {}\n", test.name().unwrap_or("unnamed test"), lack.what);
+    if let Some(path) = env::var_os(SKIPPED_VARIABLE) {
+        let file = File::options().create(true).append(true).open(path);
+        // One write a line, so that lines of several processes do not mix.
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+    true
+}
+
+/// The bed named by the environment with this suffix, or one of this process's own.
+fn find_or_start(suffix: &'static str) -> Result<Testbed, Error> {
+    let named = env::var(BED_VARIABLE)
+        .ok()
+        .map(|name| format!("{name}{suffix}"));
+    match named.map(|name| Testbed::attach(&name)) {
+        Some(Ok(bed)) => return Ok(bed),
+        // Only the shared bed must be there; the other is started by who first needs it.
+        Some(Err(error)) if suffix.is_empty() => return Err(error),
+        _ => {}
+    }
+    let mut beds = OWN_BEDS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, bed)) = beds.iter().find(|(known, _)| *known == suffix) {
+        return Ok(bed.clone());
+    }
+    let bed = Testbed::start(&Options::with_trainer(), &mut io::stderr())?;
+    beds.push((suffix, bed.clone()));
+    Ok(bed)
+}
+
+fn lock(bed: &Testbed) -> Result<File, Error> {
+    let path = bed.folder().join("exclusive.lock");
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(Error::file("open", &path))?;
+    file.lock().map_err(Error::file("lock", &path))?;
+    Ok(file)
+}
+
+/// Puts everything back that Trainer and JobSet installed, removes what does not belong, and waits for the webhooks.
+fn restore(bed: &Testbed) -> Result<(), Error> {
+    let manifests = bed.manifests()?;
+    let kubectl = || bed.kubectl_command();
+    let installer = Installer {
+        kubectl: &kubectl,
+        manifests: &manifests,
+    };
+    installer.apply_manager()?;
+    installer.apply_runtimes()?;
+    installer.replace(&REPLACED_KINDS)?;
+    let released: Vec<&str> = manifests
+        .manager
+        .iter()
+        .chain(&manifests.runtimes)
+        .filter_map(|object| object["metadata"]["name"].as_str())
+        .collect();
+    for kind in SWEPT_KINDS {
+        remove_strangers(bed, kind, &released)?;
+    }
+    wait_healthy(&installer)
+}
+
+fn remove_strangers(bed: &Testbed, kind: &str, released: &[&str]) -> Result<(), Error> {
+    let names = run(
+        &format!("listing {kind}"),
+        bed.kubectl_command().args([
+            "get",
+            kind,
+            "--output",
+            "jsonpath={.items[*].metadata.name}",
+        ]),
+    )?;
+    let strangers: Vec<&str> = names
+        .split_whitespace()
+        .filter(|name| !released.contains(name))
+        .collect();
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    let mut kubectl = bed.kubectl_command();
+    kubectl.args(["delete", kind]).args(strangers);
+    run(&format!("removing {kind} that do not belong"), &mut kubectl).map(drop)
+}
+
+fn wait_healthy(installer: &Installer<'_>) -> Result<(), Error> {
+    let start = Instant::now();
+    installer.wait_available()?;
+    loop {
+        match installer.probe_webhooks() {
+            Err(_) if start.elapsed() < HEALTH_LIMIT => thread::sleep(Duration::from_millis(200)),
+            result => return result,
+        }
+    }
+}
