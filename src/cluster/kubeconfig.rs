@@ -473,7 +473,7 @@ fn unknown_hint(section: Section, name: &str, known: &[String]) -> String {
 }
 
 /// The known name that is most like the given one, if any is alike at all.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
+pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
     let likeness =
         |candidate: &&String| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
     let best = known

@@ -18,7 +18,7 @@ mod unreachable;
 
 pub use connect::Cluster;
 pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shell_word};
-pub use kubeconfig::{KubeconfigFault, Section};
+pub use kubeconfig::{KubeconfigFault, Section, nearest};
 pub use options::{Attendance, ConnectionOptions, Impersonation};
 pub use request_log::{RequestLog, RequestObserver, RequestRecord};
 pub use requests::{Attempt, Identity, LogTail, Scope, ServerVersion};

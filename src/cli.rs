@@ -1,0 +1,326 @@
+//! Everything that a user may type, and nothing that happens then. Doc comments here are the help.
+
+use std::{ffi::OsStr, path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, builder::Styles};
+use jiff::SignedDuration;
+
+use crate::{
+    cluster::{ConnectionOptions, Impersonation},
+    commands::{explain::ExplainArgs, runtimes::RuntimesArgs, version::VersionArgs},
+    ui::{ColourChoice, Loudness},
+};
+
+/// Check a Kubeflow Trainer v2 installation, and see what it offers
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-trainer",
+    version,
+    styles = STYLES,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    after_help = CONNECTION_NOTE,
+    max_term_width = 120
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const CONNECTION_NOTE: &str = "All connection flags of kubectl work here too, after the word `trainer`: \
+    kubectl passes nothing on that stands before it. `--help` shows them all.";
+
+const STYLES: Styles = Styles::styled()
+    .header(anstyle::Style::new().bold())
+    .usage(anstyle::Style::new().bold())
+    .literal(anstyle::AnsiColor::Cyan.on_default())
+    .placeholder(anstyle::Style::new());
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Runtimes(RuntimesArgs),
+    Explain(ExplainArgs),
+    Version(VersionArgs),
+}
+
+/// How much is shown, and in which colours.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Colours: `auto` means on a terminal, unless NO_COLOR is set; CLICOLOR_FORCE forces them
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    color: When,
+    /// Only answers and errors
+    #[arg(short, long, global = true, conflicts_with = "verbosity")]
+    quiet: bool,
+    /// Show each request on standard error; -vv also its bodies, without secrets (kubectl's -v=6 and -v=8 mean the same)
+    #[arg(
+        short = 'v',
+        long = "v",
+        global = true,
+        value_name = "LEVEL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        action = ArgAction::Append
+    )]
+    verbosity: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What `-v` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestsShown {
+    None,
+    Lines,
+    Bodies,
+}
+
+impl OutputArgs {
+    pub fn colour(&self) -> ColourChoice {
+        match self.color {
+            When::Auto => ColourChoice::Auto,
+            When::Always => ColourChoice::Always,
+            When::Never => ColourChoice::Never,
+        }
+    }
+
+    pub fn loudness(&self) -> Loudness {
+        match (self.quiet, self.requests()) {
+            (true, _) => Loudness::Quiet,
+            (false, RequestsShown::None) => Loudness::Normal,
+            (false, _) => Loudness::Verbose,
+        }
+    }
+
+    /// `-v` and `-vv` count; kubectl's levels from 6 show requests and from 8 bodies.
+    pub fn requests(&self) -> RequestsShown {
+        match self.verbosity.iter().fold(0_u8, |sum, level| sum.saturating_add(*level)) {
+            0 => RequestsShown::None,
+            1 | 6 | 7 => RequestsShown::Lines,
+            _ => RequestsShown::Bodies,
+        }
+    }
+}
+
+/// kubectl's connection flags, with kubectl's meaning.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Connection (as kubectl's)")]
+pub struct ConnectionArgs {
+    /// Namespace; without it, the context's, else `default`
+    #[arg(short, long, global = true, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Context of the kubeconfig
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
+    /// The one kubeconfig file to read; without it, the KUBECONFIG list, else ~/.kube/config
+    #[arg(long, global = true, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Cluster of the kubeconfig
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    cluster: Option<String>,
+    /// User of the kubeconfig
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    user: Option<String>,
+    /// URL of the API server
+    #[arg(short, long, global = true, value_name = "URL", hide_short_help = true)]
+    server: Option<String>,
+    /// Name that the server's certificate must have
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    tls_server_name: Option<String>,
+    /// Do not check the server's certificate; the connection is then not safe
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        num_args = 0..=1,
+        require_equals = true,
+        value_name = "BOOL",
+        default_missing_value = "true"
+    )]
+    insecure_skip_tls_verify: Option<bool>,
+    /// PEM file of the authority that signed the server's certificate
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    certificate_authority: Option<PathBuf>,
+    /// PEM file of the client certificate
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    client_certificate: Option<PathBuf>,
+    /// PEM file of the client certificate's key
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    client_key: Option<PathBuf>,
+    /// Bearer token
+    #[arg(long, global = true, value_name = "TOKEN", hide_short_help = true)]
+    token: Option<String>,
+    /// User name for basic authentication
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    username: Option<String>,
+    /// Password for basic authentication
+    #[arg(long, global = true, value_name = "PASSWORD", hide_short_help = true)]
+    password: Option<String>,
+    /// Act as this user or service account (system:serviceaccount:NAMESPACE:NAME)
+    #[arg(long = "as", global = true, value_name = "USER", hide_short_help = true)]
+    act_as: Option<String>,
+    /// Act as a member of this group; may be repeated
+    #[arg(long = "as-group", global = true, value_name = "GROUP", hide_short_help = true)]
+    act_as_groups: Vec<String>,
+    /// Act as the user with this UID
+    #[arg(long = "as-uid", global = true, value_name = "UID", hide_short_help = true)]
+    act_as_uid: Option<String>,
+    /// Act with this extra attribute; may be repeated
+    #[arg(long = "as-user-extra", global = true, value_name = "KEY=VALUE", value_parser = parse_pair, hide_short_help = true)]
+    act_as_extra: Vec<(String, String)>,
+    /// Limit for one answer, such as 10s or 2m; 0 means the default, 30s. Connecting may take 10s of it
+    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration, hide_short_help = true)]
+    request_timeout: Option<Duration>,
+    /// Do not ask the server to compress its answers
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        num_args = 0..=1,
+        require_equals = true,
+        value_name = "BOOL",
+        default_missing_value = "true"
+    )]
+    disable_compression: Option<bool>,
+    /// Taken for kubectl's sake; nothing is cached
+    #[arg(long, global = true, value_name = "FOLDER", hide_short_help = true)]
+    cache_dir: Option<PathBuf>,
+}
+
+impl ConnectionArgs {
+    /// The flags as plain data. `--cache-dir` ends here: there is no cache.
+    pub fn options(&self) -> ConnectionOptions {
+        ConnectionOptions {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            cluster: self.cluster.clone(),
+            user: self.user.clone(),
+            namespace: self.namespace.clone(),
+            server: self.server.clone(),
+            tls_server_name: self.tls_server_name.clone(),
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            certificate_authority: self.certificate_authority.clone(),
+            client_certificate: self.client_certificate.clone(),
+            client_key: self.client_key.clone(),
+            token: self.token.clone().map(Into::into),
+            username: self.username.clone(),
+            password: self.password.clone().map(Into::into),
+            impersonate: self.impersonation(),
+            request_timeout: self.request_timeout.filter(|limit| !limit.is_zero()),
+            disable_compression: self.disable_compression.unwrap_or_default(),
+            ..ConnectionOptions::default()
+        }
+    }
+
+    fn impersonation(&self) -> Impersonation {
+        Impersonation {
+            user: self.act_as.clone(),
+            uid: self.act_as_uid.clone(),
+            groups: self.act_as_groups.clone(),
+            extra: self.act_as_extra.clone(),
+        }
+    }
+}
+
+/// A duration such as `90s`, `5m` or `1h30m`; a bare number means seconds, as in kubectl.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Ok(Duration::from_secs(seconds.into()));
+    }
+    let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| "expected a duration such as 30s, 5m or 1h30m".to_owned())
+}
+
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+/// Flags of kubectl that are refused on purpose, with the reason.
+const REFUSED: [(&str, &str); 6] = [
+    ("--match-server-version", "the plugin's version is not Kubernetes', so they never match"),
+    ("--kuberc", "kubectl does not hand its kuberc on to plugins"),
+    ("--warnings-as-errors", "warnings of the server are kubectl's to show; the plugin prints none"),
+    ("--vmodule", "the plugin has no log by module; -v shows requests"),
+    ("--profile", "the plugin cannot be profiled by a flag"),
+    ("--log-flush-frequency", "the plugin never holds back what it logs"),
+];
+
+/// Why a flag that kubectl knows is not taken here.
+pub fn refusal(flag: &str) -> Option<&'static str> {
+    let name = flag.split('=').next().unwrap_or(flag);
+    REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, reason)| *reason)
+}
+
+/// The command line's grammar, under the name that the user types.
+pub fn command(display_name: &str) -> clap::Command {
+    Cli::command().bin_name(display_name)
+}
+
+/// What the user typed to get here: kubectl runs `kubectl-foo-bar_baz` for `kubectl foo bar-baz`.
+pub fn display_name(program: Option<&OsStr>) -> String {
+    let file = program.map(PathBuf::from).and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
+    let name = file.unwrap_or_else(|| "kubectl-trainer".to_owned());
+    match name.strip_prefix("kubectl-") {
+        Some(words) => format!("kubectl {}", words.replace('-', " ").replace('_', "-")),
+        None => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        command("kubectl trainer").debug_assert();
+    }
+
+    #[test]
+    fn the_name_is_what_the_user_typed_before_kubectl_found_the_file() {
+        let name = |path: &str| display_name(Some(OsStr::new(path)));
+        assert_eq!(name("/usr/local/bin/kubectl-trainer"), "kubectl trainer");
+        assert_eq!(name("kubectl-trainer.exe"), "kubectl trainer");
+        assert_eq!(name("kubectl-ml-train_job"), "kubectl ml train-job");
+        assert_eq!(name("./ktr"), "ktr");
+        assert_eq!(display_name(None), "kubectl trainer");
+    }
+
+    #[test]
+    fn durations_are_read_as_kubectl_reads_them() {
+        for (text, seconds) in [("0", 0), ("30", 30), ("90s", 90), ("5m", 300), ("1h30m", 5400)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "soon", "-5s", "5 parsecs"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn verbosity_counts_and_knows_the_levels_of_kubectl() {
+        let shown = |flags: &[&str]| {
+            let words = ["kubectl-trainer", "version"].iter().chain(flags);
+            Cli::try_parse_from(words).map(|cli| cli.output.requests()).ok()
+        };
+        assert_eq!(shown(&[]), Some(RequestsShown::None));
+        assert_eq!(shown(&["-v"]), Some(RequestsShown::Lines));
+        assert_eq!(shown(&["-vv"]), Some(RequestsShown::Bodies));
+        assert_eq!(shown(&["-v", "-v"]), Some(RequestsShown::Bodies));
+        assert_eq!(shown(&["-v=6"]), Some(RequestsShown::Lines));
+        assert_eq!(shown(&["--v=8"]), Some(RequestsShown::Bodies));
+        assert_eq!(shown(&["-v=0"]), Some(RequestsShown::None));
+    }
+}

@@ -1,0 +1,21 @@
+//! One file a command: arguments in, one question to the cluster, one rendered answer out.
+
+pub mod context;
+pub mod explain;
+mod installation;
+pub mod overview;
+pub mod runtimes;
+pub mod version;
+
+pub use context::CommandContext;
+
+use crate::{cli::Command, error::CommandError, ui::Ui};
+
+/// Runs the chosen command.
+pub(crate) async fn dispatch(ui: &mut Ui, context: &CommandContext, command: &Command) -> Result<(), CommandError> {
+    match command {
+        Command::Runtimes(args) => runtimes::run(ui, context, args).await,
+        Command::Explain(args) => explain::run(ui, context, args),
+        Command::Version(args) => version::run(ui, context, args).await,
+    }
+}

@@ -1,0 +1,100 @@
+//! What is shown when no command runs: the first commands for each reader, help, the version, and usage errors.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind as ParserErrorKind};
+
+use crate::{
+    cli,
+    error::{CommandError, ErrorKind},
+    style::{Role, Style},
+    ui::{ColourChoice, Loudness, Ui},
+};
+
+/// What each of the three readers needs first: heading, then command and what it answers.
+const READERS: [(&str, &[(&str, &str)]); 3] = [
+    (
+        "You run the platform",
+        &[
+            ("verify", "is Trainer healthy, and if not, what mends it?"),
+            ("verify --wait 5m", "the same, until it is or the time is over"),
+            ("version", "which Trainer, Kubernetes and plugin meet here"),
+            ("explain", "every check: what it looks at, and how to mend what it finds"),
+        ],
+    ),
+    (
+        "You own a namespace",
+        &[
+            ("runtimes list -n NAMESPACE", "which recipes its people can train with"),
+            ("runtimes list --as USER", "the same, as one of them sees it"),
+        ],
+    ),
+    (
+        "You train models",
+        &[
+            ("runtimes list", "which recipes there are: framework, nodes, devices, image"),
+            ("runtimes show NAME", "one recipe in detail"),
+            ("verify", "is it my job, or is it the cluster?"),
+        ],
+    ),
+];
+
+/// Says what clap found instead of a command line that can run.
+pub(crate) fn answer_parser(name: &str, problem: &clap::Error) -> Result<(), CommandError> {
+    let mut ui = Ui::open(ColourChoice::Auto, Loudness::Normal);
+    match problem.kind() {
+        ParserErrorKind::DisplayHelp | ParserErrorKind::DisplayVersion => {
+            let text = rendered(problem, ui.style());
+            Ok(ui.answer(&text)?)
+        }
+        ParserErrorKind::MissingSubcommand | ParserErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            if is_bare(problem) =>
+        {
+            let text = render_overview(name, ui.style());
+            Ok(ui.answer(&text)?)
+        }
+        _ => {
+            ui.note(rendered(problem, ui.status_style()).trim_end());
+            if let Some(reason) = refused_flag(problem).and_then(|flag| cli::refusal(&flag)) {
+                ui.error(&[], &[format!("kubectl has this flag, but here it is refused: {reason}")]);
+            }
+            Err(CommandError::silent(ErrorKind::Usage))
+        }
+    }
+}
+
+/// Whether nothing at all was asked for, rather than half a command such as `runtimes`.
+fn is_bare(problem: &clap::Error) -> bool {
+    match problem.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(parent)) => parent.split(' ').count() <= 2 && !parent.ends_with("runtimes"),
+        _ => true,
+    }
+}
+
+fn rendered(problem: &clap::Error, style: Style) -> String {
+    match style {
+        Style::Plain => problem.render().to_string(),
+        Style::Coloured => problem.render().ansi().to_string(),
+    }
+}
+
+fn refused_flag(problem: &clap::Error) -> Option<String> {
+    match problem.get(ContextKind::InvalidArg)? {
+        ContextValue::String(flag) => Some(flag.clone()),
+        _ => None,
+    }
+}
+
+fn render_overview(name: &str, style: Style) -> String {
+    let width = READERS.iter().flat_map(|(_, commands)| *commands).map(|(words, _)| words.len()).max().unwrap_or(0);
+    let mut text = "Kubeflow Trainer v2, on the cluster of your current context.\n".to_owned();
+    for (reader, commands) in READERS {
+        text.push_str(&format!("\n{}\n", style.paint(Role::Strong, reader)));
+        for (words, answer) in commands {
+            let command = style.paint(Role::Command, &format!("{name} {words}"));
+            let gap = " ".repeat(width - words.len() + 2);
+            text.push_str(&format!("  {command}{gap}{answer}\n"));
+        }
+    }
+    let help = style.paint(Role::Command, &format!("{name} --help"));
+    text.push_str(&format!("\nAll commands and flags: {help}\n"));
+    text
+}

@@ -1,0 +1,249 @@
+//! `runtimes list|show`: the recipes that a cluster and a namespace offer.
+
+use clap::ValueEnum;
+use futures::future::join_all;
+use kube::core::{ApiResource, DynamicObject};
+
+use crate::{
+    cluster::{Cluster, Failure, FailureKind, Scope, nearest, resources},
+    commands::{CommandContext, installation},
+    error::{CommandError, ErrorKind},
+    render::{
+        OutputFormat, document::Asked,
+        render_objects,
+        runtime::render_runtime,
+    },
+    runtimes::Runtime,
+    ui::Ui,
+};
+
+/// Show the training runtimes: the recipes that TrainJobs name
+#[derive(clap::Args, Debug)]
+pub struct RuntimesArgs {
+    #[command(subcommand)]
+    command: RuntimesCommand,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum RuntimesCommand {
+    /// List the runtimes of the cluster and of the namespace
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Show one runtime in detail: policy, jobs, containers, resources, volumes
+    #[command(visible_alias = "describe")]
+    Show(ShowArgs),
+}
+
+#[derive(clap::Args, Debug)]
+struct ListArgs {
+    /// The runtimes of all namespaces
+    #[arg(short = 'A', long)]
+    all_namespaces: bool,
+    /// Only runtimes with these labels, such as trainer.kubeflow.org/framework=torch
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    selector: Option<String>,
+    /// Another format: objects are printed whole, as kubectl does
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<ListFormat>,
+}
+
+#[derive(clap::Args, Debug)]
+struct ShowArgs {
+    /// Name, or KIND/NAME where a cluster and a namespace have the same name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Another format: the object is printed whole, as kubectl does
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<ShowFormat>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ListFormat {
+    Wide,
+    Json,
+    Yaml,
+    Name,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ShowFormat {
+    Json,
+    Yaml,
+    Name,
+}
+
+pub(crate) async fn run(ui: &mut Ui, context: &CommandContext, args: &RuntimesArgs) -> Result<(), CommandError> {
+    match &args.command {
+        RuntimesCommand::List(args) => list(ui, context, args).await,
+        RuntimesCommand::Show(args) => show(ui, context, args).await,
+    }
+}
+
+async fn list(ui: &mut Ui, context: &CommandContext, args: &ListArgs) -> Result<(), CommandError> {
+    let cluster = context.connect().await?;
+    let lists = Kind::BOTH.map(|kind| fetch_kind(&cluster, kind, args));
+    let found = Found::gather(join_all(lists).await);
+    if let Some(missing) = found.not_served() {
+        return Err(installation::explain(&cluster, missing).await);
+    }
+    let format = args.output.map_or(OutputFormat::Table, ListFormat::output_format);
+    let is_empty = found.runtimes.is_empty();
+    if is_empty && matches!(format, OutputFormat::Table | OutputFormat::Wide) {
+        ui.note(&format!("No runtimes found in the cluster or in {}.", args.place(&cluster)));
+    } else if !is_empty || found.failures.is_empty() {
+        ui.answer(&render_objects(format, Asked::Many, &found.runtimes, &context.look(ui)))?;
+    }
+    found.failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+async fn show(ui: &mut Ui, context: &CommandContext, args: &ShowArgs) -> Result<(), CommandError> {
+    let cluster = context.connect().await?;
+    let (kinds, name) = parse_reference(&args.name)?;
+    let fetches = kinds.iter().map(|kind| fetch_named(&cluster, *kind, name));
+    let found = Found::gather(join_all(fetches).await);
+    if let Some(missing) = found.not_served() {
+        return Err(installation::explain(&cluster, missing).await);
+    }
+    if found.runtimes.is_empty() {
+        return Err(match found.failures.into_iter().next() {
+            Some(failure) => failure.into(),
+            None => not_found(&cluster, context, name).await,
+        });
+    }
+    for failure in &found.failures {
+        ui.warning(&failure.to_string());
+    }
+    let look = context.look(ui);
+    let text = match args.output {
+        Some(format) => {
+            let asked = if found.runtimes.len() == 1 { Asked::One } else { Asked::Many };
+            render_objects(format.output_format(), asked, &found.runtimes, &look)
+        }
+        None => {
+            let pages = found.runtimes.iter().map(|runtime| render_runtime(runtime, &look));
+            pages.collect::<Vec<_>>().join("\n")
+        }
+    };
+    Ok(ui.answer(&text)?)
+}
+
+/// The two kinds of runtimes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    OfCluster,
+    OfNamespace,
+}
+
+impl Kind {
+    const BOTH: [Self; 2] = [Self::OfCluster, Self::OfNamespace];
+
+    fn resource(self) -> ApiResource {
+        match self {
+            Self::OfCluster => resources::cluster_training_runtimes(),
+            Self::OfNamespace => resources::training_runtimes(),
+        }
+    }
+
+    fn scope(self, cluster: &Cluster) -> Scope {
+        match self {
+            Self::OfCluster => Scope::Cluster,
+            Self::OfNamespace => Scope::Namespace(cluster.namespace().to_owned()),
+        }
+    }
+}
+
+/// Reads `NAME` or `KIND/NAME`, the kind as kubectl takes it.
+fn parse_reference(reference: &str) -> Result<(Vec<Kind>, &str), CommandError> {
+    let Some((kind, name)) = reference.split_once('/') else { return Ok((Kind::BOTH.to_vec(), reference)) };
+    let plain = kind.to_ascii_lowercase();
+    let plain = plain.split('.').next().unwrap_or_default().trim_end_matches('s');
+    match plain {
+        "clustertrainingruntime" => Ok((vec![Kind::OfCluster], name)),
+        "trainingruntime" => Ok((vec![Kind::OfNamespace], name)),
+        _ => Err(CommandError::new(ErrorKind::Usage, format!("\"{kind}\" is not a kind of runtime"))
+            .with_hint(format!("write clustertrainingruntime/{name} or trainingruntime/{name}"))),
+    }
+}
+
+/// What the requests for both kinds gave.
+struct Found {
+    runtimes: Vec<Runtime>,
+    failures: Vec<Failure>,
+}
+
+impl Found {
+    fn gather(answers: Vec<Result<Vec<DynamicObject>, Failure>>) -> Self {
+        let mut found = Self { runtimes: Vec::new(), failures: Vec::new() };
+        for answer in answers {
+            match answer {
+                Ok(objects) => found.runtimes.extend(objects.into_iter().map(Runtime::parse)),
+                Err(failure) => found.failures.push(failure),
+            }
+        }
+        found
+    }
+
+    /// The failure that says that the cluster does not know runtimes at all.
+    fn not_served(&self) -> Option<Failure> {
+        let missing = |failure: &&Failure| matches!(failure.kind, FailureKind::NotFound { object: None, .. });
+        self.failures.iter().find(missing).filter(|_| self.runtimes.is_empty()).cloned()
+    }
+}
+
+async fn fetch_kind(cluster: &Cluster, kind: Kind, args: &ListArgs) -> Result<Vec<DynamicObject>, Failure> {
+    let scope = match kind {
+        Kind::OfNamespace if args.all_namespaces => Scope::AllNamespaces,
+        kind => kind.scope(cluster),
+    };
+    cluster.fetch_objects(&kind.resource(), &scope, args.selector.as_deref()).await
+}
+
+async fn fetch_named(cluster: &Cluster, kind: Kind, name: &str) -> Result<Vec<DynamicObject>, Failure> {
+    let object = cluster.fetch_object(&kind.resource(), &kind.scope(cluster), name).await?;
+    Ok(object.into_iter().collect())
+}
+
+/// Names what there is instead, if the caller may list it.
+async fn not_found(cluster: &Cluster, context: &CommandContext, name: &str) -> CommandError {
+    let lists = Kind::BOTH.map(|kind| async move {
+        let objects = cluster.fetch_objects(&kind.resource(), &kind.scope(cluster), None).await;
+        objects.unwrap_or_default()
+    });
+    let names: Vec<_> =
+        join_all(lists).await.into_iter().flatten().filter_map(|object| object.metadata.name).collect();
+    let error = CommandError::new(
+        ErrorKind::NotFound,
+        format!("there is no runtime \"{name}\" in the cluster or in namespace {}", cluster.namespace()),
+    );
+    match nearest(name, &names) {
+        Some(nearest) => error.with_hint(format!("did you mean \"{nearest}\"? all: {} runtimes list", context.display_name())),
+        None => error.with_hint(format!("all runtimes: {} runtimes list", context.display_name())),
+    }
+}
+
+impl ListArgs {
+    fn place(&self, cluster: &Cluster) -> String {
+        if self.all_namespaces { "any namespace".to_owned() } else { format!("namespace {}", cluster.namespace()) }
+    }
+}
+
+impl ListFormat {
+    const fn output_format(self) -> OutputFormat {
+        match self {
+            Self::Wide => OutputFormat::Wide,
+            Self::Json => OutputFormat::Json,
+            Self::Yaml => OutputFormat::Yaml,
+            Self::Name => OutputFormat::Name,
+        }
+    }
+}
+
+impl ShowFormat {
+    const fn output_format(self) -> OutputFormat {
+        match self {
+            Self::Json => OutputFormat::Json,
+            Self::Yaml => OutputFormat::Yaml,
+            Self::Name => OutputFormat::Name,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The one place where an output format is chosen: tables for people; JSON, YAML and names for programs,
+//! as kubectl prints them.
+
+use serde::Serialize;
+use serde_json::{Value, json, ser::PrettyFormatter};
+
+use super::{
+    Look,
+    table::{CellText, Column, render_table},
+};
+
+/// `-o`, for commands whose answer is objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutputFormat {
+    #[default]
+    Table,
+    Wide,
+    Json,
+    Yaml,
+    Name,
+}
+
+/// Something that a table can show one a line, and that stands for an object of the API.
+pub trait Tabular {
+    /// The columns, given all items: a column that would be empty may be left out.
+    fn columns(items: &[Self], format: OutputFormat) -> Vec<Column>
+    where
+        Self: Sized;
+    /// One text for each heading that `columns` gave.
+    fn cell(&self, heading: &str, look: &Look) -> CellText;
+    /// `resource.group/name`.
+    fn reference(&self) -> String;
+    /// The object itself, as the server gave it.
+    fn object(&self) -> Value;
+}
+
+/// How many objects were asked for: a list prints as a List, a single one as itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    One,
+    Many,
+}
+
+/// Renders the items in the chosen format.
+pub fn render_objects<T: Tabular>(format: OutputFormat, asked: Asked, items: &[T], look: &Look) -> String {
+    match format {
+        OutputFormat::Table | OutputFormat::Wide => {
+            let columns = T::columns(items, format);
+            let row = |item: &T| columns.iter().map(|column| item.cell(column.heading, look)).collect();
+            render_table(&columns, items.iter().map(row).collect(), look)
+        }
+        OutputFormat::Json => render_json(&document(asked, items)),
+        OutputFormat::Yaml => render_yaml(&document(asked, items)),
+        OutputFormat::Name => items.iter().map(|item| format!("{}\n", item.reference())).collect(),
+    }
+}
+
+fn document<T: Tabular>(asked: Asked, items: &[T]) -> Value {
+    let mut objects: Vec<_> = items.iter().map(|item| sorted(&without_managed_fields(item.object()))).collect();
+    match (asked, objects.pop()) {
+        (Asked::One, Some(object)) => object,
+        (_, last) => {
+            objects.extend(last);
+            json!({ "apiVersion": "v1", "items": objects, "kind": "List", "metadata": { "resourceVersion": "" } })
+        }
+    }
+}
+
+/// kubectl leaves them out, too: they are long and for machines.
+fn without_managed_fields(mut object: Value) -> Value {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    object
+}
+
+/// kubectl prints keys in alphabetical order.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut entries: Vec<_> = fields.iter().collect();
+            entries.sort_by_key(|(key, _)| key.as_str());
+            entries.into_iter().map(|(key, entry)| (key.clone(), sorted(entry))).collect()
+        }
+        Value::Array(entries) => entries.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
+
+/// JSON with kubectl's four blanks, ending with a line feed.
+pub fn render_json(value: &impl Serialize) -> String {
+    let mut bytes = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
+    // Writing plain values into memory does not fail.
+    let _ = value.serialize(&mut serializer);
+    bytes.push(b'\n');
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// YAML that a YAML 1.1 reader such as Go's reads back as the same values.
+pub fn render_yaml(value: &impl Serialize) -> String {
+    let mut text = serde_saphyr::to_string(value).unwrap_or_default();
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use snapbox::{assert_data_eq, str};
+
+    use super::*;
+
+    #[test]
+    fn json_has_sorted_keys_and_four_blanks() {
+        assert_data_eq!(render_json(&sorted(&json!({ "b": [1], "a": { "d": null, "c": "x" } }))), str![]);
+    }
+
+    #[test]
+    fn yaml_quotes_what_an_older_reader_would_misread() {
+        assert_data_eq!(render_yaml(&json!({ "a": "yes", "b": "1_000", "c": "0644", "d": ["x"] })), str![]);
+    }
+}

@@ -1,0 +1,153 @@
+//! Tables in kubectl's manner: capital headings, three blanks between columns, no lines.
+
+use comfy_table::{Cell, ContentArrangement, Table, presets};
+
+use super::Look;
+use crate::style::Role;
+
+/// A column's heading, and whether it gives way on a narrow terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    pub heading: &'static str,
+    pub give: Give,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Give {
+    Never,
+    /// Loses its beginning first: the end of an image's name tells more.
+    Beginning,
+}
+
+/// One cell: its text, and its role if it has one.
+#[derive(Clone, Debug)]
+pub struct CellText {
+    pub text: String,
+    pub role: Option<Role>,
+}
+
+impl From<String> for CellText {
+    fn from(text: String) -> Self {
+        Self { text, role: None }
+    }
+}
+
+impl From<&str> for CellText {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+/// A cell that cannot get narrower than this is not worth cutting.
+const NARROWEST: usize = 12;
+const GAP: usize = 3;
+
+/// Renders rows under their headings; every line ends with a line feed.
+pub fn render_table(columns: &[Column], rows: Vec<Vec<CellText>>, look: &Look) -> String {
+    let mut rows = rows;
+    let one_line = rows.iter_mut().flatten();
+    one_line.for_each(|cell| cell.text = visible(&cell.text));
+    fit(columns, &mut rows, look.width);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|column| Cell::new(look.style.paint(Role::Muted, column.heading))));
+    for row in rows {
+        table.add_row(row.into_iter().map(|cell| {
+            Cell::new(cell.role.map_or_else(|| cell.text.clone(), |role| look.style.paint(role, &cell.text)))
+        }));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, u16::try_from(GAP).unwrap_or(3)));
+    }
+    let mut text = String::new();
+    for line in table.lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Shortens the cells of the column that gives way, until the table fits or is as narrow as is useful.
+fn fit(columns: &[Column], rows: &mut [Vec<CellText>], width: Option<usize>) {
+    let (Some(width), Some(giving)) = (width, columns.iter().position(|column| column.give == Give::Beginning)) else {
+        return;
+    };
+    let widest = |index: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.text.chars().count());
+        cells.max().unwrap_or(0).max(columns[index].heading.len())
+    };
+    let others: usize = (0..columns.len()).filter(|index| *index != giving).map(|index| widest(index) + GAP).sum();
+    let room = width.saturating_sub(others).max(NARROWEST);
+    for cell in rows.iter_mut().filter_map(|row| row.get_mut(giving)) {
+        let length = cell.text.chars().count();
+        if length > room {
+            let kept: String = cell.text.chars().skip(length + 1 - room).collect();
+            cell.text = format!("…{kept}");
+        }
+    }
+}
+
+/// A cell is one line: control characters of the cluster's text are shown, not obeyed.
+fn visible(text: &str) -> String {
+    if !text.chars().any(char::is_control) {
+        return text.to_owned();
+    }
+    text.chars().flat_map(|character| {
+        let shown = if character.is_control() { character.escape_default().to_string() } else { character.to_string() };
+        shown.chars().collect::<Vec<_>>()
+    }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use snapbox::{assert_data_eq, str};
+
+    use super::*;
+    use crate::style::Style;
+
+    const COLUMNS: [Column; 3] = [
+        Column { heading: "NAME", give: Give::Never },
+        Column { heading: "IMAGE", give: Give::Beginning },
+        Column { heading: "AGE", give: Give::Never },
+    ];
+
+    fn rows() -> Vec<Vec<CellText>> {
+        vec![
+            vec!["torch".into(), "registry.example/team/pytorch:2.13.0-cuda13.0".into(), "5d".into()],
+            vec!["two\nlines".into(), "a".into(), "1s".into()],
+        ]
+    }
+
+    #[test]
+    fn columns_stand_in_line_and_no_line_ends_in_blanks() {
+        let table = render_table(&COLUMNS, rows(), &Look::plain(Timestamp::UNIX_EPOCH));
+        assert_data_eq!(table, str![]);
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_only_the_giving_column_is_cut() {
+        let look = Look { width: Some(40), ..Look::plain(Timestamp::UNIX_EPOCH) };
+        assert_data_eq!(render_table(&COLUMNS, rows(), &look), str![]);
+    }
+
+    #[test]
+    fn colours_do_not_move_columns() {
+        let look = Look { style: Style::Coloured, ..Look::plain(Timestamp::UNIX_EPOCH) };
+        let mut rows = rows();
+        rows[0][0].role = Some(Role::Good);
+        let coloured = render_table(&COLUMNS, rows, &look);
+        let bare = anstream_free(&coloured);
+        assert!(bare.lines().nth(2).unwrap().starts_with("two"), "{bare}");
+        assert_eq!(bare.lines().nth(1).unwrap().find("registry"), bare.lines().next().unwrap().find("IMAGE"));
+    }
+
+    /// The text without colour sequences.
+    fn anstream_free(text: &str) -> String {
+        let mut bare = String::new();
+        for piece in text.split('\u{1b}') {
+            bare.push_str(piece.strip_prefix('[').and_then(|rest| rest.split_once('m')).map_or(piece, |(_, rest)| rest));
+        }
+        bare
+    }
+}

@@ -1,0 +1,74 @@
+//! Keeps control sequences of foreign text away from a terminal. Colours pass; everything else is made visible.
+
+use std::borrow::Cow;
+
+/// The text with every control character shown as `^X`, except line ends, tabs and colour sequences.
+pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_foreign) && !text.contains('\u{1b}') {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let length = match colour_sequence(rest) {
+            Some(length) => {
+                clean.push_str(&rest[..length]);
+                length
+            }
+            None => {
+                push_visible(&mut clean, character);
+                character.len_utf8()
+            }
+        };
+        rest = &rest[length..];
+    }
+    Cow::Owned(clean)
+}
+
+fn is_foreign(character: char) -> bool {
+    character.is_control() && !matches!(character, '\n' | '\t')
+}
+
+/// The length of `ESC [ digits m` at the start of the text: the only sequence that changes nothing but colours.
+fn colour_sequence(text: &str) -> Option<usize> {
+    let body = text.strip_prefix("\u{1b}[")?;
+    let end = body.find(|character: char| !matches!(character, '0'..='9' | ';' | ':'))?;
+    body[end..].starts_with('m').then_some(2 + end + 1)
+}
+
+fn push_visible(clean: &mut String, character: char) {
+    match character {
+        _ if !is_foreign(character) => clean.push(character),
+        '\u{7f}' => clean.push_str("^?"),
+        '\0'..='\u{1f}' => {
+            clean.push('^');
+            clean.push(char::from(character as u8 + b'@'));
+        }
+        other => clean.extend(other.escape_unicode()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_and_colours_pass_unchanged() {
+        for text in ["one\ttwo\n", "\u{1b}[1;32mok\u{1b}[0m", "größe 你好"] {
+            assert_eq!(for_terminal(text), text);
+        }
+    }
+
+    #[test]
+    fn cursor_movement_titles_and_bells_become_visible() {
+        assert_eq!(for_terminal("\u{1b}[2Jgone"), "^[[2Jgone");
+        assert_eq!(for_terminal("\u{1b}]0;title\u{7}"), "^[]0;title^G");
+        assert_eq!(for_terminal("50%\r100%"), "50%^M100%");
+        assert_eq!(for_terminal("\u{9b}2J"), "\\u{9b}2J");
+    }
+
+    #[test]
+    fn an_unfinished_colour_sequence_is_not_a_colour() {
+        assert_eq!(for_terminal("\u{1b}[31"), "^[[31");
+    }
+}
