@@ -10,6 +10,30 @@ mod table;
 pub use schema::{fingerprint, schema_paths};
 pub use table::RELEASES;
 
+/// The newest release of the same minor version as `version`: `v2.2.0` gives 2.2.1. Patches change neither APIs nor
+/// the set of runtimes.
+pub fn find(version: &str) -> Option<&'static Release> {
+    let wanted = minor_version(version)?;
+    RELEASES
+        .iter()
+        .rfind(|release| minor_version(release.version) == Some(wanted))
+}
+
+/// The releases whose definition `crd` has this fingerprint, oldest first; none when it is of no known release.
+pub fn with_fingerprint(crd: &str, fingerprint: &str) -> Vec<&'static Release> {
+    let same = |facts: &&SchemaFacts| facts.crd == crd && facts.fingerprint == fingerprint;
+    RELEASES
+        .iter()
+        .filter(|release| release.schemas.iter().any(|facts| same(&facts)))
+        .collect()
+}
+
+/// Major and minor number of `v1.31.4+k3s1` or `2.3.0`; `None` for `master`, `latest` and the like.
+pub fn minor_version(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']);
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
 /// One release of Trainer together with the JobSet release that it is shipped with.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Release {
@@ -101,4 +125,34 @@ pub struct WebhookConfigurationFacts {
 pub enum WebhookKind {
     Mutating,
     Validating,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RELEASES, find, minor_version, with_fingerprint};
+
+    #[test]
+    fn a_patch_release_is_found_by_its_minor_version() {
+        assert_eq!(find("v2.2.0").map(|release| release.version), Some("2.2.1"));
+        assert_eq!(find("2.3.0").map(|release| release.version), Some("2.3.0"));
+        assert_eq!(find("v2.9.0"), None);
+        assert_eq!(find("latest"), None);
+    }
+
+    #[test]
+    fn every_fingerprint_of_the_table_leads_back_to_its_release() {
+        for release in RELEASES {
+            for facts in release.schemas {
+                assert!(with_fingerprint(facts.crd, facts.fingerprint).contains(&release));
+            }
+        }
+        assert!(with_fingerprint("trainjobs.trainer.kubeflow.org", "0000000000000000").is_empty());
+    }
+
+    #[test]
+    fn versions_are_read_with_and_without_a_v_and_vendors_additions() {
+        assert_eq!(minor_version("v1.31.4+k3s1"), Some((1, 31)));
+        assert_eq!(minor_version("1.32-eks"), Some((1, 32)));
+        assert_eq!(minor_version("master"), None);
+    }
 }

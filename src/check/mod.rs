@@ -1,0 +1,229 @@
+//! The proof engine's nouns: a check (constant data and one function), what it found, and why.
+//! `engine.rs` runs a catalogue, `report.rs` is what comes out, `trainer/` is the catalogue of `kubectl trainer verify`.
+//!
+//! Adding a check touches one file: declare its reasons, its `const` [`Check`], a function that fetches and a pure
+//! `judge_*` that decides; then name it in its catalogue, after the checks that it requires.
+
+pub mod engine;
+pub mod page;
+pub mod report;
+pub mod trainer;
+
+use std::fmt;
+
+use futures::future::LocalBoxFuture;
+use serde::Serialize;
+
+use crate::cluster::{Failure, FailureKind, MissingRule};
+
+/// The stable name of a check: `TRN-` and words in upper case. Never used again for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct CheckId(pub &'static str);
+
+impl fmt::Display for CheckId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.0)
+    }
+}
+
+/// What part of the whole a check looks at. The order is the display order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Category {
+    Cluster,
+    Definitions,
+    Controllers,
+    Webhooks,
+    Runtimes,
+}
+
+impl Category {
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Cluster => "Cluster",
+            Self::Definitions => "Custom resource definitions",
+            Self::Controllers => "Controllers",
+            Self::Webhooks => "Webhooks",
+            Self::Runtimes => "Training runtimes",
+        }
+    }
+}
+
+/// How much hangs on a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Severity {
+    /// Training does not work without it. Not to be allowed to look counts, too.
+    Error,
+    /// Training works without it; the check itself never fails.
+    Warning,
+}
+
+/// Whether waiting can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    Never,
+    UntilDeadline,
+}
+
+/// A stable code for one way in which something is not as it should be, with the text of its explanation.
+#[derive(Debug)]
+pub struct Reason {
+    /// In `CamelCase`, such as `NoEndpoints`; the same in every output format.
+    pub code: &'static str,
+    /// One or two sentences on what the code means.
+    pub meaning: &'static str,
+    /// One or two sentences on what mends it.
+    pub mend: &'static str,
+}
+
+impl PartialEq for Reason {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+
+impl Eq for Reason {}
+
+/// One question with a provable answer. `Context` is what the catalogue's functions look at.
+pub struct Check<Context> {
+    pub id: CheckId,
+    pub category: Category,
+    /// Affirmative, so that `ok` in front of it reads as a sentence.
+    pub title: &'static str,
+    /// What to do when a finding has no command of its own.
+    pub hint: &'static str,
+    /// What `kubectl trainer explain` says on top of the reasons: what is looked at, and why it matters.
+    pub page: &'static str,
+    /// Every reason that this check can give, beside [`EVERY_CHECKS_REASONS`].
+    pub reasons: &'static [&'static Reason],
+    pub severity: Severity,
+    /// Checks that must not have failed before this one is worth its requests.
+    pub requires: &'static [CheckId],
+    pub retry: Retry,
+    pub run: Run<Context>,
+}
+
+/// Fetches what a check needs and judges it.
+pub type Run<Context> = for<'context> fn(&'context Context) -> LocalBoxFuture<'context, Outcome>;
+
+/// How much a finding weighs. The heaviest finding decides the state of its check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Warning,
+    /// The caller is not allowed to look.
+    Unknown,
+    Failed,
+}
+
+/// One thing that is not as it should be, or that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub level: Level,
+    pub reason: &'static Reason,
+    /// A fragment that names the object, what was found and what was expected.
+    pub detail: String,
+    /// A command that can be pasted into a shell.
+    pub mend: Option<String>,
+    /// For [`Level::Unknown`]: the rule that the caller lacks.
+    pub missing_rule: Option<Box<MissingRule>>,
+}
+
+impl Finding {
+    pub fn failed(reason: &'static Reason, detail: impl Into<String>) -> Self {
+        Self {
+            level: Level::Failed,
+            reason,
+            detail: detail.into(),
+            mend: None,
+            missing_rule: None,
+        }
+    }
+
+    pub fn warning(reason: &'static Reason, detail: impl Into<String>) -> Self {
+        Self {
+            level: Level::Warning,
+            ..Self::failed(reason, detail)
+        }
+    }
+
+    #[must_use]
+    pub fn mended_by(self, command: impl Into<String>) -> Self {
+        Self {
+            mend: Some(command.into()),
+            ..self
+        }
+    }
+
+    /// A request that gave no answer: not allowed is unknown, everything else is a failure, never a pass.
+    pub fn of_failure(failure: &Failure) -> Self {
+        match &failure.kind {
+            FailureKind::Forbidden(rule) => Self {
+                level: Level::Unknown,
+                missing_rule: Some(rule.clone()),
+                ..Self::failed(&NOT_ALLOWED, format!("you may not {}", rule.words()))
+            }
+            .mended_by(rule.question()),
+            _ => Self {
+                mend: failure.hint(),
+                ..Self::failed(&REQUEST_FAILED, failure.to_string())
+            },
+        }
+    }
+}
+
+/// What a check found. Without findings it passed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Heaviest first, then in the order in which they were judged.
+    pub findings: Vec<Finding>,
+    /// What was seen, in short fragments; the first is shown beside the title.
+    pub facts: Vec<String>,
+}
+
+impl Outcome {
+    pub fn new(mut findings: Vec<Finding>, facts: Vec<String>) -> Self {
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        Self { findings, facts }
+    }
+
+    pub fn of(finding: Finding) -> Self {
+        Self::new(vec![finding], Vec::new())
+    }
+
+    pub fn passed(fact: impl Into<String>) -> Self {
+        Self::new(Vec::new(), vec![fact.into()])
+    }
+}
+
+/// Reasons that the engine itself, or any check, can give.
+pub const EVERY_CHECKS_REASONS: &[&Reason] = &[
+    &NOT_ALLOWED,
+    &REQUEST_FAILED,
+    &PREREQUISITE_FAILED,
+    &NO_ANSWER_IN_TIME,
+];
+
+pub const NOT_ALLOWED: Reason = Reason {
+    code: "NotAllowed",
+    meaning: "Your account lacks the named RBAC rule, so this could not be looked at. It says nothing about the health of Trainer.",
+    mend: "Ask an administrator for the rule, or have somebody run the check who has it.",
+};
+
+pub const REQUEST_FAILED: Reason = Reason {
+    code: "RequestFailed",
+    meaning: "The API server did not answer a request of this check, or answered with an error. A check that cannot look does not pass.",
+    mend: "Follow the hint beside the finding, then run the command again.",
+};
+
+pub const PREREQUISITE_FAILED: Reason = Reason {
+    code: "PrerequisiteFailed",
+    meaning: "A check that this one builds on failed, so this one was not made.",
+    mend: "Mend the named check first.",
+};
+
+pub const NO_ANSWER_IN_TIME: Reason = Reason {
+    code: "NoAnswerInTime",
+    meaning: "The check had no result within its time limit.",
+    mend: "See whether the API server is slow, then run the command again.",
+};

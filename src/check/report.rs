@@ -1,0 +1,156 @@
+//! What a run of a catalogue found: one result a check in the catalogue's order, and the verdict over all of them.
+
+use serde::Serialize;
+
+use super::{
+    Category, Check, CheckId, Finding, Level, Outcome, PREREQUISITE_FAILED, Retry, Severity,
+};
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Ok,
+    Warning,
+    /// A check that this one requires failed.
+    Skipped,
+    /// The caller is not allowed to look.
+    Unknown,
+    Failed,
+}
+
+impl State {
+    /// In the order in which a summary counts them.
+    pub const ALL: [Self; 5] = [
+        Self::Failed,
+        Self::Unknown,
+        Self::Warning,
+        Self::Skipped,
+        Self::Ok,
+    ];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One check's answer, with what a reader needs to know of the check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckResult {
+    pub id: CheckId,
+    pub category: Category,
+    pub title: &'static str,
+    pub hint: &'static str,
+    pub severity: Severity,
+    pub requires: &'static [CheckId],
+    pub retry: Retry,
+    pub state: State,
+    /// Heaviest first; empty when the check passed.
+    pub findings: Vec<Finding>,
+    /// What was seen, shortest and most telling first.
+    pub facts: Vec<String>,
+    /// The failed check at the root, when this one was skipped.
+    pub skipped_for: Option<CheckId>,
+}
+
+impl CheckResult {
+    pub(super) fn new<Context>(check: &Check<Context>, outcome: Outcome) -> Self {
+        let state = match outcome.findings.iter().map(|finding| finding.level).max() {
+            None => State::Ok,
+            Some(Level::Warning) => State::Warning,
+            Some(Level::Unknown) => State::Unknown,
+            Some(Level::Failed) => State::Failed,
+        };
+        Self {
+            id: check.id,
+            category: check.category,
+            title: check.title,
+            hint: check.hint,
+            severity: check.severity,
+            requires: check.requires,
+            retry: check.retry,
+            state,
+            findings: outcome.findings,
+            facts: outcome.facts,
+            skipped_for: None,
+        }
+    }
+
+    pub(super) fn skipped<Context>(check: &Check<Context>, root: CheckId) -> Self {
+        let finding = Finding::failed(&PREREQUISITE_FAILED, format!("needs {root}, which failed"));
+        let result = Self::new(check, Outcome::of(finding));
+        Self {
+            state: State::Skipped,
+            skipped_for: Some(root),
+            ..result
+        }
+    }
+}
+
+/// What the whole report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Verdict {
+    Healthy,
+    /// Works, but something deserves a look.
+    Warnings,
+    /// Nothing failed, but the caller may not look at everything that counts.
+    Unknown,
+    Unhealthy,
+    /// The API server cannot be reached, or does not know the caller: nothing is known.
+    Unreachable,
+}
+
+/// One complete look at a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// In the catalogue's order, whichever check ended first.
+    pub results: Vec<CheckResult>,
+    /// The checks without which nothing can be known; see [`Verdict::Unreachable`].
+    pub gates: &'static [CheckId],
+}
+
+impl Report {
+    pub fn verdict(&self) -> Verdict {
+        let failed = |result: &&CheckResult| result.state == State::Failed;
+        let mut failures = self.results.iter().filter(failed);
+        if self
+            .results
+            .iter()
+            .filter(failed)
+            .any(|result| self.gates.contains(&result.id))
+        {
+            Verdict::Unreachable
+        } else if failures.next().is_some() {
+            Verdict::Unhealthy
+        } else if self
+            .results
+            .iter()
+            .any(|result| result.state == State::Unknown && result.severity == Severity::Error)
+        {
+            Verdict::Unknown
+        } else if self.results.iter().any(|result| result.state != State::Ok) {
+            Verdict::Warnings
+        } else {
+            Verdict::Healthy
+        }
+    }
+
+    /// Whether waiting may still turn a failure into a success.
+    pub fn can_heal(&self) -> bool {
+        self.results
+            .iter()
+            .any(|result| result.state == State::Failed && result.retry == Retry::UntilDeadline)
+    }
+
+    pub fn in_state(&self, state: State) -> impl Iterator<Item = &CheckResult> {
+        self.results
+            .iter()
+            .filter(move |result| result.state == state)
+    }
+}

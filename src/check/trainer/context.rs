@@ -1,0 +1,318 @@
+//! The facts that the checks share. Each is fetched at most once a look, by whichever check asks first.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use futures::future::LocalBoxFuture;
+use jiff::Timestamp;
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
+        apps::v1::Deployment,
+        core::v1::{ConfigMap, Namespace, Pod, Secret, Service},
+        discovery::v1::EndpointSlice,
+    },
+};
+use kube::{Resource, core::DynamicObject};
+use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
+
+use super::{
+    definition::Definition,
+    installation::{Configuration, FoundBy, Part, Place, belongs_to, services},
+};
+use crate::cluster::{Cluster, Failure, FailureKind, Identity, Scope, ServerVersion, resources};
+
+/// A fetched value, or why it could not be fetched; both shared.
+pub(crate) type Fact<Value> = Result<Rc<Value>, Rc<Failure>>;
+
+/// A fact that is being fetched; boxed, because a request's future is large and many are under way at once.
+type Looking<'a, Value> = LocalBoxFuture<'a, Fact<Value>>;
+
+/// Namespaces in which Trainer's public `ConfigMap` lies, by the two overlays of the project.
+const PUBLIC_CONFIG_MAP_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
+pub(crate) const PUBLIC_CONFIG_MAP: &str = "kubeflow-trainer-public";
+
+/// What the checks of this catalogue look at.
+pub struct TrainerContext {
+    /// An unusable kubeconfig is a finding like any other, so that there is always a report.
+    cluster: Result<Cluster, Rc<Failure>>,
+    /// Where dry runs are made.
+    pub(crate) namespace: String,
+    pub(crate) now: Timestamp,
+    version: OnceCell<Fact<ServerVersion>>,
+    identity: OnceCell<Fact<Identity>>,
+    api_groups: OnceCell<Fact<Vec<String>>>,
+    api_resources: Memo<String, Option<Vec<String>>>,
+    definitions: Memo<String, Option<Definition>>,
+    configurations: Memo<Part, Vec<Configuration>>,
+    places: Memo<Part, Option<Place>>,
+    namespaces: Memo<String, Option<Namespace>>,
+    deployments: Memo<String, Vec<Deployment>>,
+    pods: Memo<String, Vec<Pod>>,
+    services: Memo<(String, String), Option<Service>>,
+    endpoint_slices: Memo<String, Vec<EndpointSlice>>,
+    secrets: Memo<(String, String), Option<Secret>>,
+    public_config: Memo<String, Option<ConfigMap>>,
+    runtimes: OnceCell<Fact<Vec<DynamicObject>>>,
+}
+
+/// Facts of one kind by their key.
+struct Memo<Key, Value>(RefCell<BTreeMap<Key, Rc<OnceCell<Fact<Value>>>>>);
+
+impl<Key, Value> Default for Memo<Key, Value> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<Key: Ord, Value> Memo<Key, Value> {
+    /// The fact for `key`; who asks while it is being fetched waits for the same answer.
+    fn get<'a>(
+        &'a self,
+        key: Key,
+        fetch: impl Future<Output = Result<Value, Rc<Failure>>> + 'a,
+    ) -> Looking<'a, Value> {
+        let cell = Rc::clone(self.0.borrow_mut().entry(key).or_default());
+        Box::pin(async move {
+            cell.get_or_init(|| async { fetch.await.map(Rc::new) })
+                .await
+                .clone()
+        })
+    }
+}
+
+impl TrainerContext {
+    pub fn new(cluster: Result<Cluster, Failure>, namespace: String, now: Timestamp) -> Self {
+        Self {
+            cluster: cluster.map_err(Rc::new),
+            namespace,
+            now,
+            version: OnceCell::default(),
+            identity: OnceCell::default(),
+            api_groups: OnceCell::default(),
+            api_resources: Memo::default(),
+            definitions: Memo::default(),
+            configurations: Memo::default(),
+            places: Memo::default(),
+            namespaces: Memo::default(),
+            deployments: Memo::default(),
+            pods: Memo::default(),
+            services: Memo::default(),
+            endpoint_slices: Memo::default(),
+            secrets: Memo::default(),
+            public_config: Memo::default(),
+            runtimes: OnceCell::default(),
+        }
+    }
+
+    pub(crate) fn cluster(&self) -> Result<&Cluster, Rc<Failure>> {
+        self.cluster.as_ref().map_err(Rc::clone)
+    }
+
+    pub(crate) async fn fetch_version(&self) -> Fact<ServerVersion> {
+        once(&self.version, async {
+            Ok(self.cluster()?.fetch_version().await?)
+        })
+        .await
+    }
+
+    pub(crate) async fn fetch_identity(&self) -> Fact<Identity> {
+        once(&self.identity, async {
+            Ok(self.cluster()?.fetch_identity().await?)
+        })
+        .await
+    }
+
+    /// Names of the API groups that the server serves. Everybody who is logged in may ask.
+    pub(crate) async fn fetch_api_groups(&self) -> Fact<Vec<String>> {
+        once(&self.api_groups, async {
+            Ok(self.cluster()?.fetch_api_groups().await?)
+        })
+        .await
+    }
+
+    /// Plural names of the resources of `GROUP/VERSION`; `None` when it is not served.
+    pub(crate) async fn fetch_api_resources(
+        &self,
+        group_version: &str,
+    ) -> Fact<Option<Vec<String>>> {
+        let fetch = async { Ok(self.cluster()?.fetch_api_resources(group_version).await?) };
+        self.api_resources
+            .get(group_version.to_owned(), fetch)
+            .await
+    }
+
+    pub(crate) async fn fetch_definition(&self, name: &str) -> Fact<Option<Definition>> {
+        let fetch = async {
+            Ok(self
+                .cluster()?
+                .fetch::<Definition>(&Scope::Cluster, name)
+                .await?)
+        };
+        self.definitions.get(name.to_owned(), fetch).await
+    }
+
+    /// The webhook configurations of a part that exist: none, one or two.
+    pub(crate) async fn fetch_configurations(&self, part: Part) -> Fact<Vec<Configuration>> {
+        let fetch = async {
+            let cluster = self.cluster()?;
+            let (validating, mutating) = part.configurations();
+            let (validating, mutating) = tokio::join!(
+                cluster.fetch::<ValidatingWebhookConfiguration>(&Scope::Cluster, validating),
+                cluster.fetch::<MutatingWebhookConfiguration>(&Scope::Cluster, mutating),
+            );
+            let found = [
+                validating?.map(Configuration::from),
+                mutating?.map(Configuration::from),
+            ];
+            Ok(found.into_iter().flatten().collect())
+        };
+        self.configurations.get(part, fetch).await
+    }
+
+    /// Where a part lives: as its webhook configurations say, else where its Deployment is found.
+    pub(crate) async fn fetch_place(&self, part: Part) -> Fact<Option<Place>> {
+        self.places.get(part, self.find_place(part)).await
+    }
+
+    async fn find_place(&self, part: Part) -> Result<Option<Place>, Rc<Failure>> {
+        match self.fetch_configurations(part).await {
+            Ok(configurations) => match services(&configurations).into_iter().next() {
+                Some(service) => Ok(Some(Place {
+                    namespace: service.namespace,
+                    found_by: FoundBy::WebhookConfigurations,
+                })),
+                None => self.find_deployment(part).await,
+            },
+            Err(failure) if matches!(failure.kind, FailureKind::Forbidden(_)) => {
+                self.find_public_config().await.ok_or(failure).map(Some)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn find_deployment(&self, part: Part) -> Result<Option<Place>, Rc<Failure>> {
+        let deployments: Vec<Deployment> = self
+            .cluster()?
+            .fetch_list(&Scope::AllNamespaces, None)
+            .await?;
+        let found = deployments
+            .into_iter()
+            .find(|deployment| belongs_to(deployment, part));
+        let namespace = found.and_then(|deployment| deployment.metadata.namespace);
+        Ok(namespace.map(|namespace| Place {
+            namespace,
+            found_by: FoundBy::Deployment,
+        }))
+    }
+
+    async fn find_public_config(&self) -> Option<Place> {
+        for namespace in PUBLIC_CONFIG_MAP_NAMESPACES {
+            if let Ok(found) = self.fetch_public_config(namespace).await
+                && found.is_some()
+            {
+                return Some(Place {
+                    namespace: namespace.to_owned(),
+                    found_by: FoundBy::PublicConfigMap,
+                });
+            }
+        }
+        None
+    }
+
+    /// Trainer's `ConfigMap` for everybody, which names the release since 2.2.
+    pub(crate) async fn fetch_public_config(&self, namespace: &str) -> Fact<Option<ConfigMap>> {
+        self.public_config
+            .get(namespace.to_owned(), self.one(namespace, PUBLIC_CONFIG_MAP))
+            .await
+    }
+
+    pub(crate) async fn fetch_namespace(&self, name: &str) -> Fact<Option<Namespace>> {
+        let fetch = async {
+            Ok(self
+                .cluster()?
+                .fetch::<Namespace>(&Scope::Cluster, name)
+                .await?)
+        };
+        self.namespaces.get(name.to_owned(), fetch).await
+    }
+
+    pub(crate) async fn fetch_deployments(&self, namespace: &str) -> Fact<Vec<Deployment>> {
+        self.deployments
+            .get(namespace.to_owned(), self.all(namespace))
+            .await
+    }
+
+    pub(crate) async fn fetch_pods(&self, namespace: &str) -> Fact<Vec<Pod>> {
+        self.pods
+            .get(namespace.to_owned(), self.all(namespace))
+            .await
+    }
+
+    pub(crate) async fn fetch_endpoint_slices(&self, namespace: &str) -> Fact<Vec<EndpointSlice>> {
+        self.endpoint_slices
+            .get(namespace.to_owned(), self.all(namespace))
+            .await
+    }
+
+    pub(crate) async fn fetch_service(&self, namespace: &str, name: &str) -> Fact<Option<Service>> {
+        self.services
+            .get(
+                (namespace.to_owned(), name.to_owned()),
+                self.one(namespace, name),
+            )
+            .await
+    }
+
+    pub(crate) async fn fetch_secret(&self, namespace: &str, name: &str) -> Fact<Option<Secret>> {
+        self.secrets
+            .get(
+                (namespace.to_owned(), name.to_owned()),
+                self.one(namespace, name),
+            )
+            .await
+    }
+
+    pub(crate) async fn fetch_runtimes(&self) -> Fact<Vec<DynamicObject>> {
+        let resource = resources::cluster_training_runtimes();
+        once(&self.runtimes, async {
+            Ok(self
+                .cluster()?
+                .fetch_objects(&resource, &Scope::Cluster, None)
+                .await?)
+        })
+        .await
+    }
+
+    async fn one<Object>(&self, namespace: &str, name: &str) -> Result<Option<Object>, Rc<Failure>>
+    where
+        Object: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned,
+    {
+        Ok(self
+            .cluster()?
+            .fetch::<Object>(&Scope::Namespace(namespace.to_owned()), name)
+            .await?)
+    }
+
+    async fn all<Object>(&self, namespace: &str) -> Result<Vec<Object>, Rc<Failure>>
+    where
+        Object: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned,
+    {
+        Ok(self
+            .cluster()?
+            .fetch_list::<Object>(&Scope::Namespace(namespace.to_owned()), None)
+            .await?)
+    }
+}
+
+fn once<'a, Value>(
+    cell: &'a OnceCell<Fact<Value>>,
+    fetch: impl Future<Output = Result<Value, Rc<Failure>>> + 'a,
+) -> Looking<'a, Value> {
+    Box::pin(async move {
+        cell.get_or_init(|| async { fetch.await.map(Rc::new) })
+            .await
+            .clone()
+    })
+}

@@ -1,0 +1,184 @@
+//! The category Controllers, first half: where Trainer and JobSet live.
+
+use std::rc::Rc;
+
+use k8s_openapi::api::core::v1::Namespace;
+
+use crate::{
+    check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
+    cluster::{Failure, FailureKind},
+};
+
+use super::{
+    IDENTITY, NAMESPACE as NAMESPACE_ID, TrainerContext,
+    installation::{Configuration, FoundBy, Part, Place, services},
+    merge,
+};
+
+pub(crate) const NAMESPACE: Check<TrainerContext> = Check {
+    id: NAMESPACE_ID,
+    category: Category::Controllers,
+    title: "Trainer and JobSet are installed, once",
+    hint: "apply the manager overlay of the Trainer release again",
+    page: "Finds the namespaces of Trainer and JobSet. The webhook configurations of both have fixed names and say which Service the API server calls, so they name the namespace whatever it is: kubeflow-system, kubeflow, or one of your own.\n\n\
+           Without webhook configurations, the Deployments of all namespaces are searched for the controllers' labels and images.",
+    reasons: &[
+        &NOT_FOUND,
+        &FOUND_WITHOUT_WEBHOOKS,
+        &SEVERAL_NAMESPACES,
+        &NAMESPACE_MISSING,
+        &NAMESPACE_TERMINATING,
+    ],
+    severity: Severity::Error,
+    requires: &[IDENTITY],
+    retry: Retry::UntilDeadline,
+    run: |context| Box::pin(check_namespaces(context)),
+};
+
+const NOT_FOUND: Reason = Reason {
+    code: "NotFound",
+    meaning: "Neither a webhook configuration nor a Deployment of this controller exists: it is not installed, or was removed.",
+    mend: "Apply the manager overlay of the Trainer release; it holds JobSet, too.",
+};
+const FOUND_WITHOUT_WEBHOOKS: Reason = Reason {
+    code: "FoundWithoutWebhooks",
+    meaning: "The controller's webhook configurations are missing; it was only found by its Deployment.",
+    mend: "Apply the manager overlay of the Trainer release again; it holds the webhook configurations.",
+};
+const SEVERAL_NAMESPACES: Reason = Reason {
+    code: "SeveralNamespaces",
+    meaning: "The webhook configurations lead to more than one namespace: two installations fight over them.",
+    mend: "Decide for one installation and remove the other; then apply the manifests of the one that stays again.",
+};
+const NAMESPACE_MISSING: Reason = Reason {
+    code: "NamespaceMissing",
+    meaning: "The webhook configurations lead to a namespace that does not exist: the installation was removed in part. Until they are gone, nobody can create TrainJobs, and JobSet's block pods.",
+    mend: "Install Trainer again, or delete the webhook configurations that were left over.",
+};
+const NAMESPACE_TERMINATING: Reason = Reason {
+    code: "NamespaceTerminating",
+    meaning: "The namespace of the controllers is being deleted.",
+    mend: "Find what holds it with kubectl get namespace -o yaml; then install Trainer again.",
+};
+
+async fn check_namespaces(context: &TrainerContext) -> Outcome {
+    let (trainer, jobset) = tokio::join!(
+        check_part(context, Part::Trainer),
+        check_part(context, Part::JobSet)
+    );
+    let mut namespaces: Vec<_> = [&trainer, &jobset]
+        .iter()
+        .filter_map(|outcome| outcome.facts.first().cloned())
+        .collect();
+    namespaces.dedup();
+    merge(
+        Some(namespaces.join(", ")).filter(|text| !text.is_empty()),
+        [trainer, jobset],
+    )
+}
+
+/// The first fact is the bare namespace.
+async fn check_part(context: &TrainerContext, part: Part) -> Outcome {
+    let (configurations, place) = tokio::join!(
+        context.fetch_configurations(part),
+        context.fetch_place(part)
+    );
+    let place = match place {
+        Ok(place) => place,
+        Err(failure) => return Outcome::of(Finding::of_failure(&failure)),
+    };
+    let Some(place) = place.as_ref() else {
+        return Outcome::of(Finding::failed(
+            &NOT_FOUND,
+            format!(
+                "{} is not installed: no webhook configuration and no Deployment of it exists",
+                part.name()
+            ),
+        ));
+    };
+    let namespace = context.fetch_namespace(&place.namespace).await;
+    let configured = configurations.as_deref().map(Vec::as_slice);
+    let found = judge_place(part, place, configured.map_err(Rc::as_ref));
+    let alive = judge_namespace(&place.namespace, namespace.as_deref().map_err(Rc::as_ref));
+    merge(Some(place.namespace.clone()), [found, alive])
+}
+
+fn judge_place(
+    part: Part,
+    place: &Place,
+    configurations: Result<&[Configuration], &Failure>,
+) -> Outcome {
+    let (name, namespace) = (part.name(), &place.namespace);
+    match (place.found_by, configurations) {
+        (FoundBy::WebhookConfigurations, Ok(configurations)) => {
+            let mut namespaces: Vec<_> = services(configurations)
+                .into_iter()
+                .map(|service| service.namespace)
+                .collect();
+            namespaces.dedup();
+            if namespaces.len() > 1 {
+                let detail = format!(
+                    "the webhooks of {name} lead to the namespaces {}",
+                    namespaces.join(" and ")
+                );
+                return Outcome::of(
+                    Finding::failed(&SEVERAL_NAMESPACES, detail).mended_by(list_command(part)),
+                );
+            }
+            Outcome::new(
+                Vec::new(),
+                vec![format!(
+                    "{name} is in {namespace}, by its webhook configurations"
+                )],
+            )
+        }
+        (FoundBy::PublicConfigMap, Err(failure)) => Outcome::new(
+            vec![Finding::of_failure(failure)],
+            vec![format!(
+                "{name} is taken to be in {namespace}, by Trainer's public ConfigMap"
+            )],
+        ),
+        _ => {
+            let detail = format!(
+                "{name} has no webhook configurations; its Deployment was found in {namespace}"
+            );
+            Outcome::of(
+                Finding::warning(&FOUND_WITHOUT_WEBHOOKS, detail).mended_by(list_command(part)),
+            )
+        }
+    }
+}
+
+fn list_command(part: Part) -> String {
+    let (validating, mutating) = part.configurations();
+    format!(
+        "kubectl get validatingwebhookconfiguration/{validating} mutatingwebhookconfiguration/{mutating}"
+    )
+}
+
+fn judge_namespace(name: &str, namespace: Result<&Option<Namespace>, &Failure>) -> Outcome {
+    match namespace {
+        Ok(None) => {
+            let detail =
+                format!("namespace {name} does not exist, but webhook configurations lead to it");
+            Outcome::of(
+                Finding::failed(&NAMESPACE_MISSING, detail)
+                    .mended_by(format!("kubectl get namespace {name}")),
+            )
+        }
+        Ok(Some(namespace)) if namespace.metadata.deletion_timestamp.is_some() => {
+            let detail = format!("namespace {name} is being deleted");
+            Outcome::of(
+                Finding::failed(&NAMESPACE_TERMINATING, detail)
+                    .mended_by(format!("kubectl get namespace {name} -o yaml")),
+            )
+        }
+        // What is in it will be asked anyway; that it may not be read itself is no finding.
+        Ok(Some(_))
+        | Err(Failure {
+            kind: FailureKind::Forbidden(_),
+            ..
+        }) => Outcome::default(),
+        Err(failure) => Outcome::of(Finding::of_failure(failure)),
+    }
+}

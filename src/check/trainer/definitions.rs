@@ -1,0 +1,304 @@
+//! The category of custom resource definitions: are the four there and served, and is an older Kubeflow still around?
+
+use std::rc::Rc;
+
+use crate::{
+    check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
+    cluster::Failure,
+};
+
+use super::{
+    CRDS as CRDS_ID, IDENTITY, LEGACY_V1, TrainerContext, conclude, context::Fact,
+    definition::Definition, merge,
+};
+
+/// A custom resource definition that training needs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Needed {
+    pub(crate) plural: &'static str,
+    pub(crate) group: &'static str,
+    /// The version that the controllers and this program speak.
+    pub(crate) version: &'static str,
+}
+
+impl Needed {
+    pub(crate) fn name(&self) -> String {
+        format!("{}.{}", self.plural, self.group)
+    }
+
+    fn group_version(&self) -> String {
+        format!("{}/{}", self.group, self.version)
+    }
+}
+
+pub(crate) const NEEDED: [Needed; 4] = [
+    Needed {
+        plural: "trainjobs",
+        group: "trainer.kubeflow.org",
+        version: "v1alpha1",
+    },
+    Needed {
+        plural: "trainingruntimes",
+        group: "trainer.kubeflow.org",
+        version: "v1alpha1",
+    },
+    Needed {
+        plural: "clustertrainingruntimes",
+        group: "trainer.kubeflow.org",
+        version: "v1alpha1",
+    },
+    Needed {
+        plural: "jobsets",
+        group: "jobset.x-k8s.io",
+        version: "v1alpha2",
+    },
+];
+
+/// What Training Operator v1 serves under `kubeflow.org/v1`; other parts of Kubeflow share the group.
+const LEGACY_KINDS: [&str; 6] = [
+    "pytorchjobs",
+    "tfjobs",
+    "mpijobs",
+    "xgboostjobs",
+    "paddlejobs",
+    "jaxjobs",
+];
+const LEGACY_GROUP: &str = "kubeflow.org";
+const KFDEF_GROUP: &str = "kfdef.apps.kubeflow.org";
+
+pub(crate) const LEGACY: Check<TrainerContext> = Check {
+    id: LEGACY_V1,
+    category: Category::Definitions,
+    title: "No older Kubeflow training API is left over",
+    hint: "remove the old operator once nobody uses it",
+    page: "Looks for the job kinds of Training Operator v1 (PyTorchJob and its like, kubeflow.org/v1) and for the KfDef API of early Kubeflow releases.\n\n\
+           They do not disturb Trainer v2, but users who find two ways to train pick the wrong one, and nobody mends the old one any more.",
+    reasons: &[&TRAINING_OPERATOR_V1, &KFDEF],
+    severity: Severity::Warning,
+    requires: &[IDENTITY],
+    retry: Retry::Never,
+    run: |context| Box::pin(async { conclude(check_legacy(context).await) }),
+};
+
+const TRAINING_OPERATOR_V1: Reason = Reason {
+    code: "TrainingOperatorV1",
+    meaning: "The cluster still serves job kinds of Training Operator v1.",
+    mend: "List what is left with kubectl get, move it to TrainJobs, then remove the operator and its CRDs.",
+};
+const KFDEF: Reason = Reason {
+    code: "KfDef",
+    meaning: "The cluster still serves the KfDef API, with which Kubeflow releases before 1.3 were installed. Its operator may undo changes to Kubeflow's namespaces.",
+    mend: "List what is left with kubectl get, then remove the operator and its CRD.",
+};
+
+async fn check_legacy(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> {
+    let groups = context.fetch_api_groups().await?;
+    let served = if groups.iter().any(|group| group == LEGACY_GROUP) {
+        context
+            .fetch_api_resources("kubeflow.org/v1")
+            .await?
+            .as_ref()
+            .clone()
+            .unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    Ok(judge_legacy(&groups, &served))
+}
+
+fn judge_legacy(groups: &[String], served: &[String]) -> Outcome {
+    let mut findings = Vec::new();
+    let found: Vec<_> = LEGACY_KINDS
+        .into_iter()
+        .filter(|kind| served.iter().any(|resource| resource == kind))
+        .collect();
+    if !found.is_empty() {
+        let names: Vec<_> = found
+            .iter()
+            .map(|kind| format!("{kind}.{LEGACY_GROUP}"))
+            .collect();
+        findings.push(
+            Finding::warning(
+                &TRAINING_OPERATOR_V1,
+                format!("Training Operator v1 is still served: {}", found.join(", ")),
+            )
+            .mended_by(format!("kubectl get {} --all-namespaces", names.join(","))),
+        );
+    }
+    if groups.iter().any(|group| group == KFDEF_GROUP) {
+        findings.push(
+            Finding::warning(
+                &KFDEF,
+                format!("the API group {KFDEF_GROUP} is still served"),
+            )
+            .mended_by(format!("kubectl get kfdefs.{KFDEF_GROUP} --all-namespaces")),
+        );
+    }
+    Outcome::new(
+        findings,
+        vec!["none of v1's job kinds is served".to_owned()],
+    )
+}
+
+pub(crate) const CRDS: Check<TrainerContext> = Check {
+    id: CRDS_ID,
+    category: Category::Definitions,
+    title: "Trainer's and JobSet's CRDs are served",
+    hint: "apply the manifests of the Trainer release again; its manager overlay holds all four CRDs",
+    page: "Looks at the four custom resource definitions that training needs: trainjobs, trainingruntimes and clustertrainingruntimes of trainer.kubeflow.org, and jobsets of jobset.x-k8s.io. \
+           Each has to exist, be established, and serve the version that the controllers speak.\n\n\
+           Who may not read CRDs still gets an answer, from the server's list of APIs.",
+    reasons: &[
+        &NOT_INSTALLED,
+        &MISSING,
+        &NOT_ESTABLISHED,
+        &VERSION_NOT_SERVED,
+        &TERMINATING,
+    ],
+    severity: Severity::Error,
+    requires: &[IDENTITY],
+    retry: Retry::UntilDeadline,
+    run: |context| Box::pin(check_definitions(context)),
+};
+
+const NOT_INSTALLED: Reason = Reason {
+    code: "NotInstalled",
+    meaning: "None of Trainer's CRDs is there: Kubeflow Trainer v2 is not installed on this cluster.",
+    mend: "Install a release, for example with kubectl apply --server-side -k and the manager overlay of kubeflow/trainer.",
+};
+const MISSING: Reason = Reason {
+    code: "Missing",
+    meaning: "A CRD does not exist. Without Trainer's there are no TrainJobs; without JobSet's no TrainJob gets pods, and the controller restarts again and again.",
+    mend: "Apply the CRDs of the installed release again. Objects of a deleted CRD are gone and have to be created anew.",
+};
+const NOT_ESTABLISHED: Reason = Reason {
+    code: "NotEstablished",
+    meaning: "The CRD exists, but the API server does not serve it: its names collide with another CRD, or it is only just being taken in.",
+    mend: "Wait a moment; if it stays, look at the CRD's conditions and remove the one that holds the name.",
+};
+const VERSION_NOT_SERVED: Reason = Reason {
+    code: "VersionNotServed",
+    meaning: "The CRD does not serve the API version that Trainer's controllers speak.",
+    mend: "Apply the CRDs of the same release as the controllers.",
+};
+const TERMINATING: Reason = Reason {
+    code: "Terminating",
+    meaning: "The CRD is being deleted and waits for finalizers on its objects.",
+    mend: "Let its controller finish, or remove the finalizers from the objects that are left; then apply the CRD again.",
+};
+
+async fn check_definitions(context: &TrainerContext) -> Outcome {
+    let looks = NEEDED.iter().map(|needed| async move {
+        match context.fetch_definition(&needed.name()).await {
+            Ok(definition) => judge_definition(needed, definition.as_ref().as_ref()),
+            // Everybody may ask what is served, so a missing right on CRDs is no reason not to know.
+            Err(_) => conclude_from_served(
+                needed,
+                &context.fetch_api_resources(&needed.group_version()).await,
+            ),
+        }
+    });
+    let outcomes = futures::future::join_all(looks).await;
+    judge_together(outcomes)
+}
+
+fn conclude_from_served(needed: &Needed, served: &Fact<Option<Vec<String>>>) -> Outcome {
+    match served {
+        Ok(served)
+            if served
+                .iter()
+                .flatten()
+                .any(|resource| resource == needed.plural) =>
+        {
+            Outcome::passed(format!("{} is served as {}", needed.name(), needed.version))
+        }
+        Ok(_) => Outcome::of(missing(needed)),
+        Err(failure) => Outcome::of(Finding::of_failure(failure)),
+    }
+}
+
+fn judge_definition(needed: &Needed, definition: Option<&Definition>) -> Outcome {
+    let name = needed.name();
+    let Some(definition) = definition else {
+        return Outcome::of(missing(needed));
+    };
+    let look = format!("kubectl get crd {name} -o yaml");
+    if definition.metadata.deletion_timestamp.is_some() {
+        let detail = format!("CRD {name} is being deleted and still has objects");
+        return Outcome::of(
+            Finding::failed(&TERMINATING, detail)
+                .mended_by(format!("kubectl get {name} --all-namespaces")),
+        );
+    }
+    for kind in ["NamesAccepted", "Established"] {
+        let condition = definition
+            .status
+            .conditions
+            .iter()
+            .find(|condition| condition.kind == kind);
+        if condition.is_none_or(|condition| condition.status != "True") {
+            let message = condition.map_or("no such condition yet", |condition| {
+                condition.message.as_str()
+            });
+            let detail = format!("CRD {name} is not {kind}: {message}");
+            return Outcome::of(Finding::failed(&NOT_ESTABLISHED, detail).mended_by(look));
+        }
+    }
+    if !definition
+        .spec
+        .versions
+        .iter()
+        .any(|version| version.name == needed.version && version.served)
+    {
+        let served: Vec<_> = definition
+            .spec
+            .versions
+            .iter()
+            .filter(|version| version.served)
+            .map(|version| version.name.as_str())
+            .collect();
+        let detail = format!(
+            "CRD {name} serves {} instead of {}",
+            served.join(", "),
+            needed.version
+        );
+        return Outcome::of(Finding::failed(&VERSION_NOT_SERVED, detail).mended_by(look));
+    }
+    Outcome::passed(format!(
+        "{name} is established and serves {}",
+        needed.version
+    ))
+}
+
+fn missing(needed: &Needed) -> Finding {
+    let name = needed.name();
+    Finding::failed(&MISSING, format!("CRD {name} does not exist"))
+        .mended_by(format!("kubectl get crd {name}"))
+}
+
+/// Three missing CRDs of Trainer are one fact: it is not installed.
+fn judge_together(outcomes: Vec<Outcome>) -> Outcome {
+    let mut trainers = NEEDED
+        .iter()
+        .filter(|needed| needed.group == "trainer.kubeflow.org")
+        .map(missing);
+    if trainers.all(|finding| {
+        outcomes
+            .iter()
+            .any(|outcome| outcome.findings.contains(&finding))
+    }) {
+        let detail = "Kubeflow Trainer v2 is not installed: none of its CRDs exists";
+        return Outcome::of(Finding::failed(&NOT_INSTALLED, detail));
+    }
+    merge(
+        Some(format!(
+            "{} of {}",
+            outcomes
+                .iter()
+                .filter(|outcome| outcome.findings.is_empty())
+                .count(),
+            NEEDED.len()
+        )),
+        outcomes,
+    )
+}

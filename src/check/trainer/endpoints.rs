@@ -1,0 +1,267 @@
+//! Do the webhooks' Services lead to ready pods, and to the right ones only?
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Pod, Service},
+    discovery::v1::{Endpoint, EndpointSlice},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
+    cluster::Failure,
+};
+
+use super::{
+    DEPLOYMENTS, ENDPOINTS as ENDPOINTS_ID, TrainerContext,
+    installation::{Part, ServiceAddress, belongs_to, pods_of, services},
+    merge,
+};
+
+pub(crate) const ENDPOINTS: Check<TrainerContext> = Check {
+    id: ENDPOINTS_ID,
+    category: Category::Controllers,
+    title: "The webhook Services lead to the right pods",
+    hint: "compare the Service's selector with the pods' labels",
+    page: "Follows each Service that a webhook configuration names to its EndpointSlices: there has to be a ready endpoint, and every ready one has to be a pod of the controller.\n\n\
+           The selector of Trainer's Service is broad (app.kubernetes.io/component: manager). In a namespace shared with others it can catch foreign pods, and then a part of all calls fails.",
+    reasons: &[
+        &SERVICE_MISSING,
+        &NO_ENDPOINTS,
+        &ENDPOINTS_NOT_READY,
+        &FOREIGN_ENDPOINTS,
+        &PORT_MISSING,
+    ],
+    severity: Severity::Error,
+    requires: &[DEPLOYMENTS],
+    retry: Retry::UntilDeadline,
+    run: |context| Box::pin(check_endpoints(context)),
+};
+
+const SERVICE_MISSING: Reason = Reason {
+    code: "ServiceMissing",
+    meaning: "A webhook configuration names a Service that does not exist.",
+    mend: "Apply the manager overlay of the Trainer release again.",
+};
+const NO_ENDPOINTS: Reason = Reason {
+    code: "NoEndpoints",
+    meaning: "The Service selects no pod, so the API server has nobody to call.",
+    mend: "Set the Service's selector to labels that the controller's pods carry.",
+};
+const ENDPOINTS_NOT_READY: Reason = Reason {
+    code: "EndpointsNotReady",
+    meaning: "The Service selects pods, but none of them is ready.",
+    mend: "Wait with --wait; if it stays, look at the pods.",
+};
+const FOREIGN_ENDPOINTS: Reason = Reason {
+    code: "ForeignEndpoints",
+    meaning: "The Service also selects ready pods that are not the controller's. A part of the webhook calls goes to them and fails.",
+    mend: "Narrow the Service's selector, or change the labels of the foreign pods.",
+};
+const PORT_MISSING: Reason = Reason {
+    code: "PortMissing",
+    meaning: "The webhook configuration calls a port that the Service does not have.",
+    mend: "Apply the manager overlay of the Trainer release again.",
+};
+
+async fn check_endpoints(context: &TrainerContext) -> Outcome {
+    let (trainer, jobset) = tokio::join!(
+        check_part(context, Part::Trainer),
+        check_part(context, Part::JobSet)
+    );
+    let outcomes = [trainer, jobset]
+        .map(|judged| judged.unwrap_or_else(|failure| Outcome::of(Finding::of_failure(&failure))));
+    let ready: usize = outcomes.iter().map(|outcome| outcome.facts.len()).sum();
+    merge(
+        Some(format!("{ready} Services")).filter(|_| ready > 0),
+        outcomes,
+    )
+}
+
+async fn check_part(context: &TrainerContext, part: Part) -> Result<Outcome, Rc<Failure>> {
+    let configurations = context.fetch_configurations(part).await?;
+    let mut outcomes = Vec::new();
+    for address in services(&configurations) {
+        let namespace = &address.namespace;
+        let (service, slices, deployments, pods) = tokio::join!(
+            context.fetch_service(namespace, &address.name),
+            context.fetch_endpoint_slices(namespace),
+            context.fetch_deployments(namespace),
+            context.fetch_pods(namespace),
+        );
+        let (service, slices, deployments, pods) = (service?, slices?, deployments?, pods?);
+        let deployment = deployments
+            .iter()
+            .find(|deployment| belongs_to(deployment, part));
+        let scene = Scene {
+            address: &address,
+            service: service.as_ref().as_ref(),
+            endpoints: endpoints_of(&address.name, &slices),
+            deployment,
+            own_pods: deployment
+                .map(|deployment| pods_of(deployment, &pods))
+                .unwrap_or_default(),
+        };
+        outcomes.push(judge_service(&scene));
+    }
+    Ok(merge(None, outcomes))
+}
+
+/// A Service and everything that it has to do with.
+struct Scene<'a> {
+    address: &'a ServiceAddress,
+    service: Option<&'a Service>,
+    endpoints: Vec<&'a Endpoint>,
+    deployment: Option<&'a Deployment>,
+    own_pods: Vec<&'a Pod>,
+}
+
+fn endpoints_of<'a>(service: &str, slices: &'a [EndpointSlice]) -> Vec<&'a Endpoint> {
+    let label = |slice: &&EndpointSlice| {
+        let labels = slice.metadata.labels.as_ref();
+        labels
+            .and_then(|labels| labels.get("kubernetes.io/service-name"))
+            .is_some_and(|name| name == service)
+    };
+    slices
+        .iter()
+        .filter(label)
+        .flat_map(|slice| &slice.endpoints)
+        .collect()
+}
+
+fn judge_service(scene: &Scene<'_>) -> Outcome {
+    let ServiceAddress {
+        namespace,
+        name,
+        port,
+    } = scene.address;
+    let object = format!("Service {namespace}/{name}");
+    let Some(service) = scene.service else {
+        let detail = format!("{object} does not exist, but webhook configurations call it");
+        return Outcome::of(
+            Finding::failed(&SERVICE_MISSING, detail)
+                .mended_by(format!("kubectl -n {namespace} get services")),
+        );
+    };
+    let ports = service
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.ports.as_deref())
+        .unwrap_or_default();
+    if !ports.iter().any(|offered| offered.port == *port) {
+        let detail = format!("{object} has no port {port}, but webhook configurations call it");
+        return Outcome::of(
+            Finding::failed(&PORT_MISSING, detail)
+                .mended_by(format!("kubectl -n {namespace} get service {name} -o yaml")),
+        );
+    }
+    judge_endpoints(scene, service, &object)
+}
+
+fn judge_endpoints(scene: &Scene<'_>, service: &Service, object: &str) -> Outcome {
+    let ServiceAddress {
+        namespace, name, ..
+    } = scene.address;
+    // A missing condition means ready, by the API's definition.
+    let is_ready = |endpoint: &&&Endpoint| {
+        endpoint
+            .conditions
+            .as_ref()
+            .and_then(|conditions| conditions.ready)
+            .unwrap_or(true)
+    };
+    let ready: Vec<_> = scene.endpoints.iter().filter(is_ready).collect();
+    let look = format!(
+        "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name} -o wide"
+    );
+    if scene.endpoints.is_empty() {
+        let detail = format!(
+            "{object} selects no pod (its selector: {})",
+            selector_text(service)
+        );
+        return Outcome::of(
+            Finding::failed(&NO_ENDPOINTS, detail)
+                .mended_by(selector_patch(scene, service).unwrap_or(look)),
+        );
+    }
+    if ready.is_empty() {
+        let detail = format!(
+            "none of the {} endpoints of {object} is ready",
+            scene.endpoints.len()
+        );
+        return Outcome::of(Finding::failed(&ENDPOINTS_NOT_READY, detail).mended_by(look));
+    }
+    let own = |pod: &str| {
+        scene
+            .own_pods
+            .iter()
+            .any(|own| own.metadata.name.as_deref() == Some(pod))
+    };
+    let targets = ready
+        .iter()
+        .filter_map(|endpoint| endpoint.target_ref.as_ref()?.name.as_deref());
+    let mut foreign: Vec<_> = targets.filter(|pod| !own(pod)).collect();
+    foreign.sort_unstable();
+    foreign.dedup();
+    if scene.deployment.is_some() && !foreign.is_empty() {
+        let detail = format!(
+            "{object} also leads to pods that are not the controller's: {}",
+            foreign.join(", ")
+        );
+        return Outcome::of(
+            Finding::failed(&FOREIGN_ENDPOINTS, detail)
+                .mended_by(selector_patch(scene, service).unwrap_or(look)),
+        );
+    }
+    Outcome::passed(format!("{object} has {} ready", ready.len()))
+}
+
+fn selector(service: &Service) -> BTreeMap<String, String> {
+    service
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.selector.clone())
+        .unwrap_or_default()
+}
+
+fn selector_text(service: &Service) -> String {
+    let pairs: Vec<_> = selector(service)
+        .into_iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    if pairs.is_empty() {
+        "none".to_owned()
+    } else {
+        pairs.join(",")
+    }
+}
+
+/// A merge patch that makes the Service select what the Deployment selects, and nothing more.
+fn selector_patch(scene: &Scene<'_>, service: &Service) -> Option<String> {
+    let wanted = scene
+        .deployment?
+        .spec
+        .as_ref()?
+        .selector
+        .match_labels
+        .clone()?;
+    let mut patch: Map<String, Value> = selector(service)
+        .into_keys()
+        .map(|key| (key, Value::Null))
+        .collect();
+    patch.extend(
+        wanted
+            .into_iter()
+            .map(|(key, value)| (key, Value::from(value))),
+    );
+    let patch = json!({"spec": {"selector": patch}});
+    let ServiceAddress {
+        namespace, name, ..
+    } = scene.address;
+    Some(format!(
+        "kubectl -n {namespace} patch service {name} --type=merge -p '{patch}'"
+    ))
+}

@@ -1,0 +1,281 @@
+//! Where Trainer and JobSet live and what belongs to them, read from objects of the cluster and never assumed.
+//! Pure: `context.rs` fetches the objects.
+
+use k8s_openapi::api::{
+    admissionregistration::v1::{
+        MutatingWebhookConfiguration, ServiceReference, ValidatingWebhookConfiguration,
+        WebhookClientConfig,
+    },
+    apps::v1::Deployment,
+    core::v1::Pod,
+};
+
+/// One of the two controllers that training needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Trainer,
+    JobSet,
+}
+
+impl Part {
+    pub(crate) const BOTH: [Self; 2] = [Self::Trainer, Self::JobSet];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Trainer => "Trainer",
+            Self::JobSet => "JobSet",
+        }
+    }
+
+    /// Names of the validating and the mutating configuration. They are hard-coded in both controllers and the
+    /// same however they were installed: Trainer `cmd/trainer-controller-manager/main.go`, JobSet `pkg/util/cert`.
+    pub(crate) const fn configurations(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Trainer => (
+                "validator.trainer.kubeflow.org",
+                "defaulter.trainer.kubeflow.org",
+            ),
+            Self::JobSet => (
+                "jobset-validating-webhook-configuration",
+                "jobset-mutating-webhook-configuration",
+            ),
+        }
+    }
+
+    /// The Secret with the webhook's certificate, unless the Deployment mounts another.
+    pub(crate) const fn usual_secret(self) -> &'static str {
+        match self {
+            Self::Trainer => "kubeflow-trainer-webhook-cert",
+            Self::JobSet => "jobset-webhook-server-cert",
+        }
+    }
+
+    const fn image_name(self) -> &'static str {
+        match self {
+            Self::Trainer => "trainer-controller-manager",
+            Self::JobSet => "jobset",
+        }
+    }
+
+    /// Values of `app.kubernetes.io/name` or `part-of`, by kustomize and by Helm.
+    const fn label_values(self) -> &'static [&'static str] {
+        match self {
+            Self::Trainer => &["trainer", "kubeflow-trainer"],
+            Self::JobSet => &["jobset"],
+        }
+    }
+}
+
+/// Which of the two webhook configuration kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConfigurationKind {
+    Validating,
+    Mutating,
+}
+
+impl ConfigurationKind {
+    pub(crate) const fn resource(self) -> &'static str {
+        match self {
+            Self::Validating => "validatingwebhookconfiguration",
+            Self::Mutating => "mutatingwebhookconfiguration",
+        }
+    }
+}
+
+/// A webhook configuration of either kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Configuration {
+    pub(crate) kind: ConfigurationKind,
+    pub(crate) name: String,
+    pub(crate) webhooks: Vec<Webhook>,
+}
+
+/// One entry of a webhook configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Webhook {
+    pub(crate) name: String,
+    /// `None` when it is called by URL.
+    pub(crate) service: Option<ServiceAddress>,
+    /// PEM, as the API server uses it; empty when nobody has filled it in.
+    pub(crate) ca_bundle: Vec<u8>,
+}
+
+/// The Service that a webhook is called through.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ServiceAddress {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) port: i32,
+}
+
+impl ServiceAddress {
+    /// The name that the API server expects in the webhook's certificate.
+    pub(crate) fn dns_name(&self) -> String {
+        format!("{}.{}.svc", self.name, self.namespace)
+    }
+}
+
+impl From<ValidatingWebhookConfiguration> for Configuration {
+    fn from(object: ValidatingWebhookConfiguration) -> Self {
+        let webhooks = object.webhooks.unwrap_or_default().into_iter();
+        Self {
+            kind: ConfigurationKind::Validating,
+            name: object.metadata.name.unwrap_or_default(),
+            webhooks: webhooks
+                .map(|entry| Webhook::new(entry.name, entry.client_config))
+                .collect(),
+        }
+    }
+}
+
+impl From<MutatingWebhookConfiguration> for Configuration {
+    fn from(object: MutatingWebhookConfiguration) -> Self {
+        let webhooks = object.webhooks.unwrap_or_default().into_iter();
+        Self {
+            kind: ConfigurationKind::Mutating,
+            name: object.metadata.name.unwrap_or_default(),
+            webhooks: webhooks
+                .map(|entry| Webhook::new(entry.name, entry.client_config))
+                .collect(),
+        }
+    }
+}
+
+impl Webhook {
+    fn new(name: String, client: WebhookClientConfig) -> Self {
+        let ca_bundle = client.ca_bundle.map(|bytes| bytes.0).unwrap_or_default();
+        Self {
+            name,
+            service: client.service.map(ServiceAddress::from),
+            ca_bundle,
+        }
+    }
+}
+
+impl From<ServiceReference> for ServiceAddress {
+    fn from(reference: ServiceReference) -> Self {
+        // 443 is the API's default for a webhook's Service.
+        Self {
+            namespace: reference.namespace,
+            name: reference.name,
+            port: reference.port.unwrap_or(443),
+        }
+    }
+}
+
+/// How a namespace was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FoundBy {
+    WebhookConfigurations,
+    /// There is no webhook configuration: by the labels and image of its Deployment.
+    Deployment,
+    /// Webhook configurations may not be read: by Trainer's public `ConfigMap`.
+    PublicConfigMap,
+}
+
+/// Where a part lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) namespace: String,
+    pub(crate) found_by: FoundBy,
+}
+
+/// Every Service that these configurations call, once each, in order.
+pub(crate) fn services(configurations: &[Configuration]) -> Vec<ServiceAddress> {
+    let entries = configurations
+        .iter()
+        .flat_map(|configuration| &configuration.webhooks);
+    let mut services: Vec<_> = entries
+        .filter_map(|webhook| webhook.service.clone())
+        .collect();
+    services.sort();
+    services.dedup();
+    services
+}
+
+/// Whether a Deployment is the controller of `part`: by its image, else by its labels. Charts rename Deployments.
+pub(crate) fn belongs_to(deployment: &Deployment, part: Part) -> bool {
+    let image_names = images(deployment).map(image_name);
+    if image_names
+        .into_iter()
+        .any(|name| name == part.image_name())
+    {
+        return true;
+    }
+    let Some(labels) = &deployment.metadata.labels else {
+        return false;
+    };
+    let value = |key: &str| labels.get(key).map(String::as_str);
+    let controller = matches!(
+        value("app.kubernetes.io/component"),
+        Some("manager" | "controller")
+    );
+    let named = ["app.kubernetes.io/name", "app.kubernetes.io/part-of"]
+        .iter()
+        .any(|key| value(key).is_some_and(|value| part.label_values().contains(&value)));
+    controller && named
+}
+
+/// The images of a Deployment's containers, in order.
+pub(crate) fn images(deployment: &Deployment) -> impl Iterator<Item = &str> {
+    let pod = deployment
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.template.spec.as_ref());
+    pod.into_iter()
+        .flat_map(|pod| &pod.containers)
+        .filter_map(|container| container.image.as_deref())
+}
+
+/// `jobset` of `registry.k8s.io/jobset/jobset:v0.12.0@sha256:…`.
+fn image_name(image: &str) -> &str {
+    let without_digest = image.split('@').next().unwrap_or(image);
+    let last = without_digest.rsplit('/').next().unwrap_or(without_digest);
+    last.split(':').next().unwrap_or(last)
+}
+
+/// `v0.12.0` of `registry.k8s.io/jobset/jobset:v0.12.0@sha256:…`.
+pub(crate) fn image_tag(image: &str) -> Option<&str> {
+    let without_digest = image.split('@').next().unwrap_or(image);
+    without_digest
+        .rsplit('/')
+        .next()?
+        .split_once(':')
+        .map(|(_, tag)| tag)
+}
+
+/// The pods of a Deployment: owned by one of its `ReplicaSets`, and not on their way out.
+pub(crate) fn pods_of<'a>(deployment: &Deployment, pods: &'a [Pod]) -> Vec<&'a Pod> {
+    let prefix = format!(
+        "{}-",
+        deployment.metadata.name.as_deref().unwrap_or_default()
+    );
+    let owned = |pod: &&Pod| {
+        let owners = pod.metadata.owner_references.iter().flatten();
+        // A ReplicaSet is named after its Deployment and a hash without hyphens.
+        owners
+            .filter(|owner| owner.kind == "ReplicaSet")
+            .any(|owner| {
+                owner
+                    .name
+                    .strip_prefix(&prefix)
+                    .is_some_and(|hash| !hash.contains('-'))
+            })
+    };
+    pods.iter()
+        .filter(owned)
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+        .collect()
+}
+
+/// The Secret that a Deployment mounts its webhook certificate from.
+pub(crate) fn certificate_secret(deployment: Option<&Deployment>, part: Part) -> String {
+    let pod = deployment.and_then(|deployment| deployment.spec.as_ref()?.template.spec.as_ref());
+    let volumes = pod
+        .and_then(|pod| pod.volumes.as_deref())
+        .unwrap_or_default();
+    let mounted = volumes
+        .iter()
+        .find_map(|volume| volume.secret.as_ref()?.secret_name.clone());
+    mounted.unwrap_or_else(|| part.usual_secret().to_owned())
+}

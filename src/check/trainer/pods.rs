@@ -1,0 +1,293 @@
+//! Why a controller's pod does not run, from its status alone: image, scheduling, start, crash, memory, readiness.
+//! Pure; the last lines of a crashed container's log are handed in.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
+
+use crate::{
+    check::{Finding, Reason},
+    cluster::Attempt,
+};
+
+pub(super) const IMAGE_NOT_PULLED: Reason = Reason {
+    code: "ImageNotPulled",
+    meaning: "The node cannot get the controller's image: the name or tag does not exist, the registry cannot be reached, or it asks for a password.",
+    mend: "Correct the image with kubectl set image, or give the service account a pull secret. JobSet images that point at k8s-staging-images are deleted by now: the same tag is kept at registry.k8s.io/jobset/jobset.",
+};
+pub(super) const UNSCHEDULABLE: Reason = Reason {
+    code: "Unschedulable",
+    meaning: "No node takes the pod: too little CPU or memory, taints, a node selector, or no node at all.",
+    mend: "The message says what each node lacks. Make room, add a node, or change the Deployment's requests, selector or tolerations.",
+};
+pub(super) const CRASH_LOOP: Reason = Reason {
+    code: "CrashLoop",
+    meaning: "The controller starts and ends with an error, again and again.",
+    mend: "The quoted line is the last telling one of its log; read all of it with kubectl logs --previous.",
+};
+pub(super) const OUT_OF_MEMORY: Reason = Reason {
+    code: "OutOfMemory",
+    meaning: "The kernel ended the controller because it used more memory than its limit.",
+    mend: "Raise the memory limit with kubectl set resources.",
+};
+pub(super) const CONTAINER_NOT_CREATED: Reason = Reason {
+    code: "ContainerNotCreated",
+    meaning: "The node cannot create the container: a ConfigMap, Secret, volume or command is missing or wrong.",
+    mend: "The message names what is missing. Apply the manager overlay of the release again.",
+};
+pub(super) const NOT_READY: Reason = Reason {
+    code: "NotReady",
+    meaning: "The pod exists but is not ready: it is still starting, its readiness probe fails, or its node is lost. Trainer is not ready until its webhook certificate is there.",
+    mend: "Wait with --wait; if it stays, read the pod's events with kubectl describe.",
+};
+
+/// Enough of a log's end to hold the sentence before a usage text or a stack.
+pub(super) const TAIL_LINES: u16 = 50;
+
+/// The end of the log by pod and container.
+pub(super) type LastWords = BTreeMap<(String, String), String>;
+
+/// A container that ended with an error, and which log tells of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Crash {
+    pub(super) pod: String,
+    pub(super) container: String,
+    pub(super) attempt: Attempt,
+}
+
+pub(super) fn crashes(pods: &[&Pod]) -> Vec<Crash> {
+    let containers = pods
+        .iter()
+        .flat_map(|pod| containers(pod).map(move |status| (pod, status)));
+    let crashed = containers.filter_map(|(pod, status)| {
+        let (_, attempt) = last_end(status)?;
+        Some(Crash {
+            pod: name(pod).to_owned(),
+            container: status.name.clone(),
+            attempt,
+        })
+    });
+    crashed.collect()
+}
+
+/// The first trouble that any of the pods has, the most telling kind first; `None` when they show none.
+pub(super) fn judge(owner: &str, pods: &[&Pod], last_words: &LastWords) -> Option<Finding> {
+    let find = |judge: &dyn Fn(&Pod) -> Option<Finding>| pods.iter().find_map(|pod| judge(pod));
+    find(&judge_image)
+        .or_else(|| find(&judge_creation))
+        .or_else(|| find(&|pod| judge_end(pod, last_words)))
+        .or_else(|| find(&judge_scheduling))
+        .or_else(|| find(&judge_readiness))
+        .map(|finding| Finding {
+            detail: format!("{owner}: {}", finding.detail),
+            ..finding
+        })
+}
+
+fn judge_image(pod: &Pod) -> Option<Finding> {
+    const PULL_REASONS: [&str; 5] = [
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "RegistryUnavailable",
+    ];
+    let (status, reason, message) = waiting(pod, &PULL_REASONS)?;
+    let detail = format!(
+        "pod {} cannot pull image {} ({reason}{})",
+        name(pod),
+        status.image,
+        after_colon(&message)
+    );
+    let mend = match moved_image(&status.image) {
+        Some(image) => format!(
+            "{} set image deployment/{} {}={image}",
+            kubectl(pod),
+            deployment(pod),
+            status.name
+        ),
+        None => describe(pod),
+    };
+    Some(Finding::failed(&IMAGE_NOT_PULLED, detail).mended_by(mend))
+}
+
+/// JobSet's staging registry deletes its images after a while; the released tags are kept elsewhere.
+fn moved_image(image: &str) -> Option<String> {
+    let (_, tag) = image.split_once("k8s-staging-images/jobset/jobset:")?;
+    tag.starts_with('v')
+        .then(|| format!("registry.k8s.io/jobset/jobset:{tag}"))
+}
+
+fn judge_creation(pod: &Pod) -> Option<Finding> {
+    const CREATION_REASONS: [&str; 5] = [
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+        "PostStartHookError",
+        "PreCreateHookError",
+    ];
+    let (status, reason, message) = waiting(pod, &CREATION_REASONS)?;
+    let detail = format!(
+        "pod {} cannot create container {} ({reason}{})",
+        name(pod),
+        status.name,
+        after_colon(&message)
+    );
+    Some(Finding::failed(&CONTAINER_NOT_CREATED, detail).mended_by(describe(pod)))
+}
+
+fn judge_end(pod: &Pod, last_words: &LastWords) -> Option<Finding> {
+    let (status, end) = containers(pod).find_map(|status| Some((status, last_end(status)?.0)))?;
+    let container = &status.name;
+    if end.reason.as_deref() == Some("OOMKilled") {
+        let detail = format!(
+            "container {container} of pod {} was ended for using more memory than its limit",
+            name(pod)
+        );
+        let mend = format!(
+            "{} set resources deployment/{} -c {container} --limits=memory=4Gi",
+            kubectl(pod),
+            deployment(pod)
+        );
+        return Some(Finding::failed(&OUT_OF_MEMORY, detail).mended_by(mend));
+    }
+    let said = last_words
+        .get(&(name(pod).to_owned(), container.clone()))
+        .and_then(|text| telling_line(text));
+    let said = said.map_or(String::new(), |line| format!("; its log says: {line}"));
+    let detail = format!(
+        "container {container} of pod {} ended with exit code {} after {} restarts{said}",
+        name(pod),
+        end.exit_code,
+        status.restart_count
+    );
+    let mend = format!(
+        "{} logs {} -c {container} --previous",
+        kubectl(pod),
+        name(pod)
+    );
+    Some(Finding::failed(&CRASH_LOOP, detail).mended_by(mend))
+}
+
+fn judge_scheduling(pod: &Pod) -> Option<Finding> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let refused = conditions
+        .iter()
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")?;
+    let message = refused.message.as_deref().unwrap_or("no message");
+    let detail = format!("no node takes pod {}: {message}", name(pod));
+    Some(Finding::failed(&UNSCHEDULABLE, detail).mended_by(describe(pod)))
+}
+
+fn judge_readiness(pod: &Pod) -> Option<Finding> {
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_deref())
+        .unwrap_or_default();
+    let ready = conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready");
+    if ready.is_some_and(|condition| condition.status == "True") {
+        return None;
+    }
+    let starting =
+        containers(pod).find_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.clone());
+    let message = starting.or_else(|| ready.and_then(|condition| condition.message.clone()));
+    let detail = format!(
+        "pod {} is not ready{}",
+        name(pod),
+        after_colon(&message.unwrap_or_default())
+    );
+    Some(Finding::failed(&NOT_READY, detail).mended_by(describe(pod)))
+}
+
+fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    let status = pod.status.as_ref();
+    let lists = status.map(|status| [&status.init_container_statuses, &status.container_statuses]);
+    lists.into_iter().flatten().flatten().flatten()
+}
+
+/// The first container that waits for one of `reasons`, with the reason and its message.
+fn waiting<'a>(pod: &'a Pod, reasons: &[&str]) -> Option<(&'a ContainerStatus, String, String)> {
+    containers(pod).find_map(|status| {
+        let state = status.state.as_ref()?.waiting.as_ref()?;
+        let reason = state
+            .reason
+            .clone()
+            .filter(|reason| reasons.contains(&reason.as_str()))?;
+        Some((status, reason, state.message.clone().unwrap_or_default()))
+    })
+}
+
+/// How a container that is not ready ended last, and which log tells of it. A container that is being
+/// restarted is the same case whether it has just ended, waits, or runs again for a moment.
+fn last_end(status: &ContainerStatus) -> Option<(&ContainerStateTerminated, Attempt)> {
+    if status.ready {
+        return None;
+    }
+    let failed = |end: &&ContainerStateTerminated| end.exit_code != 0;
+    let now = status
+        .state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref())
+        .filter(failed);
+    let before = status
+        .last_state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref())
+        .filter(failed);
+    now.map(|end| (end, Attempt::Current))
+        .or(before.map(|end| (end, Attempt::Previous)))
+}
+
+/// The last line of a log's end that speaks of an error, else its last line; shortened, without control characters.
+fn telling_line(text: &str) -> Option<String> {
+    const SIGNS: [&str; 5] = ["error", "fatal", "panic", "not defined", "failed"];
+    const LONGEST: usize = 240;
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let speaks = |line: &&str| SIGNS.iter().any(|sign| line.to_lowercase().contains(sign));
+    let line = lines.clone().rfind(speaks).or_else(|| lines.next_back())?;
+    Some(
+        line.chars()
+            .filter(|character| !character.is_control())
+            .take(LONGEST)
+            .collect(),
+    )
+}
+
+fn after_colon(message: &str) -> String {
+    if message.is_empty() {
+        String::new()
+    } else {
+        format!(": {message}")
+    }
+}
+
+fn name(pod: &Pod) -> &str {
+    pod.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// The Deployment's name, from its `ReplicaSet`'s, which ends in a hash.
+fn deployment(pod: &Pod) -> &str {
+    let owner = pod
+        .metadata
+        .owner_references
+        .iter()
+        .flatten()
+        .find(|owner| owner.kind == "ReplicaSet");
+    owner
+        .and_then(|owner| owner.name.rsplit_once('-'))
+        .map_or("", |(deployment, _)| deployment)
+}
+
+fn kubectl(pod: &Pod) -> String {
+    format!(
+        "kubectl -n {}",
+        pod.metadata.namespace.as_deref().unwrap_or_default()
+    )
+}
+
+fn describe(pod: &Pod) -> String {
+    format!("{} describe pod {}", kubectl(pod), name(pod))
+}

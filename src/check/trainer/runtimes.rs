@@ -1,0 +1,184 @@
+//! The category Runtimes: is there something to train with, and is it what the release ships?
+
+use std::rc::Rc;
+
+use kube::core::DynamicObject;
+
+use crate::{
+    check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
+    cluster::Failure,
+    releases::{self, Release},
+};
+
+use super::{
+    CRDS, RUNTIMES as RUNTIMES_ID, TrainerContext, conclude, merge, schema::fetch_versions,
+};
+
+const FRAMEWORK_LABEL: &str = "trainer.kubeflow.org/framework";
+const SUPPORT_LABEL: &str = "trainer.kubeflow.org/support";
+
+pub(crate) const RUNTIMES: Check<TrainerContext> = Check {
+    id: RUNTIMES_ID,
+    category: Category::Runtimes,
+    title: "The release's training runtimes are there",
+    hint: "apply the runtimes overlay of the Trainer release",
+    page: "Compares the ClusterTrainingRuntimes with those that the installed release ships. To have none is a failure: nobody can train. A part of them may be missing on purpose, so that is a warning.\n\n\
+           It also looks for runtimes without the label trainer.kubeflow.org/framework, which Kubeflow's Python SDK does not list, for deprecated ones, and for ones whose deletion is stuck.",
+    reasons: &[
+        &NO_RUNTIMES,
+        &RUNTIMES_MISSING,
+        &NO_FRAMEWORK,
+        &DEPRECATED,
+        &DELETION_STUCK,
+    ],
+    severity: Severity::Error,
+    requires: &[CRDS],
+    retry: Retry::UntilDeadline,
+    run: |context| Box::pin(async { conclude(check_runtimes(context).await) }),
+};
+
+const NO_RUNTIMES: Reason = Reason {
+    code: "NoRuntimes",
+    meaning: "There is no ClusterTrainingRuntime at all. Every TrainJob names one, unless its namespace has a TrainingRuntime of its own.",
+    mend: "Apply the runtimes overlay of the installed release. It can only be applied once Trainer's webhooks answer.",
+};
+const RUNTIMES_MISSING: Reason = Reason {
+    code: "RuntimesMissing",
+    meaning: "Some of the runtimes that the installed release ships are not there. TrainJobs and examples that name them are refused.",
+    mend: "Apply the runtimes overlay of the installed release, unless they were left out on purpose.",
+};
+const NO_FRAMEWORK: Reason = Reason {
+    code: "NoFramework",
+    meaning: "A runtime lacks the label trainer.kubeflow.org/framework, so Kubeflow's Python SDK does not list it and refuses to use it.",
+    mend: "Label it with its framework: torch, deepspeed, mlx, jax, xgboost or torchtune.",
+};
+const DEPRECATED: Reason = Reason {
+    code: "Deprecated",
+    meaning: "A runtime is marked as deprecated: a coming release drops it.",
+    mend: "Move TrainJobs that name it to another runtime.",
+};
+const DELETION_STUCK: Reason = Reason {
+    code: "DeletionStuck",
+    meaning: "A runtime is being deleted but a finalizer holds it: jobs still use it, or the controller that would remove the finalizer is gone. It cannot be applied anew until then.",
+    mend: "Delete the TrainJobs that use it; if there are none, remove the finalizer with kubectl patch.",
+};
+
+async fn check_runtimes(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> {
+    let (runtimes, versions) = tokio::join!(context.fetch_runtimes(), fetch_versions(context));
+    Ok(judge_runtimes(
+        &runtimes?,
+        versions.trainer().and_then(releases::find),
+    ))
+}
+
+fn judge_runtimes(runtimes: &[DynamicObject], release: Option<&Release>) -> Outcome {
+    if runtimes.is_empty() {
+        let finding = Finding::failed(&NO_RUNTIMES, "there is no ClusterTrainingRuntime");
+        return Outcome::of(Finding {
+            mend: Some(apply_command(release)),
+            ..finding
+        });
+    }
+    let summary = match release {
+        Some(release) => format!("{}, as release {} ships", runtimes.len(), release.version),
+        None => format!("{} runtimes", runtimes.len()),
+    };
+    let each = runtimes
+        .iter()
+        .map(|runtime| judge_runtime(runtime, release));
+    merge(
+        Some(summary),
+        each.chain([judge_completeness(runtimes, release)]),
+    )
+}
+
+fn judge_completeness(runtimes: &[DynamicObject], release: Option<&Release>) -> Outcome {
+    let Some(release) = release else {
+        return Outcome::default();
+    };
+    let there = |wanted: &str| runtimes.iter().any(|runtime| name(runtime) == wanted);
+    let missing: Vec<_> = release
+        .runtimes
+        .iter()
+        .map(|facts| facts.name)
+        .filter(|wanted| !there(wanted))
+        .collect();
+    if missing.is_empty() {
+        return Outcome::default();
+    }
+    let detail = format!(
+        "release {} ships {} runtimes, of which are missing: {}",
+        release.version,
+        release.runtimes.len(),
+        missing.join(", ")
+    );
+    Outcome::of(Finding::warning(&RUNTIMES_MISSING, detail).mended_by(apply_command(Some(release))))
+}
+
+fn judge_runtime(runtime: &DynamicObject, release: Option<&Release>) -> Outcome {
+    let name = name(runtime);
+    let label = |key: &str| {
+        runtime
+            .metadata
+            .labels
+            .as_ref()
+            .and_then(|labels| labels.get(key))
+            .map(String::as_str)
+    };
+    let mut findings = Vec::new();
+    if let (Some(_), Some([finalizer, ..])) = (
+        &runtime.metadata.deletion_timestamp,
+        runtime.metadata.finalizers.as_deref(),
+    ) {
+        let detail = format!("runtime {name} is being deleted, but {finalizer} holds it");
+        let mend = format!(
+            "kubectl patch clustertrainingruntime {name} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
+        );
+        findings.push(Finding::warning(&DELETION_STUCK, detail).mended_by(mend));
+    }
+    let shipped =
+        release.and_then(|release| release.runtimes.iter().find(|facts| facts.name == name));
+    if label(FRAMEWORK_LABEL).is_none() && shipped.is_none_or(|facts| facts.framework.is_some()) {
+        findings.push(judge_missing_framework(
+            name,
+            shipped.and_then(|facts| facts.framework),
+        ));
+    }
+    if label(SUPPORT_LABEL) == Some("deprecated") {
+        findings.push(Finding::warning(
+            &DEPRECATED,
+            format!("runtime {name} is deprecated"),
+        ));
+    }
+    let fact = format!(
+        "{name} ({})",
+        label(FRAMEWORK_LABEL).unwrap_or("no framework")
+    );
+    Outcome::new(findings, vec![fact])
+}
+
+fn judge_missing_framework(name: &str, shipped: Option<&str>) -> Finding {
+    let framework = shipped.unwrap_or("torch");
+    Finding::warning(
+        &NO_FRAMEWORK,
+        format!(
+            "runtime {name} has no label {FRAMEWORK_LABEL}, so the Python SDK does not list it"
+        ),
+    )
+    .mended_by(format!(
+        "kubectl label clustertrainingruntime {name} {FRAMEWORK_LABEL}={framework}"
+    ))
+}
+
+fn apply_command(release: Option<&Release>) -> String {
+    let version = release.map_or("RELEASE".to_owned(), |release| {
+        format!("v{}", release.version)
+    });
+    format!(
+        "kubectl apply --server-side -k 'https://github.com/kubeflow/trainer.git/manifests/overlays/runtimes?ref={version}'"
+    )
+}
+
+fn name(runtime: &DynamicObject) -> &str {
+    runtime.metadata.name.as_deref().unwrap_or_default()
+}

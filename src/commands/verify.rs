@@ -1,0 +1,151 @@
+//! `verify`: runs the catalogue of Trainer's checks against one cluster and shows the report.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::{
+    check::{
+        engine::{Event, Limits, Observer, prove},
+        report::{Report, State, Verdict},
+        trainer::{CATALOGUE, TrainerContext},
+    },
+    cli::{RequestsShown, parse_duration},
+    cluster::{Cluster, Failure},
+    commands::CommandContext,
+    error::{CommandError, ErrorKind},
+    render::check::{Depth, ReportFormat, Sheet, render_report},
+    ui::Ui,
+};
+
+/// One check with all its requests. A webhook that hangs is given up by the API server after 10 s each way.
+const CHECK_LIMIT: Duration = Duration::from_secs(40);
+
+/// Check that Kubeflow Trainer is installed and working
+///
+/// Looks at the API server, the CRDs, the controllers, their webhooks (which are really called, by dry run) and the
+/// training runtimes, and changes nothing. What you are not allowed to look at is reported as unknown, with the
+/// missing rule.
+///
+/// Ends with 0 when nothing failed, 1 when a check failed, 4 when nothing failed but you may not look at everything
+/// that counts, and 3 when the cluster cannot be reached or does not know you. With --wait it ends as soon as nothing
+/// that can heal is failed; when the time is over first, with the same codes as without.
+#[derive(clap::Args, Debug)]
+pub struct VerifyArgs {
+    /// Format of the report
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    output: Format,
+    /// Try failed checks again for as long as this, such as 90s or 5m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    wait: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Yaml,
+    Junit,
+}
+
+pub(crate) async fn run(
+    ui: &mut Ui,
+    context: &CommandContext,
+    args: &VerifyArgs,
+) -> Result<(), CommandError> {
+    let cluster = context.connect().await;
+    // A kubeconfig does not heal while one waits.
+    let limits = Limits {
+        check: CHECK_LIMIT,
+        wait: args.wait.filter(|_| cluster.is_ok()),
+    };
+    let namespace = cluster
+        .as_ref()
+        .map_or("default", Cluster::namespace)
+        .to_owned();
+    let report = prove(&CATALOGUE, &limits, &mut Progress { ui }, || {
+        TrainerContext::new(cluster.clone(), namespace.clone(), context.now())
+    })
+    .await;
+    let kind = error_kind(report.verdict());
+    let target = cluster
+        .as_ref()
+        .map_or_else(target_of_failure, |cluster| cluster.target().clone());
+    let sheet = Sheet {
+        report: &report,
+        context: &target.context,
+        server: &target.server,
+        namespace: &namespace,
+        exit_code: kind.map_or(0, ErrorKind::exit_code),
+    };
+    ui.answer(&render_report(
+        format(args, context),
+        &sheet,
+        &context.look(ui),
+    ))?;
+    kind.map_or(Ok(()), |kind| Err(CommandError::silent(kind)))
+}
+
+fn target_of_failure(failure: &Failure) -> crate::cluster::Target {
+    failure.target.as_deref().cloned().unwrap_or_default()
+}
+
+fn format(args: &VerifyArgs, context: &CommandContext) -> ReportFormat {
+    match args.output {
+        Format::Table if context.requests_shown() == RequestsShown::None => {
+            ReportFormat::Table(Depth::Folded)
+        }
+        Format::Table => ReportFormat::Table(Depth::Full),
+        Format::Json => ReportFormat::Json,
+        Format::Yaml => ReportFormat::Yaml,
+        Format::Junit => ReportFormat::Junit,
+    }
+}
+
+/// How the program ends after a report with this verdict; `None` is success.
+fn error_kind(verdict: Verdict) -> Option<ErrorKind> {
+    match verdict {
+        Verdict::Healthy | Verdict::Warnings => None,
+        Verdict::Unhealthy => Some(ErrorKind::Failed),
+        Verdict::Unknown => Some(ErrorKind::Forbidden),
+        Verdict::Unreachable => Some(ErrorKind::Unreachable),
+    }
+}
+
+/// Shows on standard error what is being waited for.
+struct Progress<'a> {
+    ui: &'a mut Ui,
+}
+
+/// How often a wait without news says that it goes on.
+const HEARTBEAT_SECONDS: u64 = 30;
+
+impl Observer for Progress<'_> {
+    fn on_event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Started { .. } => {}
+            Event::Finished(result) => self.ui.glance(&format!("checked {}", result.title)),
+            Event::Waiting { report, waited } => self.ui.transient(&waiting_line(report, waited)),
+        }
+    }
+}
+
+fn waiting_line(report: &Report, waited: Duration) -> String {
+    let failed = report.in_state(State::Failed).map(|result| {
+        let reason = result
+            .findings
+            .first()
+            .map_or("", |finding| finding.reason.code);
+        format!("{} ({reason})", result.id)
+    });
+    let seconds = waited.as_secs() / HEARTBEAT_SECONDS * HEARTBEAT_SECONDS;
+    let since = if seconds == 0 {
+        String::new()
+    } else {
+        format!(" for {seconds} s")
+    };
+    format!(
+        "waiting{since} for {}",
+        failed.collect::<Vec<_>>().join(", ")
+    )
+}
