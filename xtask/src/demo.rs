@@ -1,0 +1,182 @@
+//! `cargo xtask demo`: the plugin's main job on a real cluster, in under two minutes once built. Every command is
+//! shown as a person would type it, and what it prints is its own.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+
+use testbed::{Options, Testbed, User};
+
+use crate::process::{
+    StepError, cargo, command, run, say, spelled, status, target_folder, timed, words,
+};
+
+const DEPLOYMENT: &str = "deployment/kubeflow-trainer-controller-manager";
+const RUNTIME: &str = "torch-distributed";
+const JOB: &str = "xtask/demo/two-nodes.yaml";
+
+/// How to run the demo.
+#[derive(clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Leave the cluster running, and say how to use it
+    #[arg(long)]
+    keep: bool,
+}
+
+/// A cluster with the real kubectl and the plugin beside it.
+struct Stage {
+    bed: Testbed,
+    path: OsString,
+    kubeconfig: PathBuf,
+}
+
+/// Brings the cluster up and plays the three acts.
+pub(crate) fn demo(args: &DemoArgs) -> Result<(), StepError> {
+    let stage = set_up()?;
+    let (played, duration) = timed(|| play(&stage));
+    played?;
+    say(format_args!(
+        "\nThat took {} after the cluster was up.",
+        spelled(duration)
+    ));
+    if args.keep {
+        stage.leave_running()
+    } else {
+        Ok(())
+    }
+}
+
+fn set_up() -> Result<Stage, StepError> {
+    testbed::requirements::provide(&mut io::stderr())?;
+    crate::bundle::make_if_missing()?;
+    say("building the plugin");
+    run(cargo().args(["build", "--locked", "--package", "kubectl-trainer"]))?;
+    let (bed, duration) = timed(|| Testbed::start(&Options::with_trainer(), &mut io::stderr()));
+    let bed = bed?;
+    say(format_args!(
+        "cluster with Kubeflow Trainer up after {}",
+        spelled(duration)
+    ));
+    let folders = [
+        Some(target_folder().join("debug")),
+        bed.kubectl_path().parent().map(PathBuf::from),
+    ];
+    let inherited = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(
+        folders
+            .into_iter()
+            .flatten()
+            .chain(std::env::split_paths(&inherited)),
+    );
+    let path = path.map_err(|error| StepError::io("PATH", io::Error::other(error)))?;
+    let kubeconfig = bed.kubeconfig(&User::Admin)?;
+    Ok(Stage {
+        bed,
+        path,
+        kubeconfig,
+    })
+}
+
+fn play(stage: &Stage) -> Result<(), StepError> {
+    heading("A healthy Kubeflow Trainer");
+    stage.verify(Expected::Healthy, &[])?;
+    heading("The controller, and its webhooks with it, is stopped; a runtime is deleted");
+    stage.kubectl(&["-n", "kubeflow-system", "scale", DEPLOYMENT, "--replicas=0"])?;
+    stage.kubectl(&["delete", "clustertrainingruntime", RUNTIME])?;
+    stage.kubectl(&[
+        "-n",
+        "kubeflow-system",
+        "wait",
+        "pod",
+        "--for=delete",
+        "-l",
+        "app.kubernetes.io/name=trainer",
+        "--timeout=60s",
+    ])?;
+    stage.verify(Expected::Broken, &[])?;
+    heading("Mended");
+    stage.kubectl(&["-n", "kubeflow-system", "scale", DEPLOYMENT, "--replicas=1"])?;
+    stage.bed.apply_runtimes()?;
+    say(format_args!(
+        "(the released runtime {RUNTIME} is applied again)"
+    ));
+    stage.verify(Expected::Healthy, &["--wait", "60s"])?;
+    heading("A training on two nodes");
+    stage.kubectl(&["apply", "-f", JOB])?;
+    stage.kubectl(&[
+        "wait",
+        "trainjob/two-nodes",
+        "--for=condition=Complete",
+        "--timeout=60s",
+    ])?;
+    stage.kubectl(&[
+        "logs",
+        "-l",
+        "jobset.sigs.k8s.io/jobset-name=two-nodes",
+        "--prefix",
+        "--tail=-1",
+    ])
+}
+
+/// What the story says that `verify` must find.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Healthy,
+    Broken,
+}
+
+impl Stage {
+    /// Runs `kubectl` as a person would; anything but success ends the demo.
+    fn kubectl(&self, arguments: &[&str]) -> Result<(), StepError> {
+        let mut kubectl = self.command(arguments);
+        say(format_args!("$ {}", words(&kubectl)));
+        run(&mut kubectl)
+    }
+
+    /// Runs `kubectl trainer verify` and holds its exit code against the story.
+    fn verify(&self, expected: Expected, more: &[&str]) -> Result<(), StepError> {
+        let mut kubectl = self.command(&[&["trainer", "verify"], more].concat());
+        say(format_args!("$ {}", words(&kubectl)));
+        let ended = status(&mut kubectl)?;
+        say(format_args!("(exit code {})", ended.code().unwrap_or(-1)));
+        let found = if ended.success() {
+            Expected::Healthy
+        } else {
+            Expected::Broken
+        };
+        if found == expected {
+            Ok(())
+        } else {
+            Err(StepError::Failed {
+                command: words(&kubectl),
+                status: ended,
+            })
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut kubectl = command(self.bed.kubectl_path());
+        kubectl
+            .args(arguments)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("PATH", &self.path);
+        kubectl
+    }
+
+    fn leave_running(self) -> Result<(), StepError> {
+        let name = self.bed.name().to_owned();
+        self.bed.detach()?;
+        say(format_args!(
+            "The cluster stays. To use it: eval \"$(cargo xtask cluster env --name {name})\""
+        ));
+        say(format_args!(
+            "To end it:             cargo xtask cluster down --name {name}"
+        ));
+        Ok(())
+    }
+}
+
+fn heading(text: &str) {
+    say(format_args!("\n── {text} ──"));
+}
