@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use crate::{
     cluster::{ConnectionOptions, Impersonation},
-    commands::{explain::ExplainArgs, runtimes::RuntimesArgs, version::VersionArgs},
+    commands::{explain::ExplainArgs, runtimes::RuntimesArgs, verify::VerifyArgs, version::VersionArgs},
     ui::{ColourChoice, Loudness},
 };
 
@@ -20,6 +20,7 @@ use crate::{
     disable_help_subcommand = true,
     subcommand_required = true,
     after_help = CONNECTION_NOTE,
+    next_line_help = false,
     max_term_width = 120
 )]
 pub struct Cli {
@@ -42,6 +43,8 @@ const STYLES: Styles = Styles::styled()
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[command(visible_aliases = ["check", "status"])]
+    Verify(VerifyArgs),
     Runtimes(RuntimesArgs),
     Explain(ExplainArgs),
     Version(VersionArgs),
@@ -51,13 +54,13 @@ pub enum Command {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Colours: `auto` means on a terminal, unless NO_COLOR is set; CLICOLOR_FORCE forces them
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    /// Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, global = true, value_name = "auto|always|never", default_value = "auto", hide_default_value = true, hide_possible_values = true)]
     color: When,
     /// Only answers and errors
     #[arg(short, long, global = true, conflicts_with = "verbosity")]
     quiet: bool,
-    /// Show each request on standard error; -vv also its bodies, without secrets (kubectl's -v=6 and -v=8 mean the same)
+    /// Show requests on standard error; -vv (or kubectl's -v=8) with bodies, without secrets
     #[arg(
         short = 'v',
         long = "v",
@@ -145,7 +148,8 @@ pub struct ConnectionArgs {
         hide_short_help = true,
         num_args = 0..=1,
         require_equals = true,
-        value_name = "BOOL",
+        value_name = "true|false",
+        hide_possible_values = true,
         default_missing_value = "true"
     )]
     insecure_skip_tls_verify: Option<bool>,
@@ -189,7 +193,8 @@ pub struct ConnectionArgs {
         hide_short_help = true,
         num_args = 0..=1,
         require_equals = true,
-        value_name = "BOOL",
+        value_name = "true|false",
+        hide_possible_values = true,
         default_missing_value = "true"
     )]
     disable_compression: Option<bool>,

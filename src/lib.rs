@@ -1,4 +1,87 @@
 //! A kubectl plugin for Kubeflow Trainer v2.
+//!
+//! Data flows one way through the rooms: **type** ([`cli`]) -> **ask** ([`cluster`]) -> **think** ([`check`],
+//! [`runtimes`]) -> **say** ([`render`]) -> **write** ([`ui`]). [`commands`] leads it through, one file a verb.
 
+pub mod check;
+pub mod cli;
 pub mod cluster;
+pub mod commands;
+pub mod error;
 pub mod releases;
+pub mod render;
+pub mod runtimes;
+pub mod style;
+pub mod ui;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::FromArgMatches;
+
+use crate::{
+    cli::Cli,
+    commands::{CommandContext, overview::Words},
+    error::{CommandError, ErrorKind},
+    ui::Ui,
+};
+
+/// Runs one command line, program name first, and says how it ended.
+pub fn run(words: &[OsString]) -> ExitCode {
+    ui::install_panic_hook();
+    let name = cli::display_name(words.first().map(OsString::as_os_str));
+    let parsed = cli::command(&name).try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches));
+    let typed = if words.len() > 1 { Words::Some } else { Words::None };
+    let result = match &parsed {
+        Ok(cli) => run_command(cli, name),
+        Err(problem) => commands::overview::answer_parser(&name, typed, problem),
+    };
+    ExitCode::from(result.map_or_else(|error| error.kind.exit_code(), |()| 0))
+}
+
+fn run_command(cli: &Cli, name: String) -> Result<(), CommandError> {
+    let mut ui = Ui::open(cli.output.colour(), cli.output.loudness());
+    let context = CommandContext::new(cli, name, &ui);
+    let result = block_on(commands::dispatch(&mut ui, &context, &cli.command));
+    ui.clear_transient();
+    if let Err(error) = &result {
+        ui.error(&error.chain(), error.hints());
+    }
+    result
+}
+
+/// Runs the command to its end, or to Ctrl-C or SIGTERM; then its requests are dropped where they stand.
+fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(), CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = command => result,
+            kind = wait_for_signal() => Err(CommandError::silent(kind)),
+        }
+    });
+    // A name look-up may still block a thread of the pool; nobody waits for it.
+    runtime.shutdown_background();
+    result
+}
+
+#[cfg(unix)]
+async fn wait_for_signal() -> ErrorKind {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return wait_for_interrupt().await };
+    tokio::select! {
+        kind = wait_for_interrupt() => kind,
+        _ = terminate.recv() => ErrorKind::Terminated,
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_for_signal() -> ErrorKind {
+    wait_for_interrupt().await
+}
+
+async fn wait_for_interrupt() -> ErrorKind {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    ErrorKind::Interrupted
+}

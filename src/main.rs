@@ -1,3 +1,8 @@
 //! Turns arguments into an exit code, and does nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().collect();
+    kubectl_trainer::run(&words)
+}

@@ -5,6 +5,7 @@ pub mod explain;
 mod installation;
 pub mod overview;
 pub mod runtimes;
+pub mod verify;
 pub mod version;
 
 pub use context::CommandContext;
@@ -14,6 +15,7 @@ use crate::{cli::Command, error::CommandError, ui::Ui};
 /// Runs the chosen command.
 pub(crate) async fn dispatch(ui: &mut Ui, context: &CommandContext, command: &Command) -> Result<(), CommandError> {
     match command {
+        Command::Verify(args) => verify::run(ui, context, args).await,
         Command::Runtimes(args) => runtimes::run(ui, context, args).await,
         Command::Explain(args) => explain::run(ui, context, args),
         Command::Version(args) => version::run(ui, context, args).await,

@@ -38,19 +38,14 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 /// Says what clap found instead of a command line that can run.
-pub(crate) fn answer_parser(name: &str, problem: &clap::Error) -> Result<(), CommandError> {
+pub(crate) fn answer_parser(name: &str, words: Words, problem: &clap::Error) -> Result<(), CommandError> {
     let mut ui = Ui::open(ColourChoice::Auto, Loudness::Normal);
     match problem.kind() {
         ParserErrorKind::DisplayHelp | ParserErrorKind::DisplayVersion => {
             let text = rendered(problem, ui.style());
             Ok(ui.answer(&text)?)
         }
-        ParserErrorKind::MissingSubcommand | ParserErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-            if is_bare(problem) =>
-        {
-            let text = render_overview(name, ui.style());
-            Ok(ui.answer(&text)?)
-        }
+        _ if words == Words::None => Ok(ui.answer(&render_overview(name, ui.style()))?),
         _ => {
             ui.note(rendered(problem, ui.status_style()).trim_end());
             if let Some(reason) = refused_flag(problem).and_then(|flag| cli::refusal(&flag)) {
@@ -61,12 +56,11 @@ pub(crate) fn answer_parser(name: &str, problem: &clap::Error) -> Result<(), Com
     }
 }
 
-/// Whether nothing at all was asked for, rather than half a command such as `runtimes`.
-fn is_bare(problem: &clap::Error) -> bool {
-    match problem.get(ContextKind::InvalidSubcommand) {
-        Some(ContextValue::String(parent)) => parent.split(' ').count() <= 2 && !parent.ends_with("runtimes"),
-        _ => true,
-    }
+/// Whether anything was typed after the program's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    None,
+    Some,
 }
 
 fn rendered(problem: &clap::Error, style: Style) -> String {

@@ -19,6 +19,7 @@ use crate::{
 
 /// Show the training runtimes: the recipes that TrainJobs name
 #[derive(clap::Args, Debug)]
+#[command(arg_required_else_help = true)]
 pub struct RuntimesArgs {
     #[command(subcommand)]
     command: RuntimesCommand,
@@ -42,8 +43,8 @@ struct ListArgs {
     /// Only runtimes with these labels, such as trainer.kubeflow.org/framework=torch
     #[arg(short = 'l', long, value_name = "LABELS")]
     selector: Option<String>,
-    /// Another format: objects are printed whole, as kubectl does
-    #[arg(short, long, value_name = "FORMAT")]
+    /// Another format; json and yaml print whole objects, as kubectl does
+    #[arg(short, long, value_name = "wide|json|yaml|name", hide_possible_values = true)]
     output: Option<ListFormat>,
 }
 
@@ -52,8 +53,8 @@ struct ShowArgs {
     /// Name, or KIND/NAME where a cluster and a namespace have the same name
     #[arg(value_name = "NAME")]
     name: String,
-    /// Another format: the object is printed whole, as kubectl does
-    #[arg(short, long, value_name = "FORMAT")]
+    /// Another format; json and yaml print the whole object, as kubectl does
+    #[arg(short, long, value_name = "json|yaml|name", hide_possible_values = true)]
     output: Option<ShowFormat>,
 }
 

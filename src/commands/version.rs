@@ -29,7 +29,7 @@ pub struct VersionArgs {
     #[arg(long)]
     client: bool,
     /// Another format
-    #[arg(short, long, value_name = "FORMAT")]
+    #[arg(short, long, value_name = "json|yaml", hide_possible_values = true)]
     output: Option<VersionFormat>,
 }
 

@@ -1,5 +1,9 @@
 //! From values to text. Everything here is pure: time, width and colours are parameters ([`Look`]).
 
+pub mod check;
+mod check_json;
+mod check_junit;
+mod check_table;
 pub mod document;
 pub mod explain;
 pub mod request;

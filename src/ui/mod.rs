@@ -118,6 +118,13 @@ impl Ui {
         }
     }
 
+    /// Like [`Ui::transient`], for what is of interest only while it lasts: elsewhere than on a terminal nothing is said.
+    pub fn glance(&mut self, text: &str) {
+        if self.status.width.is_some() && self.loudness == Loudness::Normal {
+            self.transient(text);
+        }
+    }
+
     /// Removes the line of [`Ui::transient`] from the terminal.
     pub fn clear_transient(&mut self) {
         if !self.transient.is_empty() && self.status.width.is_some() && self.loudness == Loudness::Normal {
