@@ -95,9 +95,9 @@ fn prepare_ground() -> Result<Ground, StepError> {
         return Ok(Ground::Cluster);
     }
     say("tests that need a real cluster are skipped, because of this machine:");
-    missing
-        .iter()
-        .for_each(|lack| say(format_args!("  {lack}")));
+    for lack in &missing {
+        say(format_args!("  {lack}"));
+    }
     Ok(Ground::NoCluster)
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the plugin and a named rival in turn, in one run, on one cluster; the answer is the ratio of
 //! their times. A Markdown row for docs/benchmarks.md comes on standard output.
 
+mod cluster;
 mod start;
 mod verify;
 
@@ -15,7 +16,8 @@ const PAIRS: usize = 11;
 /// Which comparisons to run.
 #[derive(clap::Args)]
 pub(crate) struct BenchArgs {
-    /// start: `--help` against kubectl's; verify: a healthy cluster against four kubectl gets [default: all]
+    /// start: `--help` against kubectl's; verify: a healthy cluster against four kubectl gets; cluster: the test bed
+    /// itself, ten times up and down [default: start and verify]
     #[arg(value_enum)]
     names: Vec<Name>,
 }
@@ -24,6 +26,7 @@ pub(crate) struct BenchArgs {
 enum Name {
     Start,
     Verify,
+    Cluster,
 }
 
 /// What the two sides took, pair by pair, and what is asked of their ratio.
@@ -34,9 +37,24 @@ struct Comparison {
     pairs: Vec<(Duration, Duration)>,
 }
 
-/// Builds the release binary and runs the comparisons.
+/// Runs what was chosen.
 pub(crate) fn bench(args: &BenchArgs) -> Result<(), StepError> {
-    let chosen = |name| args.names.is_empty() || args.names.contains(&name);
+    let names = match args.names.as_slice() {
+        [] => &[Name::Start, Name::Verify],
+        names => names,
+    };
+    if names.contains(&Name::Cluster) {
+        cluster::measure()?;
+    }
+    if names.iter().all(|name| *name == Name::Cluster) {
+        return Ok(());
+    }
+    compare(names)
+}
+
+/// Builds the release binary and runs the comparisons.
+fn compare(names: &[Name]) -> Result<(), StepError> {
+    let chosen = |name| names.contains(&name);
     let plugin = target_folder().join("release/kubectl-trainer");
     crate::bundle::make_if_missing()?;
     run(cargo().args([
