@@ -2,9 +2,12 @@
 //!
 //! A test asks for [`Testbed::shared`] and gets a handle; a keeper process owns everything behind it.
 
+pub mod api_proxy;
 pub mod bundle;
 pub mod command;
+pub mod connect_proxy;
 pub mod door;
+pub mod faults;
 pub mod keeper;
 pub mod programs;
 pub mod releases_table;
@@ -40,6 +43,7 @@ mod sweep;
 mod user;
 
 pub use error::Error;
+pub use faults::{ActiveFault, Fault, Matcher, ProxyControl, Times};
 pub use handle::Testbed;
 pub use image::BUSYBOX_IMAGE;
 pub use namespace::Namespace;

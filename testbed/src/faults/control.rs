@@ -1,0 +1,71 @@
+//! The control socket of a proxy: reads commands, one JSON text a line, and answers each with one.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::table::FaultTable;
+use super::{Command, Reply};
+
+/// Listens at `path`, where an earlier proxy may have left its socket.
+pub(crate) fn bind_fresh(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    UnixListener::bind(path)
+}
+
+/// Answers everyone who connects; returns when accepting fails.
+pub(crate) async fn serve_control(
+    listener: UnixListener,
+    table: Arc<FaultTable>,
+) -> io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let table = Arc::clone(&table);
+        // Somebody who goes away without reading the answer is nobody's error.
+        tokio::spawn(async move { drop(answer_lines(stream, &table).await) });
+    }
+}
+
+async fn answer_lines(stream: UnixStream, table: &FaultTable) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut lines = BufReader::new(reader).lines();
+    while let Some(line) = lines.next_line().await? {
+        let reply = match serde_json::from_str(&line) {
+            Ok(command) => obey(table, command),
+            Err(error) => Reply::Refused(error.to_string()),
+        };
+        let mut text = serde_json::to_string(&reply)?;
+        text.push('\n');
+        writer.write_all(text.as_bytes()).await?;
+    }
+    Ok(())
+}
+
+fn obey(table: &FaultTable, command: Command) -> Reply {
+    match command {
+        Command::Set {
+            matcher,
+            fault,
+            times,
+        } => Reply::Set {
+            id: table.set(matcher, fault, times),
+        },
+        Command::Clear { id } => {
+            table.clear(id);
+            Reply::Cleared
+        }
+        Command::ClearAll => {
+            table.clear_all();
+            Reply::Cleared
+        }
+        Command::List => Reply::Rules(table.list()),
+        Command::Counters => Reply::Counters(table.counters()),
+    }
+}
