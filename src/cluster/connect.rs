@@ -1,56 +1,38 @@
-//! From flags and kubeconfig to a `Cluster`, and the one function through which every request goes.
+//! From flags and kubeconfig to a `Cluster`: which server, which credential, which way there.
 
-use std::{
-    error::Error,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
-use http::Request;
-use http_body_util::BodyExt;
+use http::HeaderValue;
 use kube::{
     Client, Config,
-    client::Body,
     config::{
-        AuthInfo, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo,
-        NamedCluster, NamedContext,
+        AuthInfo, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError,
+        NamedAuthInfo, NamedCluster, NamedContext,
     },
 };
-use secrecy::SecretString;
-use serde::de::DeserializeOwned;
-use tokio::sync::Mutex;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     credential_plugin,
+    exchange::Gate,
     failure::{Failure, FailureKind, Target},
     kubeconfig::{self, KubeconfigFault, Section, Selection},
     options::{Attendance, ConnectionOptions},
     proxy::{self, Proxy, ProxyEnvironment},
-    redact::redact,
-    request_log::{RequestDetail, RequestLog, RequestRecord},
-    status::{judge_status, judge_unreadable},
+    request_log::RequestLog,
     transport,
-    unreachable::judge_connection,
 };
 
 /// One cluster, as one caller. Cheap to clone; all clones share one connection, made when the first request is.
 #[derive(Clone)]
 pub struct Cluster {
-    client: Client,
-    target: Arc<Target>,
+    pub(super) client: Client,
+    pub(super) target: Arc<Target>,
     namespace: String,
-    proxy: Option<Proxy>,
-    limit: Duration,
-    log: RequestLog,
-    /// Held by the first request until its answer, so that later ones find its connection and do not open their own.
-    opened: Arc<Mutex<Opened>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Opened {
-    NotYet,
-    Yes,
+    pub(super) proxy: Option<Proxy>,
+    pub(super) limit: Duration,
+    pub(super) log: RequestLog,
+    pub(super) gate: Arc<Gate>,
 }
 
 /// What this room takes from the environment.
@@ -147,7 +129,7 @@ impl Cluster {
                 .request_timeout
                 .unwrap_or(transport::DEFAULT_RESPONSE_LIMIT),
             log: options.request_log.clone(),
-            opened: Arc::new(Mutex::new(Opened::NotYet)),
+            gate: Arc::default(),
         })
     }
 
@@ -170,126 +152,6 @@ impl Cluster {
     pub fn target(&self) -> &Target {
         &self.target
     }
-
-    pub(super) async fn ask_json<T: DeserializeOwned>(
-        &self,
-        words: &str,
-        request: Result<Request<Vec<u8>>, impl Error>,
-    ) -> Result<T, Failure> {
-        let body = self.ask_text(words, request).await?;
-        serde_json::from_str(&body)
-            .map_err(|problem| self.failure(words, judge_unreadable(&body, &problem)))
-    }
-
-    /// Sends a request and gives the body of a successful answer. `words` complete "cannot ...".
-    pub(super) async fn ask_text(
-        &self,
-        words: &str,
-        request: Result<Request<Vec<u8>>, impl Error>,
-    ) -> Result<String, Failure> {
-        let request = request.map_err(|error| self.unexpected(words, &error))?;
-        let mut opened = Some(self.opened.lock().await);
-        if opened.as_deref() == Some(&Opened::Yes) {
-            opened = None;
-        }
-        let answer = self.exchange(request).await;
-        if let (Some(first), Ok(_)) = (opened.as_deref_mut(), &answer) {
-            *first = Opened::Yes;
-        }
-        drop(opened);
-        answer.map_err(|kind| self.failure(words, kind))
-    }
-
-    /// One logged exchange within the limit.
-    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<String, FailureKind> {
-        let asked = self
-            .log
-            .observer
-            .as_ref()
-            .map(|_| (request.method().to_string(), request.uri().to_string()));
-        let sent = (self.log.detail == RequestDetail::Bodies).then(|| redact(request.body()));
-        let started = Instant::now();
-        let answer = match tokio::time::timeout(self.limit, self.send(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(FailureKind::TimedOut { limit: self.limit }),
-        };
-        if let (Some(observer), Some((method, path))) = (&self.log.observer, asked) {
-            let outcome = match &answer {
-                Ok(answer) => Ok((answer.code, answer.protocol.clone())),
-                Err(kind) => Err(kind.words(Some(&self.target))),
-            };
-            let received = answer
-                .as_ref()
-                .map_or(String::new(), |answer| redact(answer.body.as_bytes()));
-            let bodies = sent.map(|sent| (sent, received));
-            observer.on_request(&RequestRecord {
-                method,
-                path,
-                outcome,
-                elapsed: started.elapsed(),
-                bodies,
-            });
-        }
-        match answer? {
-            Answer { code, body, .. } if (200..300).contains(&code) => Ok(body),
-            Answer { code, body, .. } => Err(judge_status(code, &body)),
-        }
-    }
-
-    async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
-        let response = self
-            .client
-            .send(request.map(Body::from))
-            .await
-            .map_err(|error| self.judge(&error))?;
-        let (code, protocol) = (
-            response.status().as_u16(),
-            format!("{:?}", response.version()),
-        );
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(|error| self.judge(&error))?;
-        let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-        Ok(Answer {
-            code,
-            protocol,
-            body,
-        })
-    }
-
-    fn judge(&self, error: &(dyn Error + 'static)) -> FailureKind {
-        FailureKind::Unreachable(judge_connection(
-            error,
-            self.proxy.as_ref(),
-            transport::CONNECT_LIMIT,
-        ))
-    }
-
-    pub(super) fn failure(&self, words: &str, kind: FailureKind) -> Failure {
-        Failure {
-            request: words.to_owned(),
-            kind,
-            target: Some(Arc::clone(&self.target)),
-        }
-    }
-
-    pub(super) fn unexpected(&self, words: &str, error: &dyn Error) -> Failure {
-        self.failure(
-            words,
-            FailureKind::Unexpected {
-                code: None,
-                message: error.to_string(),
-            },
-        )
-    }
-}
-
-struct Answer {
-    code: u16,
-    protocol: String,
-    body: String,
 }
 
 /// Where the connection's data comes from.
@@ -347,8 +209,39 @@ impl Source {
         KubeconfigFault::BadFile {
             section: Section::User,
             name,
-            problem: error.to_string(),
+            problem: problem_of_credential(error),
         }
+    }
+}
+
+/// kube wraps a kubeconfig's own problem in sentences about itself; the innermost is the one to tell.
+fn problem_of_credential(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<kube::Error>() {
+        Some(kube::Error::InferKubeconfig(problem)) => problem_of(problem),
+        Some(kube::Error::RustlsTls(problem)) => {
+            format!("its client certificate or key: {problem}")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// The problem in words that name the field of the kubeconfig.
+fn problem_of(error: &KubeconfigError) -> String {
+    let of = |field: &str, problem: &LoadDataError| match problem {
+        LoadDataError::ReadFile(source, path) => {
+            format!("its {field} {} cannot be read: {source}", path.display())
+        }
+        LoadDataError::DecodeBase64(source) => format!("its {field}-data is not base64: {source}"),
+        LoadDataError::NoBase64DataOrFile => format!("it has no {field}"),
+    };
+    match error {
+        KubeconfigError::LoadCertificateAuthority(problem) => of("certificate-authority", problem),
+        KubeconfigError::LoadClientCertificate(problem) => of("client-certificate", problem),
+        KubeconfigError::LoadClientKey(problem) => of("client-key", problem),
+        KubeconfigError::ParseCertificates(problem) => {
+            format!("its certificate-authority holds no PEM certificate: {problem}")
+        }
+        other => other.to_string(),
     }
 }
 
@@ -431,7 +324,7 @@ async fn configure(
         .map_err(|error| cluster_fault(selection, &error))?;
     config.proxy_url = None;
     credential_plugin::resolve(&mut config.auth_info, &selection.user_name, people).await?;
-    trim_token_file(&mut config.auth_info, &selection.user_name)?;
+    read_token(&mut config.auth_info, &selection.user_name)?;
     Ok(config)
 }
 
@@ -470,20 +363,27 @@ fn cluster_fault(selection: &Selection, error: &KubeconfigError) -> KubeconfigFa
     KubeconfigFault::BadFile {
         section: Section::Cluster,
         name: selection.cluster_name.clone(),
-        problem: error.to_string(),
+        problem: problem_of(error),
     }
 }
 
-/// A token file usually ends with a newline, which does not belong to the token.
-fn trim_token_file(user: &mut AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
-    let Some(file) = user.token_file.take().filter(|_| user.token.is_none()) else {
-        return Ok(());
-    };
-    let token = std::fs::read_to_string(&file).map_err(|error| KubeconfigFault::BadFile {
+/// Reads the token file, which usually ends with a newline that does not belong to the token, and refuses a token
+/// that no HTTP header can hold.
+fn read_token(user: &mut AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
+    let fault = |problem: String| KubeconfigFault::BadFile {
         section: Section::User,
         name: name.to_owned(),
-        problem: format!("its token file {file}: {error}"),
-    })?;
-    user.token = Some(SecretString::from(token.trim().to_owned()));
-    Ok(())
+        problem,
+    };
+    let file = user.token_file.take().filter(|_| user.token.is_none());
+    if let Some(file) = file {
+        let token = std::fs::read_to_string(&file)
+            .map_err(|error| fault(format!("its token file {file}: {error}")))?;
+        user.token = Some(SecretString::from(token.trim().to_owned()));
+    }
+    let fits = |token: &SecretString| HeaderValue::from_str(token.expose_secret()).is_ok();
+    if user.token.as_ref().is_none_or(fits) {
+        return Ok(());
+    }
+    Err(fault("its token has characters, such as line ends, that no token has".to_owned()))
 }

@@ -112,6 +112,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             FailureKind::Kubeconfig(fault) => fault.fmt(formatter),
+            // The rule already says what cannot be done.
+            FailureKind::Forbidden(rule) => write!(formatter, "forbidden: {rule}"),
             kind => write!(
                 formatter,
                 "cannot {}: {}",

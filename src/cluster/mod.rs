@@ -4,6 +4,7 @@
 
 mod connect;
 mod credential_plugin;
+mod exchange;
 mod failure;
 mod kubeconfig;
 mod options;

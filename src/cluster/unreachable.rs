@@ -160,13 +160,19 @@ fn judge_certificate(problem: &CertificateError) -> CertificateFault {
             presented,
         } => CertificateFault::WrongName {
             expected: expected.to_str().into_owned(),
-            presented: presented.clone(),
+            presented: presented.iter().map(|name| plain_name(name)).collect()
         },
         // A leaf that is its own authority, or an authority served as a leaf: webpki calls it so, Go accepts it.
         other => CertificateFault::Invalid {
             detail: other.to_string(),
         },
     }
+}
+
+/// The verifier names a certificate's names as `DnsName("localhost")` and `IpAddress(127.0.0.1)`.
+fn plain_name(name: &str) -> String {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"').to_owned()
 }
 
 /// The first error of type `E` in the chain. `io::Error` hides its inner error from `source`, so it is opened too.

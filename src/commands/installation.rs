@@ -17,6 +17,11 @@ pub(super) async fn explain(cluster: &Cluster, failure: Failure) -> CommandError
     if !matches!(failure.kind, FailureKind::NotFound { object: None, .. }) {
         return failure.into();
     }
+    explain_absence(cluster).await
+}
+
+/// The error for a cluster that is known to have no Trainer.
+pub(super) async fn explain_absence(cluster: &Cluster) -> CommandError {
     // Only a better sentence depends on this answer, so its failure does not matter.
     let served = cluster.fetch_api_resources("kubeflow.org/v1").await.ok().flatten().unwrap_or_default();
     let old: Vec<_> = OLD_JOBS.into_iter().filter(|job| served.iter().any(|name| name == job)).collect();

@@ -87,14 +87,17 @@ async fn list(ui: &mut Ui, context: &CommandContext, args: &ListArgs) -> Result<
     if let Some(missing) = found.not_served() {
         return Err(installation::explain(&cluster, missing).await);
     }
+    let failure = found.failures.into_iter().next();
     let format = args.output.map_or(OutputFormat::Table, ListFormat::output_format);
-    let is_empty = found.runtimes.is_empty();
-    if is_empty && matches!(format, OutputFormat::Table | OutputFormat::Wide) {
-        ui.note(&format!("No runtimes found in the cluster or in {}.", args.place(&cluster)));
-    } else if !is_empty || found.failures.is_empty() {
-        ui.answer(&render_objects(format, Asked::Many, &found.runtimes, &context.look(ui)))?;
+    match (found.runtimes.as_slice(), &failure) {
+        // An empty answer would say something untrue.
+        ([], Some(_)) => {}
+        ([], None) if matches!(format, OutputFormat::Table | OutputFormat::Wide) => {
+            ui.note(&format!("No runtimes found in the cluster or in {}.", args.place(&cluster)));
+        }
+        (runtimes, _) => ui.answer(&render_objects(format, Asked::Many, runtimes, &context.look(ui)))?,
     }
-    found.failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.into()))
+    failure.map_or(Ok(()), |failure| Err(failure.into()))
 }
 
 async fn show(ui: &mut Ui, context: &CommandContext, args: &ShowArgs) -> Result<(), CommandError> {

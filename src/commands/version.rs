@@ -8,8 +8,8 @@ use k8s_openapi::api::{
 };
 
 use crate::{
-    cluster::{Cluster, ConnectionOptions, Failure, Scope},
-    commands::CommandContext,
+    cluster::{Cluster, ConnectionOptions, Failure, Scope, resources},
+    commands::{CommandContext, installation},
     error::CommandError,
     releases,
     render::{
@@ -84,14 +84,17 @@ async fn fetch_cluster(context: &CommandContext) -> ClusterVersions {
         server: cluster.server().to_owned(),
         ..ClusterVersions::default()
     };
-    match (kubernetes, trainer) {
+    match kubernetes {
+        Ok(kubernetes) => versions.kubernetes = Some(kubernetes),
         // Without the server there is nothing to say about Trainer.
-        (Err(failure), _) => versions.problems.push(failure.to_string()),
-        (Ok(kubernetes), Ok(trainer)) => (versions.kubernetes, versions.trainer) = (Some(kubernetes), trainer),
-        (Ok(kubernetes), Err(failure)) => {
-            versions.kubernetes = Some(kubernetes);
+        Err(failure) => {
             versions.problems.push(failure.to_string());
+            return versions;
         }
+    }
+    match trainer {
+        Ok(trainer) => versions.trainer = Some(trainer),
+        Err(problem) => versions.problems.push(problem),
     }
     versions
 }
@@ -100,8 +103,8 @@ async fn fetch_cluster(context: &CommandContext) -> ClusterVersions {
 const USUAL_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
 
 /// Finds the installation through its webhook, and its version in the public ConfigMap (since 2.2; everybody may
-/// read it) or in the controller's image.
-async fn fetch_trainer(cluster: &Cluster) -> Result<Option<TrainerVersion>, Failure> {
+/// read it) or in the controller's image. The error is a sentence for the user.
+async fn fetch_trainer(cluster: &Cluster) -> Result<TrainerVersion, String> {
     let namespaces = match fetch_webhook_namespace(cluster).await {
         Ok(Some(namespace)) => vec![namespace],
         Ok(None) | Err(_) => USUAL_NAMESPACES.map(str::to_owned).to_vec(),
@@ -109,12 +112,18 @@ async fn fetch_trainer(cluster: &Cluster) -> Result<Option<TrainerVersion>, Fail
     let mut refusal = None;
     for namespace in namespaces {
         match fetch_trainer_of(cluster, &namespace).await {
-            Ok(Some(version)) => return Ok(Some(TrainerVersion { version, namespace })),
+            Ok(Some(version)) => return Ok(TrainerVersion { version, namespace }),
             Ok(None) => {}
-            Err(failure) => refusal = Some(failure),
+            Err(failure) => refusal = refusal.or(Some(failure)),
         }
     }
-    refusal.map_or(Ok(None), Err)
+    match (cluster.fetch_api_groups().await, refusal) {
+        (Ok(groups), _) if !groups.iter().any(|group| group == resources::TRAINER_GROUP) => {
+            Err(installation::explain_absence(cluster).await.chain().join("; "))
+        }
+        (_, Some(failure)) => Err(format!("the version of Trainer cannot be read: {failure}")),
+        (_, None) => Err("Trainer's API is served, but its controller was not found".to_owned()),
+    }
 }
 
 async fn fetch_webhook_namespace(cluster: &Cluster) -> Result<Option<String>, Failure> {

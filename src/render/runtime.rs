@@ -1,6 +1,6 @@
 //! Training runtimes as table rows, and one runtime in detail.
 
-use k8s_openapi::api::core::v1::{Container, EnvVar, ResourceRequirements, Volume};
+use k8s_openapi::api::core::v1::{Container, EnvVar, PersistentVolumeClaim, ResourceRequirements, Volume};
 use serde_json::Value;
 
 use super::{
@@ -107,10 +107,25 @@ pub fn render_runtime(runtime: &Runtime, look: &Look) -> String {
     for note in runtime.notes() {
         page.field("Note", &look.style.paint(Role::Warning, note));
     }
+    for claim in &runtime.claims {
+        page.field("Volume", &claim_words(claim));
+    }
     for job in &runtime.jobs {
         page.job(job);
     }
     page.text
+}
+
+/// `initializer: a claim of 20Gi (ReadWriteOnce) for each TrainJob`.
+fn claim_words(claim: &PersistentVolumeClaim) -> String {
+    let spec = claim.spec.as_ref();
+    let size = spec.and_then(|spec| spec.resources.as_ref()?.requests.as_ref()?.get("storage"));
+    let size = size.map_or_else(|| "an unknown size".to_owned(), |size| size.0.clone());
+    let modes = spec.and_then(|spec| spec.access_modes.clone()).unwrap_or_default().join(", ");
+    let class = spec.and_then(|spec| spec.storage_class_name.as_deref());
+    let class = class.map_or_else(|| "the default storage class".to_owned(), |name| format!("storage class {name}"));
+    let name = claim.metadata.name.as_deref().unwrap_or("-");
+    format!("{name}: {size} ({modes}) of {class}, for each TrainJob")
 }
 
 fn scope_words(runtime: &Runtime) -> String {

@@ -55,22 +55,19 @@ pub fn render_version(report: &VersionReport, look: &Look) -> String {
     let client = &report.client;
     let commit = client.commit.map_or(String::new(), |commit| format!(" (commit {commit})"));
     let mut lines = vec![("Plugin", format!("{}{commit}", client.version))];
-    let inside = match client.bundled_releases.as_slice() {
-        [] => "no manifests inside this build".to_owned(),
-        releases => format!("manifests inside: {}", releases.join(", ")),
-    };
-    lines.push(("Knows Trainer", format!("{} ({inside})", client.known_releases.join(", "))));
+    lines.push(("Knows Trainer", client.known_releases.join(", ")));
+    if !client.bundled_releases.is_empty() {
+        lines.push(("Carries", format!("the manifests of {}", client.bundled_releases.join(", "))));
+    }
     if let Some(cluster) = &report.cluster {
-        let context = match cluster.context.as_str() {
-            "" => cluster.server.clone(),
-            context => format!("context {context}, {}", cluster.server),
-        };
-        if let Some(version) = &cluster.kubernetes {
-            lines.push(("Kubernetes", format!("{} ({context})", version.git_version)));
-        }
-        if let Some(trainer) = &cluster.trainer {
-            lines.push(("Trainer", format!("{} (namespace {})", trainer.version, trainer.namespace)));
-        }
+        let place = [cluster.context.as_str(), cluster.server.as_str()];
+        let place: Vec<_> = place.into_iter().filter(|part| !part.is_empty()).collect();
+        let context = if place.is_empty() { "no cluster".to_owned() } else { place.join(", ") };
+        let kubernetes = cluster.kubernetes.as_ref().map_or("unknown", |version| &version.git_version);
+        lines.push(("Kubernetes", format!("{kubernetes} ({context})")));
+        let trainer = cluster.trainer.as_ref();
+        let trainer = trainer.map(|trainer| format!("{} (namespace {})", trainer.version, trainer.namespace));
+        lines.push(("Trainer", trainer.unwrap_or_else(|| "unknown".to_owned())));
     }
     let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or(0) + 1;
     let line = |(label, text): (&str, String)| {

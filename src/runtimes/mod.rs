@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::{batch::v1::JobTemplateSpec, core::v1::{Container, PodSpec}},
+    api::{batch::v1::JobTemplateSpec, core::v1::{Container, PersistentVolumeClaim, PodSpec}},
     apimachinery::pkg::api::resource::Quantity,
 };
 use kube::core::DynamicObject;
@@ -51,6 +51,8 @@ pub struct Runtime {
     /// Gang scheduling, such as `coscheduling` or `volcano`, with its settings.
     pub gang: Option<(String, Value)>,
     pub jobs: Vec<ReplicatedJob>,
+    /// Volumes that are made for each TrainJob.
+    pub claims: Vec<PersistentVolumeClaim>,
     pub labels: BTreeMap<String, String>,
     pub created: Option<Timestamp>,
     /// Set when it is being deleted.
@@ -103,6 +105,13 @@ struct JobSetTemplate {
 #[serde(default, rename_all = "camelCase")]
 struct JobSetSpec {
     replicated_jobs: Vec<ReplicatedJob>,
+    volume_claim_policies: Vec<VolumeClaimPolicy>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct VolumeClaimPolicy {
+    templates: Vec<PersistentVolumeClaim>,
 }
 
 impl Runtime {
@@ -110,6 +119,7 @@ impl Runtime {
     pub fn parse(object: DynamicObject) -> Self {
         let spec: RuntimeSpec =
             object.data.get("spec").and_then(|spec| RuntimeSpec::deserialize(spec).ok()).unwrap_or_default();
+        let policies = spec.template.spec.volume_claim_policies;
         let labels = object.metadata.labels.clone().unwrap_or_default();
         let deprecated = labels.get(SUPPORT_LABEL).is_some_and(|value| value == "deprecated");
         Self {
@@ -121,6 +131,7 @@ impl Runtime {
             policy: spec.ml_policy.kinds.into_iter().next(),
             gang: spec.pod_group_policy.into_iter().next(),
             jobs: spec.template.spec.replicated_jobs,
+            claims: policies.into_iter().flat_map(|policy| policy.templates).collect(),
             labels,
             created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
             deleted: object.metadata.deletion_timestamp.as_ref().map(|time| time.0),

@@ -1,0 +1,146 @@
+//! One request and its answer: sent within a limit, logged, judged. Every request of the program passes here.
+
+use std::{
+    error::Error,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
+
+use http::Request;
+use http_body_util::BodyExt;
+use kube::client::Body;
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+
+use super::{
+    connect::Cluster,
+    failure::{Failure, FailureKind},
+    redact::redact,
+    request_log::{RequestDetail, RequestRecord},
+    status::{judge_status, judge_unreadable},
+    transport,
+    unreachable::judge_connection,
+};
+
+/// Lets one request open the connection. Those that come meanwhile wait, then share the connection, or the reason why
+/// there is none; without this, each would make a connection (or wait for its limit) of its own.
+#[derive(Default)]
+pub(super) struct Gate {
+    state: Mutex<GateState>,
+    /// Attempts to open that have ended.
+    attempts: AtomicU64,
+}
+
+#[derive(Default)]
+enum GateState {
+    #[default]
+    Untried,
+    Open,
+    Failed(FailureKind),
+}
+
+/// An answer of any HTTP status.
+struct Answer {
+    code: u16,
+    protocol: String,
+    body: String,
+}
+
+impl Cluster {
+    pub(super) async fn ask_json<T: DeserializeOwned>(
+        &self,
+        words: &str,
+        request: Result<Request<Vec<u8>>, impl Error>,
+    ) -> Result<T, Failure> {
+        let body = self.ask_text(words, request).await?;
+        serde_json::from_str(&body)
+            .map_err(|problem| self.failure(words, judge_unreadable(&body, &problem)))
+    }
+
+    /// Sends a request and gives the body of a successful answer. `words` complete "cannot ...".
+    pub(super) async fn ask_text(
+        &self,
+        words: &str,
+        request: Result<Request<Vec<u8>>, impl Error>,
+    ) -> Result<String, Failure> {
+        let request = request.map_err(|error| self.unexpected(words, &error))?;
+        let judged = match self.pass_gate(request).await {
+            Ok(answer) if (200..300).contains(&answer.code) => Ok(answer.body),
+            Ok(answer) => Err(judge_status(answer.code, &answer.body)),
+            Err(kind) => Err(kind),
+        };
+        judged.map_err(|kind| self.failure(words, kind))
+    }
+
+    async fn pass_gate(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
+        let before = self.gate.attempts.load(Ordering::Relaxed);
+        let mut state = self.gate.state.lock().await;
+        match &*state {
+            GateState::Open => {
+                drop(state);
+                return self.exchange(request).await;
+            }
+            GateState::Failed(kind) if self.gate.attempts.load(Ordering::Relaxed) > before => {
+                return Err(kind.clone());
+            }
+            GateState::Untried | GateState::Failed(_) => {}
+        }
+        let answer = self.exchange(request).await;
+        self.gate.attempts.fetch_add(1, Ordering::Relaxed);
+        *state = match &answer {
+            Ok(_) => GateState::Open,
+            Err(kind) => GateState::Failed(kind.clone()),
+        };
+        answer
+    }
+
+    /// One logged exchange within the limit.
+    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
+        let asked = (request.method().to_string(), request.uri().to_string());
+        let sent = (self.log.detail == RequestDetail::Bodies).then(|| redact(request.body()));
+        let started = Instant::now();
+        let answer = tokio::time::timeout(self.limit, self.send(request))
+            .await
+            .unwrap_or(Err(FailureKind::TimedOut { limit: self.limit }));
+        let Some(observer) = &self.log.observer else {
+            return answer;
+        };
+        let (outcome, received) = match &answer {
+            Ok(answer) => (Ok((answer.code, answer.protocol.clone())), answer.body.as_str()),
+            Err(kind) => (Err(kind.words(Some(&self.target))), ""),
+        };
+        observer.on_request(&RequestRecord {
+            method: asked.0,
+            path: asked.1,
+            outcome,
+            elapsed: started.elapsed(),
+            bodies: sent.map(|sent| (sent, redact(received.as_bytes()))),
+        });
+        answer
+    }
+
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
+        let sent = self.client.send(request.map(Body::from)).await;
+        let response = sent.map_err(|error| self.judge(&error))?;
+        let code = response.status().as_u16();
+        let protocol = format!("{:?}", response.version());
+        let body = response.into_body().collect().await;
+        let body = body.map_err(|error| self.judge(&error))?.to_bytes();
+        Ok(Answer { code, protocol, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+
+    fn judge(&self, error: &(dyn Error + 'static)) -> FailureKind {
+        let cause = judge_connection(error, self.proxy.as_ref(), transport::CONNECT_LIMIT);
+        FailureKind::Unreachable(cause)
+    }
+
+    pub(super) fn failure(&self, words: &str, kind: FailureKind) -> Failure {
+        let target = Some(std::sync::Arc::clone(&self.target));
+        Failure { request: words.to_owned(), kind, target }
+    }
+
+    pub(super) fn unexpected(&self, words: &str, error: &dyn Error) -> Failure {
+        let message = error.to_string();
+        self.failure(words, FailureKind::Unexpected { code: None, message })
+    }
+}
