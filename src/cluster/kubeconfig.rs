@@ -481,3 +481,118 @@ pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(&best) > 0.8).then_some(best)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "
+current-context: a
+contexts:
+- {name: a, context: {cluster: one, user: ann, namespace: team-a}}
+- {name: b, context: {cluster: two, user: nobody-such}}
+- {name: c, context: {cluster: gone}}
+clusters:
+- {name: one, cluster: {server: 'https://one:6443', certificate-authority-data: QQ==, tls-server-name: inner}}
+- {name: two, cluster: {server: 'https://two:6443', insecure-skip-tls-verify: true}}
+- {name: empty, cluster: {}}
+users:
+- {name: ann, user: {token: t}}
+- {name: ben, user: {client-certificate-data: QQ==}}
+";
+
+    fn selected(options: &ConnectionOptions) -> Result<Selection, KubeconfigFault> {
+        select(&Kubeconfig::from_yaml(FILE).unwrap(), options)
+    }
+
+    fn context(name: &str) -> ConnectionOptions {
+        ConnectionOptions { context: Some(name.to_owned()), ..ConnectionOptions::default() }
+    }
+
+    fn sentence(options: &ConnectionOptions) -> String {
+        let fault = selected(options).unwrap_err();
+        format!("{fault}; {}", fault.hint().unwrap_or_default())
+    }
+
+    #[test]
+    fn the_current_context_gives_cluster_user_and_namespace() {
+        let selection = selected(&ConnectionOptions::default()).unwrap();
+        let names = (selection.cluster_name.as_str(), selection.user_name.as_str());
+        assert_eq!(names, ("one", "ann"));
+        assert_eq!(selection.namespace.as_deref(), Some("team-a"));
+    }
+
+    #[test]
+    fn a_users_absence_means_anonymous_but_a_flags_does_not() {
+        assert!(selected(&context("b")).unwrap().user.token.is_none());
+        let flag = ConnectionOptions { user: Some("nobody-such".to_owned()), ..context("b") };
+        assert_eq!(
+            sentence(&flag),
+            "there is no user \"nobody-such\" in the kubeconfig; there are: ann, ben; see: kubectl config get-users"
+        );
+    }
+
+    #[test]
+    fn an_unknown_context_is_answered_with_the_nearest_name() {
+        let options = ConnectionOptions { context: Some("A".to_owned()), ..ConnectionOptions::default() };
+        assert_eq!(
+            sentence(&options),
+            "there is no context \"A\" in the kubeconfig; did you mean \"a\"? all: kubectl config get-contexts"
+        );
+    }
+
+    #[test]
+    fn a_cluster_must_exist_and_have_a_server() {
+        assert!(sentence(&context("c")).starts_with("there is no cluster \"gone\""));
+        let empty = ConnectionOptions { cluster: Some("empty".to_owned()), ..context("a") };
+        assert!(sentence(&empty).starts_with("cluster \"empty\" of the kubeconfig cannot be used: it has no server"));
+    }
+
+    #[test]
+    fn another_server_drops_the_name_that_its_certificate_must_have() {
+        let server = Some("https://three:1".to_owned());
+        let selection = selected(&ConnectionOptions { server, ..context("a") }).unwrap();
+        assert_eq!(selection.cluster.server.as_deref(), Some("https://three:1"));
+        assert_eq!(selection.cluster.tls_server_name, None);
+        assert!(selection.cluster.certificate_authority_data.is_some());
+    }
+
+    #[test]
+    fn trusting_in_another_way_drops_the_old_way() {
+        let insecure = ConnectionOptions { insecure_skip_tls_verify: Some(true), ..context("a") };
+        let selection = selected(&insecure).unwrap();
+        assert_eq!(selection.cluster.certificate_authority_data, None);
+        let authority = ConnectionOptions { certificate_authority: Some("ca.pem".into()), ..context("b") };
+        assert_eq!(selected(&authority).unwrap().cluster.insecure_skip_tls_verify, None);
+    }
+
+    #[test]
+    fn a_user_is_refused_before_anything_is_sent() {
+        let half = ConnectionOptions { user: Some("ben".to_owned()), ..context("a") };
+        assert!(sentence(&half).contains("it has a client certificate but no client key"));
+        let both = ConnectionOptions { username: Some("ann".to_owned()), ..context("a") };
+        assert!(sentence(&both).contains("it has a token and a user name"));
+        let mut group = context("a");
+        group.impersonate.groups.push("admins".to_owned());
+        assert!(sentence(&group).contains("without a user to act as (--as)"));
+    }
+
+    #[test]
+    fn without_a_current_context_the_names_are_told() {
+        let text = FILE.replace("current-context: a", "");
+        let fault = select(&Kubeconfig::from_yaml(&text).unwrap(), &ConnectionOptions::default()).unwrap_err();
+        assert_eq!(fault.to_string(), "the kubeconfig has no current context");
+        assert_eq!(fault.hint().unwrap(), "choose one of a, b, c: kubectl config use-context NAME");
+    }
+
+    #[test]
+    fn a_server_by_flag_needs_no_kubeconfig() {
+        let options = ConnectionOptions { server: Some("https://x:1".to_owned()), ..ConnectionOptions::default() };
+        let selection = select(&Kubeconfig::default(), &options).unwrap();
+        assert_eq!((selection.context.as_str(), selection.cluster.server.as_deref()), ("", Some("https://x:1")));
+        assert!(matches!(
+            select(&Kubeconfig::default(), &ConnectionOptions::default()),
+            Err(KubeconfigFault::Missing { .. })
+        ));
+    }
+}

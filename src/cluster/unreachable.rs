@@ -370,3 +370,79 @@ fn at(seconds: Option<i64>) -> String {
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
         .map_or(String::new(), |time| format!(" ({time})"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As hyper hands it on: the real error inside an `io::Error` inside another.
+    fn wrapped(error: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
+        io::Error::other(io::Error::other(error))
+    }
+
+    fn target() -> Target {
+        Target {
+            context: "c".to_owned(),
+            cluster: "one".to_owned(),
+            user: "ann".to_owned(),
+            server: "https://one:6443".to_owned(),
+        }
+    }
+
+    fn sentence(error: &(dyn Error + 'static)) -> (String, String) {
+        let cause = judge_connection(error, None, Duration::from_secs(10));
+        (cause.words("https://one:6443"), cause.hint(&target()))
+    }
+
+    #[test]
+    fn the_cause_is_found_however_deep_it_lies() {
+        let refused = wrapped(io::Error::from(io::ErrorKind::ConnectionRefused));
+        // The outermost `io::Error` has another kind; what counts is that nobody listens.
+        assert!(matches!(
+            judge_connection(&io::Error::from(io::ErrorKind::ConnectionRefused), None, Duration::ZERO),
+            UnreachableCause::Refused { .. }
+        ));
+        assert!(find::<io::Error>(&refused).is_some());
+        let tls = wrapped(TlsError::InvalidCertificate(CertificateError::UnknownIssuer));
+        assert_eq!(sentence(&tls).0, "the certificate of https://one:6443 is signed by an authority that is not trusted here");
+    }
+
+    #[test]
+    fn a_name_that_has_no_address_is_told_from_other_failures() {
+        let lookup = wrapped(LookupError::new(io::Error::other("Name or service not known")));
+        let (words, hint) = sentence(&lookup);
+        assert_eq!(words, "the host name in https://one:6443 has no address");
+        assert!(hint.contains("kubectl config set-cluster one --server="));
+    }
+
+    #[test]
+    fn certificates_say_since_when_and_for_whom() {
+        let at = |seconds| rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let expired = TlsError::InvalidCertificate(CertificateError::ExpiredContext { time: at(9), not_after: at(0) });
+        assert_eq!(sentence(&wrapped(expired)).0, "the certificate of https://one:6443 expired (1970-01-01T00:00:00Z)");
+        let name = TlsError::InvalidCertificate(CertificateError::NotValidForNameContext {
+            expected: "two".try_into().unwrap(),
+            presented: vec!["DnsName(\"localhost\")".to_owned(), "IpAddress(127.0.0.1)".to_owned()],
+        });
+        assert_eq!(
+            sentence(&wrapped(name)).0,
+            "the certificate of https://one:6443 is not for \"two\", but for localhost, 127.0.0.1"
+        );
+    }
+
+    #[test]
+    fn tls_and_plain_http_are_told_apart() {
+        let plain = wrapped(TlsError::InvalidMessage(InvalidMessage::InvalidContentType));
+        let (words, hint) = sentence(&plain);
+        assert_eq!(words, "https://one:6443 does not speak TLS, yet its URL begins with https://");
+        assert_eq!(hint, "correct the URL: kubectl config set-cluster one --server=http://one:6443");
+    }
+
+    #[test]
+    fn what_the_server_holds_against_the_client_names_the_user() {
+        let alert = wrapped(TlsError::AlertReceived(rustls::AlertDescription::CertificateExpired));
+        let (words, hint) = sentence(&alert);
+        assert_eq!(words, "https://one:6443 refused the TLS connection: CertificateExpired");
+        assert!(hint.contains("user \"ann\""));
+    }
+}

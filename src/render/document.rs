@@ -114,11 +114,29 @@ mod tests {
 
     #[test]
     fn json_has_sorted_keys_and_four_blanks() {
-        assert_data_eq!(render_json(&sorted(&json!({ "b": [1], "a": { "d": null, "c": "x" } }))), str![]);
+        assert_data_eq!(render_json(&sorted(&json!({ "b": [1], "a": { "d": null, "c": "x" } }))), str![[r#"
+{
+    "a": {
+        "c": "x",
+        "d": null
+    },
+    "b": [
+        1
+    ]
+}
+
+"#]]);
     }
 
     #[test]
     fn yaml_quotes_what_an_older_reader_would_misread() {
-        assert_data_eq!(render_yaml(&json!({ "a": "yes", "b": "1_000", "c": "0644", "d": ["x"] })), str![]);
+        assert_data_eq!(render_yaml(&json!({ "a": "yes", "b": "1_000", "c": "0644", "d": ["x"] })), str![[r#"
+a: "yes"
+b: "1_000"
+c: "0644"
+d:
+- x
+
+"#]]);
     }
 }

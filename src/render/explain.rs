@@ -85,6 +85,11 @@ mod tests {
 
     #[test]
     fn prose_is_wrapped_between_words() {
-        assert_data_eq!(wrap("one two\n three  four", 10, "  "), str![]);
+        assert_data_eq!(wrap("one two\n three  four", 10, "  "), str![[r#"
+  one two
+  three
+  four
+
+"#]]);
     }
 }

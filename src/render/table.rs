@@ -1,9 +1,9 @@
 //! Tables in kubectl's manner: capital headings, three blanks between columns, no lines.
 
-use comfy_table::{Cell, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
 use super::Look;
-use crate::style::Role;
+use crate::style::{Role, Style};
 
 /// A column's heading, and whether it gives way on a narrow terminal.
 #[derive(Clone, Copy, Debug)]
@@ -50,11 +50,13 @@ pub fn render_table(columns: &[Column], rows: Vec<Vec<CellText>>, look: &Look) -
     fit(columns, &mut rows, look.width);
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(columns.iter().map(|column| Cell::new(look.style.paint(Role::Muted, column.heading))));
+    match look.style {
+        Style::Plain => table.force_no_tty(),
+        Style::Coloured => table.enforce_styling(),
+    };
+    table.set_header(columns.iter().map(|column| styled(column.heading, Some(Role::Muted))));
     for row in rows {
-        table.add_row(row.into_iter().map(|cell| {
-            Cell::new(cell.role.map_or_else(|| cell.text.clone(), |role| look.style.paint(role, &cell.text)))
-        }));
+        table.add_row(row.into_iter().map(|cell| styled(&cell.text, cell.role)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, u16::try_from(GAP).unwrap_or(3)));
@@ -65,6 +67,20 @@ pub fn render_table(columns: &[Column], rows: Vec<Vec<CellText>>, look: &Look) -
         text.push('\n');
     }
     text
+}
+
+/// A cell in its role's look; the same as [`Style::paint`] gives, in the library's terms.
+fn styled(text: &str, role: Option<Role>) -> Cell {
+    let cell = Cell::new(text);
+    match role {
+        None => cell,
+        Some(Role::Heading | Role::Strong) => cell.add_attribute(Attribute::Bold),
+        Some(Role::Muted) => cell.add_attribute(Attribute::Dim),
+        Some(Role::Good) => cell.fg(Color::DarkGreen),
+        Some(Role::Warning) => cell.fg(Color::DarkYellow),
+        Some(Role::Bad) => cell.fg(Color::DarkRed).add_attribute(Attribute::Bold),
+        Some(Role::Command) => cell.fg(Color::DarkCyan),
+    }
 }
 
 /// Shortens the cells of the column that gives way, until the table fits or is as narrow as is useful.
@@ -101,10 +117,9 @@ fn visible(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use snapbox::{assert_data_eq, str};
+    use snapbox::{IntoData as _, assert_data_eq, str};
 
     use super::*;
-    use crate::style::Style;
 
     const COLUMNS: [Column; 3] = [
         Column { heading: "NAME", give: Give::Never },
@@ -122,13 +137,23 @@ mod tests {
     #[test]
     fn columns_stand_in_line_and_no_line_ends_in_blanks() {
         let table = render_table(&COLUMNS, rows(), &Look::plain(Timestamp::UNIX_EPOCH));
-        assert_data_eq!(table, str![]);
+        assert_data_eq!(table, str![[r#"
+NAME         IMAGE                                           AGE
+torch        registry.example/team/pytorch:2.13.0-cuda13.0   5d
+two\nlines   a                                               1s
+
+"#]].raw());
     }
 
     #[test]
     fn on_a_narrow_terminal_only_the_giving_column_is_cut() {
         let look = Look { width: Some(40), ..Look::plain(Timestamp::UNIX_EPOCH) };
-        assert_data_eq!(render_table(&COLUMNS, rows(), &look), str![]);
+        assert_data_eq!(render_table(&COLUMNS, rows(), &look), str![[r#"
+NAME         IMAGE                   AGE
+torch        …orch:2.13.0-cuda13.0   5d
+two\nlines   a                       1s
+
+"#]].raw());
     }
 
     #[test]
@@ -137,13 +162,13 @@ mod tests {
         let mut rows = rows();
         rows[0][0].role = Some(Role::Good);
         let coloured = render_table(&COLUMNS, rows, &look);
-        let bare = anstream_free(&coloured);
+        let bare = without_colours(&coloured);
         assert!(bare.lines().nth(2).unwrap().starts_with("two"), "{bare}");
         assert_eq!(bare.lines().nth(1).unwrap().find("registry"), bare.lines().next().unwrap().find("IMAGE"));
     }
 
     /// The text without colour sequences.
-    fn anstream_free(text: &str) -> String {
+    fn without_colours(text: &str) -> String {
         let mut bare = String::new();
         for piece in text.split('\u{1b}') {
             bare.push_str(piece.strip_prefix('[').and_then(|rest| rest.split_once('m')).map_or(piece, |(_, rest)| rest));
