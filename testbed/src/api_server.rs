@@ -1,9 +1,13 @@
-//! kube-apiserver.
+//! kube-apiserver. Everything that it dials in the cluster (kubelets, webhooks) goes through the CONNECT proxy.
 
+use serde_json::json;
+
+use crate::control_plane::CONNECT_SOCKET;
 use crate::error::Error;
 use crate::etcd;
+use crate::folder::write_whole;
 use crate::namespaces::{NamespaceSet, Service};
-use crate::process::run;
+use crate::process::{log_tail, run};
 use crate::site::{CONTROL_PLANE_ADDRESS, SERVICE_RANGE, Site, flags};
 
 const COMPONENT: &str = "kube-apiserver";
@@ -17,19 +21,33 @@ const AGGREGATOR_HEADERS: [(&str, &str); 4] = [
 pub(crate) fn start(site: &Site, set: &NamespaceSet) -> Result<Service, Error> {
     let mut arguments = serving_flags(site);
     arguments.extend(identity_flags(site));
+    arguments.push(format!(
+        "--egress-selector-config-file={}",
+        write_egress_selector(site)?
+    ));
     arguments.extend(site.options.api_server_flags.iter().cloned());
     site.start(set, COMPONENT, &arguments)
 }
 
-pub(crate) fn wait_ready(site: &Site, set: &NamespaceSet) -> Result<(), Error> {
+/// Waits until the API server is ready; one that ends instead is an error at once.
+pub(crate) fn wait_ready(
+    site: &Site,
+    set: &NamespaceSet,
+    service: &mut Service,
+) -> Result<(), Error> {
+    let what = "kubectl get --raw /readyz";
+    let mut ended = false;
     site.wait("the API server is ready", COMPONENT, || {
-        let mut kubectl = site.kubectl(set);
-        run(
-            "kubectl get --raw /readyz",
-            kubectl.args(["get", "--raw", "/readyz"]),
-        )
-        .is_ok()
-    })
+        ended = service.has_ended();
+        ended || run(what, site.kubectl(set).args(["get", "--raw", "/readyz"])).is_ok()
+    })?;
+    if ended {
+        return Err(Error::Command {
+            what: format!("starting {COMPONENT}"),
+            output: log_tail(&site.log(COMPONENT)),
+        });
+    }
+    Ok(())
 }
 
 fn serving_flags(site: &Site) -> Vec<String> {
@@ -76,4 +94,21 @@ fn identity_flags(site: &Site) -> Vec<String> {
         ),
         ("service-account-signing-key-file", key("service-accounts")),
     ])
+}
+
+fn write_egress_selector(site: &Site) -> Result<String, Error> {
+    let config = json!({
+        "apiVersion": "apiserver.k8s.io/v1beta1",
+        "kind": "EgressSelectorConfiguration",
+        "egressSelections": [{
+            "name": "cluster",
+            "connection": {
+                "proxyProtocol": "HTTPConnect",
+                "transport": {"uds": {"udsName": site.folder.join(CONNECT_SOCKET)}},
+            },
+        }],
+    });
+    let path = site.folder.join("egress-selector.json");
+    write_whole(&path, config.to_string().as_bytes())?;
+    Ok(path.display().to_string())
 }

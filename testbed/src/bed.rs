@@ -13,6 +13,14 @@ use crate::programs::PAUSE;
 use crate::site::Site;
 use crate::trainer::{self, Installer};
 
+/// Pods of the namespace `default` are refused until this has been made.
+const POD_ACCOUNT: [&str; 4] = [
+    "wait",
+    "--for=create",
+    "serviceaccount/default",
+    "--timeout=60s",
+];
+
 /// A running bed. Dropping it takes it down; only its folder is left then.
 pub(crate) struct Bed {
     site: Site,
@@ -47,6 +55,7 @@ impl Bed {
         say("namespaces, networks and certificates made");
         bed.start_programs(manifests.as_ref(), say)?;
         bed.wait_nodes_ready()?;
+        bed.control_plane.kubectl(site, &POD_ACCOUNT)?;
         say(&format!("{} real nodes ready", bed.nodes.len()));
         if let Some(manifests) = &manifests {
             bed.wait_trainer(manifests, say)?;
@@ -133,10 +142,21 @@ impl Bed {
         Ok(())
     }
 
-    /// Starts a stopped kubelet and waits until its node is ready.
+    /// Starts a stopped kubelet and waits until it answers and its node is ready.
     pub(crate) fn start_kubelet(&mut self, name: &str) -> Result<(), Error> {
         let site = self.site.clone();
         self.node(name)?.start_kubelet(&site)?;
+        // The node may not have been missed yet, so being ready alone proves nothing.
+        let health = format!("/api/v1/nodes/{name}/proxy/healthz");
+        site.wait(
+            &format!("the kubelet of {name} answers"),
+            &format!("kubelet@{name}"),
+            || {
+                self.control_plane
+                    .kubectl(&site, &["get", "--raw", &health])
+                    .is_ok()
+            },
+        )?;
         self.wait_node_ready(name)
     }
 

@@ -1,7 +1,7 @@
 //! The control plane: one set of namespaces, whose network is also the switch between the nodes.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::Error;
@@ -11,7 +11,12 @@ use crate::namespaces::{NamespaceSet, Service};
 use crate::pki::subject;
 use crate::process::run;
 use crate::site::{CONTROL_PLANE_ADDRESS, KUBERNETES_SERVICE_ADDRESS, Site};
-use crate::{api_server, controller_manager, dns, etcd, scheduler};
+use crate::{api_server, connect_proxy, controller_manager, dns, etcd, scheduler};
+
+/// The socket at which the CONNECT proxy serves the API server, in the bed's folder.
+pub(crate) const CONNECT_SOCKET: &str = "connect.sock";
+/// The socket at which it takes faults.
+pub(crate) const CONNECT_CONTROL: &str = "connect-control.sock";
 
 /// Dropping it ends the namespaces first, and with them every service.
 pub(crate) struct ControlPlane {
@@ -39,11 +44,13 @@ impl ControlPlane {
         })
     }
 
-    /// Starts the store and the API server, and the rest once the API server is ready.
+    /// Starts the store, the CONNECT proxy and the API server, and the rest once the API server is ready.
     pub(crate) fn start(&mut self, site: &Site) -> Result<(), Error> {
         self.services.push(etcd::start(site, &self.set)?);
-        self.services.push(api_server::start(site, &self.set)?);
-        api_server::wait_ready(site, &self.set)?;
+        self.services.push(start_connect_proxy(site, &self.set)?);
+        let mut api_server = api_server::start(site, &self.set)?;
+        api_server::wait_ready(site, &self.set, &mut api_server)?;
+        self.services.push(api_server);
         self.services
             .push(controller_manager::start(site, &self.set)?);
         self.services.push(scheduler::start(site, &self.set)?);
@@ -61,8 +68,27 @@ impl ControlPlane {
     }
 }
 
+/// The proxy through which the API server reaches kubelets and webhooks; tests put faults into it.
+fn start_connect_proxy(site: &Site, set: &NamespaceSet) -> Result<Service, Error> {
+    let mut command = set.command(own_program()?);
+    command.arg("connect-proxy").arg(site.folder.path());
+    Service::start(&mut command, &site.log("connect-proxy"))
+}
+
+/// The CONNECT proxy's process: serves the API server of the bed in this folder until it is killed.
+pub fn serve_connect(bed: &Path) -> Result<(), Error> {
+    let what = "serving the CONNECT proxy";
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::command(what))?;
+    let (socket, control) = (bed.join(CONNECT_SOCKET), bed.join(CONNECT_CONTROL));
+    let serving = connect_proxy::serve_connect(&socket, &control);
+    runtime.block_on(serving).map_err(Error::command(what))
+}
+
 /// This very program, which also holds the proxies.
-pub(crate) fn own_program() -> Result<std::path::PathBuf, Error> {
+pub(crate) fn own_program() -> Result<PathBuf, Error> {
     env::current_exe().map_err(Error::file("find", Path::new("/proc/self/exe")))
 }
 

@@ -4,21 +4,25 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::api_proxy::{ApiProxyOptions, KeyPair, Upstream, bind_free_port, serve_api};
 use crate::control_plane::{bound_to_this_thread, own_program};
 use crate::error::Error;
 use crate::namespaces::NamespaceSet;
+use crate::pki::{PKI_FOLDER, Pki};
 use crate::process::log_tail;
 use crate::site::Site;
 
 /// Where the API server listens, in the control plane's network.
-const API_SERVER: &str = "127.0.0.1:443";
+const API_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 443);
+/// The socket at which the door takes faults, in the bed's folder.
+pub(crate) const DOOR_CONTROL: &str = "door-control.sock";
 
 /// The door of a running bed. Dropping it closes it.
 pub(crate) struct Door {
@@ -66,10 +70,10 @@ impl Drop for Door {
     }
 }
 
-/// The door's process: says its address on stdout, then carries connections until it is killed.
-pub fn serve(control_plane_init: u32, _bed: &Path) -> Result<(), Error> {
+/// The door's process: says its address on stdout, then carries requests until it is killed.
+pub fn serve(control_plane_init: u32, bed: &Path) -> Result<(), Error> {
     let what = "opening the door";
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::command(what))?;
+    let listener = bind_free_port().map_err(Error::command(what))?;
     let address = listener.local_addr().map_err(Error::command(what))?;
     enter_network(control_plane_init)?;
     writeln!(std::io::stdout(), "{address}").map_err(Error::command(what))?;
@@ -78,8 +82,25 @@ pub fn serve(control_plane_init: u32, _bed: &Path) -> Result<(), Error> {
         .build()
         .map_err(Error::command(what))?;
     runtime
-        .block_on(forward(listener))
+        .block_on(serve_api(options(listener, bed)))
         .map_err(Error::command(what))
+}
+
+fn options(listener: TcpListener, bed: &Path) -> ApiProxyOptions {
+    let pki = Pki::at(bed.join(PKI_FOLDER));
+    let pair = |name: &str| KeyPair {
+        certificate: pki.certificate(name),
+        key: pki.key(name),
+    };
+    ApiProxyOptions {
+        listener,
+        control: bed.join(DOOR_CONTROL),
+        upstream: Upstream::Tcp(API_SERVER),
+        server_name: "localhost".to_owned(),
+        ca_certificate: pki.certificate("ca"),
+        serving: pair("apiserver"),
+        front_proxy: pair("front-proxy"),
+    }
 }
 
 fn enter_network(init: u32) -> Result<(), Error> {
@@ -87,18 +108,4 @@ fn enter_network(init: u32) -> Result<(), Error> {
     let network = File::open(&path).map_err(Error::file("open", &path))?;
     move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))
         .map_err(Error::command("entering the control plane's network"))
-}
-
-async fn forward(listener: TcpListener) -> std::io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    loop {
-        let (mut client, _) = listener.accept().await?;
-        tokio::spawn(async move {
-            if let Ok(mut server) = tokio::net::TcpStream::connect(API_SERVER).await {
-                // A connection that breaks is closed on both sides; there is nobody else to tell.
-                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-            }
-        });
-    }
 }

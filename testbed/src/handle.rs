@@ -7,12 +7,15 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::bundle::ReleaseManifests;
+use crate::control_plane::CONNECT_CONTROL;
+use crate::door::DOOR_CONTROL;
 use crate::error::Error;
+use crate::faults::ProxyControl;
 use crate::folder::BedFolder;
 use crate::launch::Keeper;
 use crate::namespace::Namespace;
 use crate::options::Options;
-use crate::pki::Pki;
+use crate::pki::{PKI_FOLDER, Pki};
 use crate::protocol::{Record, Request, ask};
 use crate::trainer::{self, Installer};
 use crate::user::{self, User};
@@ -160,6 +163,16 @@ impl Testbed {
         trainer::manifests(release)
     }
 
+    /// Faults between clients and the API server.
+    pub fn between_client_and_server(&self) -> ProxyControl {
+        ProxyControl::new(self.inner.folder.join(DOOR_CONTROL))
+    }
+
+    /// Faults between the API server and what it dials: kubelets (`10.10.0.11:10250` is `n1`'s) and webhooks.
+    pub fn between_server_and_cluster(&self) -> ProxyControl {
+        ProxyControl::new(self.inner.folder.join(CONNECT_CONTROL))
+    }
+
     /// Kills the kubelet of a node, such as `n1`; containers go on.
     pub fn stop_kubelet(&self, node: &str) -> Result<(), Error> {
         self.ask(&Request::StopKubelet(node.to_owned()))
@@ -196,6 +209,6 @@ impl Testbed {
     }
 
     pub(crate) fn pki(&self) -> Pki {
-        Pki::at(self.inner.folder.join("pki"))
+        Pki::at(self.inner.folder.join(PKI_FOLDER))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! It ends on a request, on a signal, and when the process that launched it ends without having said `detach`.
 
+use std::fs;
 use std::io::{BufRead, stdin, stdout};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::folder::BedFolder;
 use crate::kubeconfig::{self, Credential};
 use crate::options::Options;
-use crate::pki::Pki;
+use crate::pki::{PKI_FOLDER, Pki};
 use crate::process::Stop;
 use crate::programs::{Programs, base_catalogue};
 use crate::protocol::{Answer, DETACH, Event, Record, Request, receive, send};
@@ -36,6 +37,7 @@ pub fn keep(options: &str) -> Result<(), Error> {
     let _ = rustix::process::setsid();
     let folder = BedFolder::new(&options.name)?;
     let lock = folder.create_and_lock().inspect_err(report_failure)?;
+    log_panics(&folder);
     let kept = keep_locked(&folder, options).inspect_err(report_failure);
     let swept = sweep::clear(&folder);
     drop(lock);
@@ -80,7 +82,7 @@ fn site(folder: &BedFolder, options: Options) -> Result<Site, Error> {
     Ok(Site {
         folder: folder.clone(),
         programs: Programs::locate(&catalogue)?,
-        pki: Pki::at(folder.join("pki")),
+        pki: Pki::at(folder.join(PKI_FOLDER)),
         stop: Stop::default(),
         options,
     })
@@ -173,6 +175,15 @@ fn listen(folder: &BedFolder, sender: Sender<Message>) -> Result<(), Error> {
         }
     });
     Ok(())
+}
+
+/// The keeper has no stderr; what breaks down says so in `keeper.log`, and to the launcher while there is one.
+fn log_panics(folder: &BedFolder) {
+    let log = folder.log("keeper");
+    std::panic::set_hook(Box::new(move |panic| {
+        let _ = fs::write(&log, panic.to_string());
+        emit(&Event::Failed(panic.to_string()));
+    }));
 }
 
 fn report_failure(error: &Error) {

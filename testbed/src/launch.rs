@@ -53,6 +53,8 @@ impl Keeper {
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // A bed that stays must not hold on to the terminal, or to a pipe that somebody reads to its end.
+            .stderr(Stdio::null())
             .spawn()
             .map_err(Error::command("launching a test bed"))?;
         let leash = Leash(Arc::new(Mutex::new(process.stdin.take())));

@@ -26,6 +26,9 @@ enum Command {
     /// Carry connections from this machine to a bed's API server; started by a keeper
     #[command(hide = true)]
     Door { control_plane: u32, bed: PathBuf },
+    /// Carry what an API server dials in its cluster; started by a keeper
+    #[command(hide = true)]
+    ConnectProxy { bed: PathBuf },
 }
 
 fn main() -> ExitCode {
@@ -44,5 +47,6 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Cluster(command) => testbed::command::run(&command),
         Command::Keep { options } => testbed::keeper::keep(&options),
         Command::Door { control_plane, bed } => testbed::door::serve(control_plane, &bed),
+        Command::ConnectProxy { bed } => testbed::control_plane::serve_connect(&bed),
     }
 }

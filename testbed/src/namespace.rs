@@ -29,10 +29,29 @@ impl Namespace {
             "kubectl create namespace",
             kubectl.args(["create", "namespace", &name]),
         )?;
-        Ok(Self {
+        let namespace = Self {
             bed: bed.clone(),
             name,
-        })
+        };
+        namespace.wait_usable()?;
+        Ok(namespace)
+    }
+
+    /// Pods are refused until the controller manager has made what every pod gets.
+    fn wait_usable(&self) -> Result<(), Error> {
+        for object in ["serviceaccount/default", "configmap/kube-root-ca.crt"] {
+            let mut kubectl = self.bed.kubectl_command();
+            kubectl.args([
+                "--namespace",
+                &self.name,
+                "wait",
+                "--for=create",
+                object,
+                "--timeout=30s",
+            ]);
+            run(&format!("waiting for {object}"), &mut kubectl)?;
+        }
+        Ok(())
     }
 
     pub fn name(&self) -> &str {

@@ -171,9 +171,14 @@ impl Service {
         })
     }
 
+    /// Whether the program has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.entrance.try_wait(), Ok(None))
+    }
+
     /// Kills the program and waits for its end. An entrance that was just started may not have begun it yet.
     pub(crate) fn kill(&mut self) {
-        while matches!(self.entrance.try_wait(), Ok(None)) {
+        while !self.has_ended() {
             children(self.entrance.id()).into_iter().for_each(kill);
             thread::sleep(Duration::from_millis(5));
         }

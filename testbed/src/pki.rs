@@ -11,6 +11,8 @@ use rcgen::{
 use crate::error::Error;
 use crate::folder::write_whole;
 
+/// In a bed's folder.
+pub(crate) const PKI_FOLDER: &str = "pki";
 const AUTHORITY_NAME: &str = "kubectl-trainer-testbed";
 const WHAT: &str = "making a certificate";
 /// Every name and address under which the API server is reached.

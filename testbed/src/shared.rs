@@ -89,8 +89,8 @@ fn required<T>(result: Result<T, Error>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Records the running test, which its thread is named after, when no bed can run here.
-fn is_skipped() -> bool {
+/// Whether the running test must be skipped because no bed can run here. Records it, by the name of its thread.
+pub fn is_skipped() -> bool {
     let Some(lack) = requirements::missing().into_iter().next() else {
         return false;
     };
