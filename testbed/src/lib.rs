@@ -10,6 +10,7 @@ pub mod control_plane;
 pub mod door;
 pub mod faults;
 pub mod keeper;
+pub mod kwok;
 pub mod programs;
 pub mod releases_table;
 pub mod requirements;

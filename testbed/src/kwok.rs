@@ -1,0 +1,190 @@
+//! Fake nodes: what kwok is told, so that pods without containers look as a test wants them to.
+//!
+//! A pod chooses by annotation: [`FATE`] what becomes of it, [`AFTER`] when, [`EXIT_CODE`] with which code. A
+//! TrainJob that names the runtime of [`fake_runtime`] runs there. Fake containers count as running for the log
+//! server whatever their status says, so ends of logs can be seen on real nodes only.
+
+mod stages;
+
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+/// Annotation of a pod: `run` (as without it), `pending`, `complete`, `fail`, `oom`, `image-pull-error`, `crash-loop`.
+pub const FATE: &str = "testbed/fate";
+/// Annotation of a pod: how long it runs before its fate, as Go writes durations (`1m30s`); at once without it.
+pub const AFTER: &str = "testbed/after";
+/// Annotation of a pod that fails or crashes: the exit code of its containers; 1 without it.
+pub const EXIT_CODE: &str = "testbed/exit-code";
+/// Name of the runtime that sends jobs to fake nodes.
+pub const FAKE_RUNTIME: &str = "fake-nodes";
+
+/// The label of fake nodes, and its value.
+const NODE_LABEL: (&str, &str) = ("testbed/node", "fake");
+/// The taint of fake nodes.
+const TAINT: &str = "testbed/fake";
+/// By this annotation kwok knows its nodes.
+const KWOK_NODE: (&str, &str) = ("kwok.x-k8s.io/node", "fake");
+/// Addresses of fake pods; nobody answers there.
+const POD_RANGE: &str = "10.245.0.0/16";
+/// A quarter of it passes between two signs of life, well within the grace period of a bed.
+const LEASE_SECONDS: u32 = 12;
+
+/// How to run kwok.
+#[derive(Clone, Debug)]
+pub struct KwokOptions {
+    pub kubeconfig: PathBuf,
+    /// A file with [`configuration`].
+    pub config: PathBuf,
+    /// Where the API server finds the kubelet of every fake node.
+    pub node_address: Ipv4Addr,
+    pub port: u16,
+}
+
+/// The arguments of `kwok`.
+pub fn arguments(options: &KwokOptions) -> Vec<OsString> {
+    let selector = format!("{}={}", KWOK_NODE.0, KWOK_NODE.1);
+    let texts = [
+        ("--manage-nodes-with-annotation-selector", selector),
+        ("--node-ip", options.node_address.to_string()),
+        ("--node-port", options.port.to_string()),
+        (
+            "--server-address",
+            format!("{}:{}", options.node_address, options.port),
+        ),
+        ("--cidr", POD_RANGE.to_owned()),
+        ("--node-lease-duration-seconds", LEASE_SECONDS.to_string()),
+    ]
+    .map(|(flag, value)| (flag, OsString::from(value)));
+    let files = [
+        ("--kubeconfig", &options.kubeconfig),
+        ("--config", &options.config),
+    ]
+    .map(|(flag, path)| (flag, path.clone().into_os_string()));
+    files
+        .into_iter()
+        .chain(texts)
+        .flat_map(|(flag, value)| [flag.into(), value])
+        .collect()
+}
+
+/// The text of kwok's configuration file. `log_file` is what every fake container has written, in the format of the
+/// container runtime interface: `2026-01-31T12:00:00.000000000Z stdout F text`; lines may be added at any time.
+pub fn configuration(log_file: &Path) -> String {
+    let logs = json!({
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "ClusterLogs",
+        "metadata": {"name": "fake-containers"},
+        "spec": {"logs": [{"logsFile": log_file, "follow": true}]},
+    });
+    let documents: Vec<String> = stages::all()
+        .iter()
+        .chain([&logs])
+        .map(Value::to_string)
+        .collect();
+    documents.join("\n---\n")
+}
+
+/// A node for kwok, with room for any number of pods that tolerate its taint.
+pub fn fake_node(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "annotations": {KWOK_NODE.0: KWOK_NODE.1},
+            "labels": {
+                NODE_LABEL.0: NODE_LABEL.1,
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+            },
+        },
+        "spec": {"taints": [{"key": TAINT, "value": "true", "effect": "NoSchedule"}]},
+    })
+}
+
+/// The `ClusterTrainingRuntime` whose jobs run on fake nodes.
+pub fn fake_runtime() -> Value {
+    let pod = json!({
+        "nodeSelector": {NODE_LABEL.0: NODE_LABEL.1},
+        "tolerations": [{"key": TAINT, "operator": "Exists"}],
+        "containers": [{"name": "node", "image": "testbed/fake:1"}],
+    });
+    let job = json!({
+        "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
+        "spec": {"template": {"spec": pod}},
+    });
+    json!({
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "kind": "ClusterTrainingRuntime",
+        "metadata": {"name": FAKE_RUNTIME, "labels": {"trainer.kubeflow.org/framework": "torch"}},
+        "spec": {
+            "mlPolicy": {"numNodes": 1, "torch": {}},
+            "template": {"spec": {"replicatedJobs": [{"name": "node", "template": job}]}},
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::{KwokOptions, arguments, configuration, fake_node, fake_runtime};
+
+    #[test]
+    fn the_runtime_selects_and_tolerates_exactly_the_fake_nodes() {
+        let (node, runtime) = (fake_node("f1"), fake_runtime());
+        let pod = &runtime["spec"]["template"]["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]
+            ["spec"];
+        for (label, value) in pod["nodeSelector"].as_object().unwrap() {
+            assert_eq!(&node["metadata"]["labels"][label], value);
+        }
+        assert_eq!(
+            pod["tolerations"][0]["key"],
+            node["spec"]["taints"][0]["key"]
+        );
+    }
+
+    #[test]
+    fn every_document_of_the_configuration_is_of_kwok_and_the_last_names_the_log() {
+        let text = configuration(Path::new("/x/fake.log"));
+        let documents: Vec<Value> = text
+            .split("\n---\n")
+            .map(|part| serde_json::from_str(part).unwrap())
+            .collect();
+        assert!(
+            documents
+                .iter()
+                .all(|document| document["apiVersion"] == "kwok.x-k8s.io/v1alpha1")
+        );
+        assert_eq!(
+            documents.last().unwrap()["spec"]["logs"][0]["logsFile"],
+            "/x/fake.log"
+        );
+    }
+
+    #[test]
+    fn every_flag_has_its_value() {
+        let options = KwokOptions {
+            kubeconfig: "k".into(),
+            config: "c".into(),
+            node_address: Ipv4Addr::new(10, 10, 0, 1),
+            port: 10247,
+        };
+        let arguments = arguments(&options);
+        assert_eq!(arguments.len(), 16);
+        let (flags, values): (Vec<_>, Vec<_>) =
+            arguments.chunks(2).map(|pair| (&pair[0], &pair[1])).unzip();
+        assert!(
+            flags
+                .iter()
+                .all(|flag| flag.to_string_lossy().starts_with("--"))
+        );
+        assert!(values.iter().any(|value| *value == "10.10.0.1:10247"));
+    }
+}
