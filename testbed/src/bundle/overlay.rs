@@ -17,6 +17,9 @@ use super::{BundleError, ReleaseManifests};
 /// Where JobSet images are kept for good.
 const JOBSET_IMAGE: &str = "registry.k8s.io/jobset/jobset";
 
+/// Of the overlay for a Kubeflow platform, which also repeats everything of the two others.
+const ROLES_KUSTOMIZATION: &str = "resources: [kubeflow-trainer-roles.yaml]\n";
+
 /// The kinds in these manifests that live outside of namespaces.
 const CLUSTER_SCOPED: &[&str] = &[
     "ClusterRole",
@@ -52,10 +55,10 @@ pub(super) fn render_release(
             &trainer_module,
         )
     };
+    keep_only_roles(&manifests.join("overlays/kubeflow-platform"))?;
     let manager = overlay("manager")?;
     let runtimes = overlay("runtimes")?;
-    let platform = overlay("kubeflow-platform")?;
-    let roles = roles_of_platform(platform, &manager);
+    let roles = overlay("kubeflow-platform")?;
     let correct = |objects| corrected(objects, jobset);
     Ok(ReleaseManifests {
         version: trainer.to_owned(),
@@ -134,28 +137,10 @@ fn kustomize(kubectl: &Path, folder: &Path, module: &Module) -> Result<String, B
     String::from_utf8(output.stdout).map_err(|error| failed(error.to_string()))
 }
 
-/// What the platform overlay adds to the manager: cluster roles and their bindings.
-fn roles_of_platform(platform: Vec<Value>, manager: &[Value]) -> Vec<Value> {
-    let is_role = |object: &Value| matches!(kind(object), "ClusterRole" | "ClusterRoleBinding");
-    let in_manager = |object: &Value| {
-        manager
-            .iter()
-            .any(|known| identity(known) == identity(object))
-    };
-    platform
-        .into_iter()
-        .filter(|object| is_role(object) && !in_manager(object))
-        .collect()
-}
-
-fn identity(object: &Value) -> (&str, &str) {
-    (
-        kind(object),
-        object
-            .pointer("/metadata/name")
-            .and_then(Value::as_str)
-            .unwrap_or_default(),
-    )
+/// Leaves of the platform overlay what it adds to the others: cluster roles and their bindings.
+fn keep_only_roles(overlay: &Path) -> Result<(), BundleError> {
+    let kustomization = overlay.join("kustomization.yaml");
+    fs::write(&kustomization, ROLES_KUSTOMIZATION).map_err(BundleError::file(&kustomization))
 }
 
 fn kind(object: &Value) -> &str {
