@@ -7,6 +7,7 @@ use crate::bundle::ReleaseManifests;
 use crate::control_plane::ControlPlane;
 use crate::door::Door;
 use crate::error::Error;
+use crate::fake_nodes;
 use crate::image::Recipe;
 use crate::node::{self, Node};
 use crate::programs::PAUSE;
@@ -128,6 +129,9 @@ impl Bed {
                 installer.probe_webhooks().is_ok()
             })?;
         say("runtimes applied, webhooks answer");
+        if self.site.options.fake_nodes > 0 {
+            fake_nodes::apply_runtime(&self.site, &self.control_plane.set)?;
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::namespaces::{NamespaceSet, Service};
 use crate::pki::subject;
 use crate::process::run;
 use crate::site::{CONTROL_PLANE_ADDRESS, KUBERNETES_SERVICE_ADDRESS, Site};
-use crate::{api_server, connect_proxy, controller_manager, dns, etcd, scheduler};
+use crate::{api_server, connect_proxy, controller_manager, dns, etcd, fake_nodes, scheduler};
 
 /// The socket at which the CONNECT proxy serves the API server, in the bed's folder.
 pub(crate) const CONNECT_SOCKET: &str = "connect.sock";
@@ -55,6 +55,9 @@ impl ControlPlane {
             .push(controller_manager::start(site, &self.set)?);
         self.services.push(scheduler::start(site, &self.set)?);
         self.services.push(dns::start(site, &self.set)?);
+        if site.options.fake_nodes > 0 {
+            self.services.push(fake_nodes::start(site, &self.set)?);
+        }
         Ok(())
     }
 

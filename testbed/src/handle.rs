@@ -10,6 +10,7 @@ use crate::bundle::ReleaseManifests;
 use crate::control_plane::CONNECT_CONTROL;
 use crate::door::DOOR_CONTROL;
 use crate::error::Error;
+use crate::fake_nodes;
 use crate::faults::ProxyControl;
 use crate::folder::BedFolder;
 use crate::launch::Keeper;
@@ -202,6 +203,11 @@ impl Testbed {
         let path = self.inner.folder.log(component);
         let text = fs::read(&path).map_err(Error::file("read", &path))?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// What every container on a fake node has written, in the format of container runtimes; lines may be added.
+    pub fn fake_log(&self) -> PathBuf {
+        fake_nodes::log_file(&self.inner.folder)
     }
 
     pub(crate) fn folder(&self) -> &BedFolder {

@@ -24,6 +24,7 @@ mod controller_manager;
 mod dns;
 mod error;
 mod etcd;
+mod fake_nodes;
 mod folder;
 mod handle;
 mod image;

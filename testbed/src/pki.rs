@@ -36,6 +36,7 @@ pub(crate) struct Pki {
 /// Whom a certificate names.
 pub(crate) struct Subject<'a> {
     pub(crate) common_name: &'a str,
+    /// One at most: `rcgen` writes each kind of name once.
     pub(crate) organizations: &'a [&'a str],
 }
 
@@ -88,10 +89,12 @@ impl Pki {
         request
             .distinguished_name
             .push(DnType::CommonName, subject.common_name);
-        for organization in subject.organizations {
-            request
+        match subject.organizations {
+            [] => {}
+            [one] => request
                 .distinguished_name
-                .push(DnType::OrganizationName, *organization);
+                .push(DnType::OrganizationName, *one),
+            [..] => return Err(too_many_groups(subject.common_name)),
         }
         request.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         request.extended_key_usages = vec![
@@ -128,6 +131,13 @@ pub(crate) fn subject<'a>(common_name: &'a str, organizations: &'a [&'a str]) ->
     Subject {
         common_name,
         organizations,
+    }
+}
+
+fn too_many_groups(user: &str) -> Error {
+    Error::Command {
+        what: format!("making a certificate for {user}"),
+        output: "it can name one group only; use a service account with rules instead".to_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::handle::Testbed;
+use crate::kwok::FAKE_RUNTIME;
 use crate::options::Options;
 use crate::process::run;
 use crate::requirements;
@@ -151,6 +152,7 @@ fn restore(bed: &Testbed) -> Result<(), Error> {
         .iter()
         .chain(&manifests.runtimes)
         .filter_map(|object| object["metadata"]["name"].as_str())
+        .chain([FAKE_RUNTIME])
         .collect();
     for kind in SWEPT_KINDS {
         remove_strangers(bed, kind, &released)?;

@@ -1,5 +1,6 @@
 //! What every component of a starting bed needs: its folder, options, programs, certificates, and the way to stop.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use crate::programs::Programs;
 
 /// The control plane's address on the bridge to the nodes; DNS answers there too.
 pub(crate) const CONTROL_PLANE_ADDRESS: &str = "10.10.0.1";
+/// The same, for who wants numbers.
+pub(crate) const CONTROL_PLANE_IP: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 1);
 /// The address of the Service `kubernetes`. It sits on the control plane's loopback, so no kube-proxy is needed.
 pub(crate) const KUBERNETES_SERVICE_ADDRESS: &str = "10.96.0.1";
 pub(crate) const SERVICE_RANGE: &str = "10.96.0.0/16";

@@ -21,7 +21,8 @@ pub enum User<'a> {
         name: &'a str,
         rules: &'a [Rule<'a>],
     },
-    /// A person with a client certificate. Rights come from what is bound to the name and the groups.
+    /// A person with a client certificate. Rights come from what is bound to the name and the group. There may be one
+    /// group at most; the certificates made here hold no more.
     Certificate {
         name: &'a str,
         groups: &'a [&'a str],
