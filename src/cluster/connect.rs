@@ -328,34 +328,32 @@ async fn configure(
     Ok(config)
 }
 
-/// client-go takes `host:port` for `https://host:port` when TLS is configured, and for http otherwise.
+/// client-go takes `host:port` for `http://host:port`, and sends no credential over http.
 fn normalise_server(selection: &mut Selection) -> Result<(), KubeconfigFault> {
-    let cluster = &mut selection.cluster;
-    let given = cluster.server.clone().unwrap_or_default();
-    let has_tls = cluster.certificate_authority.is_some()
-        || cluster.certificate_authority_data.is_some()
-        || cluster.insecure_skip_tls_verify == Some(true)
-        || selection.user.client_certificate.is_some()
-        || selection.user.client_certificate_data.is_some();
-    let scheme = if has_tls { "https" } else { "http" };
-    let url = if given.contains("://") {
-        given.clone()
-    } else {
-        format!("{scheme}://{given}")
-    };
-    let usable = url.parse::<http::Uri>().is_ok_and(|uri| {
-        uri.host().is_some_and(|host| !host.is_empty())
-            && matches!(uri.scheme_str(), Some("http" | "https"))
-    });
-    if !usable {
-        let problem = format!("its server \"{given}\" is not a URL like https://HOST:PORT");
-        return Err(KubeconfigFault::BadEntry {
-            section: Section::Cluster,
-            name: selection.cluster_name.clone(),
-            problem,
-        });
+    let given = selection.cluster.server.clone().unwrap_or_default();
+    let url = if given.contains("://") { given.clone() } else { format!("http://{given}") };
+    let uri = url.parse::<http::Uri>().ok().filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+    match uri.as_ref().and_then(http::Uri::scheme_str) {
+        Some("https") => {}
+        Some("http") => {
+            let user = std::mem::take(&mut selection.user);
+            selection.user = AuthInfo {
+                impersonate: user.impersonate,
+                impersonate_uid: user.impersonate_uid,
+                impersonate_groups: user.impersonate_groups,
+                impersonate_user_extra: user.impersonate_user_extra,
+                ..AuthInfo::default()
+            };
+        }
+        _ => {
+            return Err(KubeconfigFault::BadEntry {
+                section: Section::Cluster,
+                name: selection.cluster_name.clone(),
+                problem: format!("its server \"{given}\" is not a URL like https://HOST:PORT"),
+            });
+        }
     }
-    cluster.server = Some(url);
+    selection.cluster.server = Some(url);
     Ok(())
 }
 

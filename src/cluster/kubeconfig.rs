@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use kube::config::{AuthInfo, Cluster as ClusterEntry, Kubeconfig, KubeconfigError};
+use kube::config::{AuthInfo, Cluster as ClusterEntry, ExecConfig, Kubeconfig, KubeconfigError};
 use secrecy::ExposeSecret;
 
 use super::{failure::shell_word, options::ConnectionOptions};
@@ -288,6 +288,8 @@ fn check_user(user: &AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
         "it has a client certificate but no client key"
     } else if acts_with_details && user.impersonate.is_none() {
         "it acts as a group, uid or extra without a user to act as (--as)"
+    } else if let Some(problem) = user.exec.as_ref().and_then(exec_problem) {
+        problem
     } else {
         return Ok(());
     };
@@ -296,6 +298,16 @@ fn check_user(user: &AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
         name: name.to_owned(),
         problem: problem.to_owned(),
     })
+}
+
+fn exec_problem(exec: &ExecConfig) -> Option<&'static str> {
+    let is_v1 = exec.api_version.as_deref() == Some("client.authentication.k8s.io/v1");
+    match exec {
+        ExecConfig { command: None, .. } => Some("its exec has no command"),
+        ExecConfig { api_version: None, .. } => Some("its exec has no apiVersion"),
+        ExecConfig { interactive_mode: None, .. } if is_v1 => Some("its exec has no interactiveMode, which v1 needs"),
+        _ => None,
+    }
 }
 
 fn unknown(section: Section, name: &str, kubeconfig: &Kubeconfig) -> KubeconfigFault {

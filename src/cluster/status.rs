@@ -47,6 +47,8 @@ pub(super) fn judge_status(code: u16, body: &str) -> FailureKind {
             message: status.message,
         },
         403 => match parse_missing_rule(&status) {
+            // The server met no credential that it knows, so this is not about a missing rule.
+            Some(rule) if rule.user == "system:anonymous" => FailureKind::Unauthorized { message: rule.message },
             Some(rule) => FailureKind::Forbidden(Box::new(rule)),
             None => judge_refusal(status.message),
         },
@@ -201,6 +203,12 @@ mod tests {
         let FailureKind::Forbidden(rule) = judged(403, message) else { panic!("not forbidden") };
         assert_eq!(rule.to_string(), "user \"ann\" may not list trainjobs.trainer.kubeflow.org in namespace a");
         assert_eq!(rule.question(), "kubectl auth can-i list trainjobs.trainer.kubeflow.org -n a");
+    }
+
+    #[test]
+    fn nobody_is_told_to_show_a_credential_and_not_to_ask_for_a_rule() {
+        let message = "pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" in the namespace \"a\"";
+        assert!(matches!(judged(403, message), FailureKind::Unauthorized { .. }));
     }
 
     #[test]

@@ -92,12 +92,16 @@ impl Runtime {
 
 /// One runtime in detail, in indented lines.
 pub fn render_runtime(runtime: &Runtime, look: &Look) -> String {
+    let devices = match runtime.device_words() {
+        none if none == "-" => "none".to_owned(),
+        devices => format!("{devices} (for each node)"),
+    };
     let mut page = Page { text: String::new(), look };
     page.line(0, &look.style.paint(Role::Strong, &runtime.name));
     page.field("Scope", &scope_words(runtime));
     page.field("Framework", runtime.framework.as_deref().unwrap_or("-"));
     page.field("Nodes", &format!("{} (a TrainJob may ask for another number)", runtime.nodes));
-    page.field("Devices", &format!("{} (for each node)", runtime.device_words()));
+    page.field("Devices", &devices);
     page.field("Policy", &setting_words(runtime.policy.as_ref()));
     page.field("Gang", &setting_words(runtime.gang.as_ref()));
     page.field("Age", &render_age(runtime.created, look.now));
@@ -139,7 +143,7 @@ fn scope_words(runtime: &Runtime) -> String {
 
 /// `mpi (numProcPerNode: 8, runLauncherAsNode: true)`.
 fn setting_words(setting: Option<&(String, Value)>) -> String {
-    let Some((name, settings)) = setting else { return "-".to_owned() };
+    let Some((name, settings)) = setting else { return "none".to_owned() };
     let pairs = settings.as_object().into_iter().flatten();
     let pairs: Vec<_> = pairs.map(|(key, value)| format!("{key}: {}", scalar_words(value))).collect();
     if pairs.is_empty() { name.clone() } else { format!("{name} ({})", pairs.join(", ")) }
