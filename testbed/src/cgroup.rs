@@ -12,20 +12,26 @@ const MOUNT: &str = "/sys/fs/cgroup";
 const V1_CONTROLLERS: [&str; 9] = [
     "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd",
 ];
-const V2_CONTROLLERS: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
+/// What a kubelet insists on under v2, as far as the machine has it.
+const V2_CONTROLLERS: [&str; 5] = ["cpu", "cpuset", "hugetlb", "memory", "pids"];
+const AVAILABLE: &str = "cgroup.controllers";
+const HANDED_DOWN: &str = "cgroup.subtree_control";
 /// Processes leave their group a moment after they have died.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(3);
 
 /// The folders of one node. Dropping it removes them, with what the kubelet made below.
 pub(crate) struct Cgroup {
     name: String,
+    /// Under v2, what the machine's top level handed down before.
+    handed_down_before: Option<String>,
 }
 
 impl Cgroup {
     /// Makes the folders.
     pub(crate) fn create(name: &str) -> Result<Self, Error> {
-        let cgroup = Self {
+        let mut cgroup = Self {
             name: name.to_owned(),
+            handed_down_before: None,
         };
         if is_v2() {
             cgroup.create_v2()?;
@@ -56,39 +62,65 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Controllers are handed down folder by folder; the kubelet hands them on from here.
-    fn create_v2(&self) -> Result<(), Error> {
-        let folder = Path::new(MOUNT).join(&self.name);
-        fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
-        let offered = fs::read_to_string(folder.join("cgroup.controllers")).unwrap_or_default();
-        let missing: Vec<&str> = V2_CONTROLLERS
-            .into_iter()
-            .filter(|controller| !offered.split_whitespace().any(|name| name == *controller))
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
+    /// A folder has only the controllers that the one above hands down; the kubelet hands them on from here.
+    fn create_v2(&mut self) -> Result<(), Error> {
+        let path = Path::new(MOUNT).join(HANDED_DOWN);
+        let handed_down = read_words(&path)?;
+        let missing = missing_controllers(
+            &read_words(&Path::new(MOUNT).join(AVAILABLE))?,
+            &handed_down,
+        );
+        self.handed_down_before = Some(handed_down);
+        if !missing.is_empty() {
+            fs::write(&path, &missing).map_err(|source| Error::Command {
+                what: format!("giving nodes the cgroup controllers {missing}"),
+                output: format!(
+                    "{source}; mend it with: echo '{missing}' > {}",
+                    path.display()
+                ),
+            })?;
         }
-        let enabling: Vec<String> = missing
-            .iter()
-            .map(|controller| format!("+{controller}"))
-            .collect();
-        Err(Error::Command {
-            what: format!(
-                "giving the node the cgroup controllers {}",
-                missing.join(", ")
-            ),
-            output: format!(
-                "{MOUNT}/cgroup.subtree_control does not hand them down; mend it with: echo '{}' > {MOUNT}/cgroup.subtree_control",
-                enabling.join(" ")
-            ),
-        })
+        let folder = Path::new(MOUNT).join(&self.name);
+        fs::create_dir_all(&folder).map_err(Error::file("make", &folder))
+    }
+
+    /// Container runtimes hand down every controller there is; what was not handed down before is taken back, unless
+    /// another needs it, which the kernel knows.
+    fn take_back_controllers(&self) {
+        let Some(before) = &self.handed_down_before else {
+            return;
+        };
+        let path = Path::new(MOUNT).join(HANDED_DOWN);
+        let now = read_words(&path).unwrap_or_default();
+        for controller in now.split_whitespace() {
+            if before.split_whitespace().all(|known| known != controller) {
+                let _ = fs::write(&path, format!("-{controller}"));
+            }
+        }
     }
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
         remove(&self.name);
+        self.take_back_controllers();
     }
+}
+
+/// What must be written to hand the missing ones down, such as `+cpuset +pids`; empty when none is missing.
+fn missing_controllers(available: &str, handed_down: &str) -> String {
+    let has = |list: &str, name: &str| list.split_whitespace().any(|word| word == name);
+    let missing = V2_CONTROLLERS
+        .iter()
+        .filter(|name| has(available, name) && !has(handed_down, name));
+    missing
+        .map(|name| format!("+{name}"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn read_words(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(Error::file("read", path))
 }
 
 /// Removes every cgroup folder at the top of a hierarchy whose name starts so. For what a killed keeper left behind.
@@ -136,7 +168,7 @@ fn remove_leaves(folder: &Path) {
 }
 
 fn is_v2() -> bool {
-    Path::new(MOUNT).join("cgroup.controllers").exists()
+    Path::new(MOUNT).join(AVAILABLE).exists()
 }
 
 fn hierarchies() -> Vec<PathBuf> {
@@ -154,4 +186,20 @@ fn hierarchies() -> Vec<PathBuf> {
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     let value = fs::read(from).map_err(Error::file("read", from))?;
     fs::write(to, value).map_err(Error::file("write", to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_controllers_that_the_machine_has_and_does_not_hand_down_yet_are_asked_for() {
+        let available = "cpuset cpu io memory pids rdma";
+        assert_eq!(missing_controllers(available, "cpu memory pids"), "+cpuset");
+        assert_eq!(
+            missing_controllers(available, "cpuset cpu io memory pids"),
+            ""
+        );
+        assert_eq!(missing_controllers("cpu hugetlb", ""), "+cpu +hugetlb");
+    }
 }

@@ -18,6 +18,8 @@ use crate::{requirements, sweep, trainer};
 
 /// Names the program `testbed` when it is built already, so that no cargo need be asked.
 const PROGRAM_VARIABLE: &str = "KUBECTL_TRAINER_TESTBED_PROGRAM";
+/// Nothing inside a bed may be asked for through a proxy of this machine's network.
+const PROXY_VARIABLES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
 /// Everything dies at once; what takes time is removing files.
 const END_LIMIT: Duration = Duration::from_secs(20);
 
@@ -47,9 +49,16 @@ impl Keeper {
         prepare(options, progress)?;
         let options =
             serde_json::to_string(options).map_err(Error::command("launching a test bed"))?;
-        let mut process = Command::new(keeper_program()?)
+        let mut command = Command::new(keeper_program()?);
+        for variable in PROXY_VARIABLES {
+            command
+                .env_remove(variable)
+                .env_remove(variable.to_lowercase());
+        }
+        let mut process = command
             .arg("keep")
             .arg(options)
+            .env("PATH", requirements::search_path())
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

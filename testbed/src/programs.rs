@@ -167,6 +167,7 @@ impl Program {
             .current_dir(self.module_folder())
             .env("CGO_ENABLED", "0")
             .env("GOWORK", "off")
+            .env("GOFLAGS", "-mod=readonly")
             .args(["build", "-trimpath", "-ldflags", &self.linker_flags()?]);
         if !self.tags.is_empty() {
             command.arg(format!("-tags={}", self.tags));
@@ -200,10 +201,10 @@ pub(crate) fn build_missing(
         .iter()
         .filter(|program| !programs.path(program.name).exists())
         .collect();
-    if !missing.is_empty() {
+    if missing.len() == base_catalogue().len() {
         let _ = writeln!(
             progress,
-            "building {} programs of the test bed into {}, once; the first time takes about 10 minutes on two cores",
+            "building {} programs of the test bed into {}, once; this takes about 10 minutes on two cores",
             missing.len(),
             programs_folder().display()
         );

@@ -3,6 +3,7 @@
 //! Everything that is missing is said at once. Packages are installed where apt-get and root are at hand.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -76,11 +77,18 @@ pub fn provide(progress: &mut dyn Write) -> Result<(), Error> {
 
 /// The path of a program that `provide` has found or installed.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
+    let path = search_path();
     env::split_paths(&path)
-        .chain(FOLDERS.iter().map(PathBuf::from))
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())
+}
+
+/// `PATH`, and the folders that it may lack where `su` or `sudo` has shortened it.
+pub(crate) fn search_path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(FOLDERS.iter().map(PathBuf::from));
+    // Folders that come out of a PATH can always be joined again.
+    env::join_paths(folders).unwrap_or(path.clone())
 }
 
 /// The same, as an error when it is not there.
