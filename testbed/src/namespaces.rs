@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::process::{Stop, children, kill, log_tail, run, spawn_logged};
+use crate::process::{Stop, children, kill_children, log_tail, run, spawn_logged};
 use crate::requirements::require;
 
 /// The line with which the init says that the set is ready.
@@ -54,7 +54,7 @@ impl NamespaceSet {
                 output: log_tail(log),
             });
         }
-        stop.register(init);
+        stop.register(set.holder.id());
         Ok(set)
     }
 
@@ -104,10 +104,8 @@ impl NamespaceSet {
 
 impl Drop for NamespaceSet {
     fn drop(&mut self) {
-        self.stop.forget(self.init);
-        if self.init != 0 {
-            kill(self.init);
-        }
+        self.stop.forget(self.holder.id());
+        kill_children(self.holder.id());
         // The holder ends when the init is gone, and the init when everything in the set is.
         let _ = self.holder.wait();
     }
@@ -179,7 +177,7 @@ impl Service {
     /// Kills the program and waits for its end. An entrance that was just started may not have begun it yet.
     pub(crate) fn kill(&mut self) {
         while !self.has_ended() {
-            children(self.entrance.id()).into_iter().for_each(kill);
+            kill_children(self.entrance.id());
             thread::sleep(Duration::from_millis(5));
         }
     }

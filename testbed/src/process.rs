@@ -92,10 +92,13 @@ pub(crate) fn children(process: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Kills a process that this bed started; one that is already gone is no error.
-pub(crate) fn kill(process: u32) {
-    if let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, Signal::KILL);
+/// Kills the children of a process that this one started and has not reaped, so that no id can be another's.
+pub(crate) fn kill_children(process: u32) {
+    for child in children(process) {
+        if let Some(pid) = i32::try_from(child).ok().and_then(Pid::from_raw) {
+            // One that is already gone is no error.
+            let _ = kill_process(pid, Signal::KILL);
+        }
     }
 }
 
@@ -103,37 +106,35 @@ pub(crate) fn kill(process: u32) {
 #[derive(Clone, Default)]
 pub(crate) struct Stop {
     tripped: Arc<AtomicBool>,
-    inits: Arc<Mutex<Vec<u32>>>,
+    holders: Arc<Mutex<Vec<u32>>>,
 }
 
 impl Stop {
     /// From now on every wait ends, and every namespace with all that runs in it dies.
     pub(crate) fn trip(&self) {
         self.tripped.store(true, Ordering::SeqCst);
-        for init in self.inits().drain(..) {
-            kill(init);
-        }
+        self.holders().iter().copied().for_each(kill_children);
     }
 
     pub(crate) fn is_tripped(&self) -> bool {
         self.tripped.load(Ordering::SeqCst)
     }
 
-    /// Names the init of a namespace, which dies with the trip.
-    pub(crate) fn register(&self, init: u32) {
-        self.inits().push(init);
+    /// Names a holder of namespaces, whose child (their init) dies with the trip.
+    pub(crate) fn register(&self, holder: u32) {
+        self.holders().push(holder);
         if self.is_tripped() {
-            self.trip();
+            kill_children(holder);
         }
     }
 
-    /// Forgets an init that is about to be reaped, since its id may then be another's.
-    pub(crate) fn forget(&self, init: u32) {
-        self.inits().retain(|known| *known != init);
+    /// Forgets a holder that is about to be reaped, since its id may then be another's.
+    pub(crate) fn forget(&self, holder: u32) {
+        self.holders().retain(|known| *known != holder);
     }
 
-    fn inits(&self) -> std::sync::MutexGuard<'_, Vec<u32>> {
-        self.inits.lock().unwrap_or_else(PoisonError::into_inner)
+    fn holders(&self) -> std::sync::MutexGuard<'_, Vec<u32>> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the condition holds, or the bed stops, or the limit passes.
