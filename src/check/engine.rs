@@ -62,7 +62,11 @@ pub async fn prove<Context>(
     let start = Instant::now();
     let mut report = look(catalogue, &new_context(), limits.check, observer).await;
     let mut pause = FIRST_PAUSE;
-    while let Some(wait) = limits.wait.filter(|_| report.can_heal()) {
+    let still_waits = |report: &Report| {
+        let wait = limits.wait.filter(|wait| start.elapsed() < *wait);
+        wait.filter(|_| report.can_heal())
+    };
+    while let Some(wait) = still_waits(&report) {
         observer.on_event(Event::Waiting {
             report: &report,
             waited: start.elapsed(),
@@ -163,4 +167,238 @@ async fn run_check<Context>(
             ))
         });
     CheckResult::new(check, outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, rc::Rc};
+
+    use super::*;
+    use crate::check::{Category, PREREQUISITE_FAILED, Reason, Retry, Severity, report::Verdict};
+
+    const BROKEN: Reason = Reason {
+        code: "Broken",
+        meaning: "",
+        mend: "",
+    };
+
+    /// What the checks of these tests look at: how often they were asked, and from when on they pass.
+    #[derive(Clone, Default)]
+    struct Scene {
+        looks: Rc<Cell<u32>>,
+        heals_at: u32,
+    }
+
+    const fn check(id: &'static str, requires: &'static [CheckId]) -> Check<Scene> {
+        Check {
+            id: CheckId(id),
+            category: Category::Cluster,
+            title: id,
+            hint: "",
+            page: "",
+            reasons: &[],
+            severity: Severity::Error,
+            requires,
+            retry: Retry::UntilDeadline,
+            run: |_| Box::pin(async { Outcome::passed("seen") }),
+        }
+    }
+
+    const PASSES: Check<Scene> = check("PASSES", &[]);
+    const FAILS: Check<Scene> = Check {
+        run: |_| Box::pin(async { Outcome::of(Finding::failed(&BROKEN, "broken")) }),
+        ..check("FAILS", &[])
+    };
+    const NEVER_HEALS: Check<Scene> = Check {
+        retry: Retry::Never,
+        ..FAILS
+    };
+    const WARNS: Check<Scene> = Check {
+        run: |_| Box::pin(async { Outcome::of(Finding::warning(&BROKEN, "odd")) }),
+        ..check("WARNS", &[])
+    };
+    const NEEDS_FAILS: Check<Scene> = check("NEEDS-FAILS", &[CheckId("FAILS")]);
+    const NEEDS_THAT: Check<Scene> = check("NEEDS-THAT", &[CheckId("NEEDS-FAILS")]);
+    const NEEDS_WARNS: Check<Scene> = check("NEEDS-WARNS", &[CheckId("WARNS")]);
+    const HANGS: Check<Scene> = Check {
+        run: |_| Box::pin(std::future::pending()),
+        ..check("HANGS", &[])
+    };
+    const SLOW: Check<Scene> = Check {
+        run: |_| {
+            Box::pin(async {
+                sleep(Duration::from_secs(2)).await;
+                Outcome::passed("late")
+            })
+        },
+        ..check("SLOW", &[])
+    };
+    const HEALS: Check<Scene> = Check {
+        run: |scene| {
+            Box::pin(async move {
+                scene.looks.set(scene.looks.get() + 1);
+                if scene.looks.get() < scene.heals_at {
+                    Outcome::of(Finding::failed(&BROKEN, "not yet"))
+                } else {
+                    Outcome::passed("healed")
+                }
+            })
+        },
+        ..check("HEALS", &[])
+    };
+
+    /// Writes down what happens.
+    #[derive(Default)]
+    struct Diary(Vec<String>);
+
+    impl Observer for Diary {
+        fn on_event(&mut self, event: Event<'_>) {
+            self.0.push(match event {
+                Event::Started { id, .. } => format!("start {id}"),
+                Event::Finished(result) => format!("{} {}", result.state.word(), result.id),
+                Event::Waiting { .. } => "wait".to_owned(),
+            });
+        }
+    }
+
+    async fn run(
+        checks: &'static [&'static Check<Scene>],
+        wait: Option<u64>,
+        scene: Scene,
+    ) -> (Report, Vec<String>) {
+        let catalogue = Catalogue {
+            checks,
+            gates: &[CheckId("GATE")],
+        };
+        let limits = Limits {
+            check: Duration::from_secs(10),
+            wait: wait.map(Duration::from_secs),
+        };
+        let mut diary = Diary::default();
+        let report = prove(&catalogue, &limits, &mut diary, || scene.clone()).await;
+        (report, diary.0)
+    }
+
+    fn states(report: &Report) -> Vec<(&'static str, State)> {
+        let results = report.results.iter();
+        results.map(|result| (result.id.0, result.state)).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_needs_a_failed_check_is_skipped_and_names_the_root() {
+        let (report, diary) = run(
+            &[&FAILS, &NEEDS_FAILS, &NEEDS_THAT, &PASSES],
+            None,
+            Scene::default(),
+        )
+        .await;
+        let expected = [
+            ("FAILS", State::Failed),
+            ("NEEDS-FAILS", State::Skipped),
+            ("NEEDS-THAT", State::Skipped),
+            ("PASSES", State::Ok),
+        ];
+        assert_eq!(states(&report), expected);
+        for result in &report.results[1..3] {
+            assert_eq!(result.skipped_for, Some(CheckId("FAILS")));
+            assert_eq!(result.findings[0].reason, &PREREQUISITE_FAILED);
+        }
+        assert!(!diary.contains(&"start NEEDS-FAILS".to_owned()));
+        assert_eq!(report.verdict(), Verdict::Unhealthy);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_warning_blocks_nothing() {
+        let (report, _) = run(&[&WARNS, &NEEDS_WARNS], None, Scene::default()).await;
+        assert_eq!(
+            states(&report),
+            [("WARNS", State::Warning), ("NEEDS-WARNS", State::Ok)]
+        );
+        assert_eq!(report.verdict(), Verdict::Warnings);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn independent_checks_run_at_the_same_time_and_are_reported_in_order() {
+        const ALSO_SLOW: Check<Scene> = Check {
+            id: CheckId("ALSO-SLOW"),
+            ..SLOW
+        };
+        let start = Instant::now();
+        let (report, diary) = run(&[&SLOW, &ALSO_SLOW, &PASSES], None, Scene::default()).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(2));
+        let ids: Vec<_> = report.results.iter().map(|result| result.id.0).collect();
+        assert_eq!(ids, ["SLOW", "ALSO-SLOW", "PASSES"]);
+        assert_eq!(
+            diary[..4],
+            ["start SLOW", "start ALSO-SLOW", "start PASSES", "ok PASSES"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_that_hangs_fails_at_its_limit() {
+        let start = Instant::now();
+        let (report, _) = run(&[&HANGS], None, Scene::default()).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(10));
+        assert_eq!(report.results[0].findings[0].reason, &NO_ANSWER_IN_TIME);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_wait_everything_is_looked_at_once() {
+        let scene = Scene {
+            heals_at: 2,
+            ..Scene::default()
+        };
+        let (report, _) = run(&[&HEALS], None, scene.clone()).await;
+        assert_eq!(
+            (states(&report)[0].1, scene.looks.get()),
+            (State::Failed, 1)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_as_soon_as_everything_has_healed() {
+        let scene = Scene {
+            heals_at: 3,
+            ..Scene::default()
+        };
+        let start = Instant::now();
+        let (report, diary) = run(&[&HEALS], Some(60), scene.clone()).await;
+        assert_eq!((report.verdict(), scene.looks.get()), (Verdict::Healthy, 3));
+        assert_eq!(start.elapsed(), Duration::from_millis(1500));
+        assert_eq!(diary.iter().filter(|line| *line == "wait").count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_with_its_limit_and_the_last_report() {
+        let start = Instant::now();
+        let scene = Scene {
+            heals_at: u32::MAX,
+            ..Scene::default()
+        };
+        let (report, _) = run(&[&HEALS], Some(7), scene).await;
+        assert_eq!(
+            (report.verdict(), start.elapsed()),
+            (Verdict::Unhealthy, Duration::from_secs(7))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_what_cannot_heal() {
+        let start = Instant::now();
+        let (report, _) = run(&[&NEVER_HEALS], Some(60), Scene::default()).await;
+        assert_eq!(
+            (report.verdict(), start.elapsed()),
+            (Verdict::Unhealthy, Duration::ZERO)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_gate_means_that_nothing_is_known() {
+        const GATE: Check<Scene> = Check {
+            id: CheckId("GATE"),
+            ..FAILS
+        };
+        let (report, _) = run(&[&GATE, &PASSES], None, Scene::default()).await;
+        assert_eq!(report.verdict(), Verdict::Unreachable);
+    }
 }

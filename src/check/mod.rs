@@ -51,6 +51,7 @@ impl Category {
 
 /// How much hangs on a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Training does not work without it. Not to be allowed to look counts, too.
     Error,
@@ -123,8 +124,10 @@ pub struct Finding {
     pub reason: &'static Reason,
     /// A fragment that names the object, what was found and what was expected.
     pub detail: String,
-    /// A command that can be pasted into a shell.
+    /// A command that mends it or shows more, to be pasted into a shell.
     pub mend: Option<String>,
+    /// Advice in words, where no single command will do.
+    pub advice: Option<String>,
     /// For [`Level::Unknown`]: the rule that the caller lacks.
     pub missing_rule: Option<Box<MissingRule>>,
 }
@@ -136,6 +139,7 @@ impl Finding {
             reason,
             detail: detail.into(),
             mend: None,
+            advice: None,
             missing_rule: None,
         }
     }
@@ -155,6 +159,14 @@ impl Finding {
         }
     }
 
+    /// A failed request, under the reason that the check has for it.
+    pub fn failed_request(reason: &'static Reason, failure: &Failure) -> Self {
+        Self {
+            advice: failure.hint(),
+            ..Self::failed(reason, failure.to_string())
+        }
+    }
+
     /// A request that gave no answer: not allowed is unknown, everything else is a failure, never a pass.
     pub fn of_failure(failure: &Failure) -> Self {
         match &failure.kind {
@@ -164,10 +176,7 @@ impl Finding {
                 ..Self::failed(&NOT_ALLOWED, format!("you may not {}", rule.words()))
             }
             .mended_by(rule.question()),
-            _ => Self {
-                mend: failure.hint(),
-                ..Self::failed(&REQUEST_FAILED, failure.to_string())
-            },
+            _ => Self::failed_request(&REQUEST_FAILED, failure),
         }
     }
 }

@@ -154,3 +154,94 @@ impl Report {
             .filter(move |result| result.state == state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{NOT_ALLOWED, Reason};
+
+    fn result(severity: Severity, state: State) -> CheckResult {
+        CheckResult {
+            id: CheckId("TRN-TEST"),
+            category: Category::Cluster,
+            title: "It works",
+            hint: "",
+            severity,
+            requires: &[],
+            retry: Retry::Never,
+            state,
+            findings: Vec::new(),
+            facts: Vec::new(),
+            skipped_for: None,
+        }
+    }
+
+    fn verdict(results: &[(Severity, State)]) -> Verdict {
+        let results = results
+            .iter()
+            .map(|(severity, state)| result(*severity, *state))
+            .collect();
+        Report {
+            results,
+            gates: &[],
+        }
+        .verdict()
+    }
+
+    #[test]
+    fn the_verdict_is_that_of_the_worst_that_counts() {
+        use Severity::{Error, Warning};
+        for (results, expected) in [
+            (vec![(Error, State::Ok)], Verdict::Healthy),
+            (
+                vec![(Error, State::Ok), (Error, State::Warning)],
+                Verdict::Warnings,
+            ),
+            (
+                vec![(Error, State::Unknown), (Error, State::Failed)],
+                Verdict::Unhealthy,
+            ),
+            (
+                vec![(Error, State::Unknown), (Error, State::Warning)],
+                Verdict::Unknown,
+            ),
+            (
+                vec![(Warning, State::Unknown), (Error, State::Ok)],
+                Verdict::Warnings,
+            ),
+            (
+                vec![(Error, State::Skipped), (Error, State::Failed)],
+                Verdict::Unhealthy,
+            ),
+        ] {
+            assert_eq!(verdict(&results), expected, "{results:?}");
+        }
+    }
+
+    #[test]
+    fn the_heaviest_finding_decides_and_stands_first() {
+        const ODD: Reason = Reason {
+            code: "Odd",
+            meaning: "",
+            mend: "",
+        };
+        let unknown = Finding {
+            level: Level::Unknown,
+            ..Finding::failed(&NOT_ALLOWED, "not allowed")
+        };
+        let outcome = Outcome::new(
+            vec![
+                Finding::warning(&ODD, "odd"),
+                unknown,
+                Finding::failed(&ODD, "broken"),
+            ],
+            Vec::new(),
+        );
+        let levels: Vec<_> = outcome
+            .findings
+            .iter()
+            .map(|finding| finding.level)
+            .collect();
+        assert_eq!(levels, [Level::Failed, Level::Unknown, Level::Warning]);
+    }
+}

@@ -63,6 +63,7 @@ struct FindingDocument<'a> {
     reason: &'a str,
     detail: &'a str,
     mend: Option<&'a str>,
+    advice: Option<&'a str>,
     missing_rule: Option<RuleDocument<'a>>,
 }
 
@@ -121,6 +122,7 @@ fn finding_document(finding: &Finding) -> FindingDocument<'_> {
         reason: finding.reason.code,
         detail: &finding.detail,
         mend: finding.mend.as_deref(),
+        advice: finding.advice.as_deref(),
         missing_rule: finding.missing_rule.as_deref().map(rule_document),
     }
 }

@@ -63,16 +63,19 @@ fn status(result: &CheckResult) -> TestCaseStatus {
     status
 }
 
-/// Every finding with its mend, a line each, and where to read on.
+/// Every finding with its advice and mend, a line each, and where to read on.
 fn findings(result: &CheckResult) -> String {
-    let lines = result.findings.iter().map(|finding| {
-        let mend = finding
-            .mend
-            .as_ref()
-            .map_or(String::new(), |mend| format!("\nmend: {mend}"));
-        format!("{}: {}{mend}", finding.reason.code, finding.detail)
-    });
-    let mut lines: Vec<_> = lines.collect();
+    let mut lines = Vec::new();
+    for finding in &result.findings {
+        lines.push(format!("{}: {}", finding.reason.code, finding.detail));
+        lines.extend(
+            finding
+                .advice
+                .iter()
+                .map(|advice| format!("hint: {advice}")),
+        );
+        lines.extend(finding.mend.iter().map(|mend| format!("mend: {mend}")));
+    }
     if !lines.is_empty() {
         lines.push(format!(
             "see: {}",

@@ -118,6 +118,9 @@ fn render_finding(finding: &Finding, look: &Look) -> String {
         INDENT,
         look,
     );
+    if let Some(advice) = &finding.advice {
+        text.push_str(&wrap(&format!("hint: {}", printable(advice)), INDENT, look));
+    }
     if let Some(mend) = &finding.mend {
         text.push_str(&render_command("mend:", mend, look));
     }
@@ -125,7 +128,8 @@ fn render_finding(finding: &Finding, look: &Look) -> String {
 }
 
 fn render_advice(result: &CheckResult, look: &Look) -> String {
-    let hint = if result.findings.iter().all(|finding| finding.mend.is_none()) {
+    let helpless = |finding: &Finding| finding.mend.is_none() && finding.advice.is_none();
+    let hint = if result.findings.iter().all(helpless) {
         wrap(&format!("hint: {}", result.hint), INDENT, look)
     } else {
         String::new()
@@ -194,7 +198,7 @@ fn render_unknown(report: &Report, look: &Look) -> String {
         look,
     ));
     if let Some(question) = rules.values().next() {
-        text.push_str(&render_command("mend:", question, look));
+        text.push_str(&render_command("ask: ", question, look));
     }
     text.push_str(&render_command("see: ", &explain_command(first), look));
     text

@@ -141,25 +141,13 @@ async fn check_parts(context: &TrainerContext, look: Look) -> Outcome {
     let parts =
         Part::BOTH.map(|part| async move { conclude(check_part(context, part, look).await) });
     let outcomes = futures::future::join_all(parts).await;
+    let seen: usize = outcomes.iter().map(|outcome| outcome.facts.len()).sum();
     let summary = match look {
-        Look::Certificate => outcomes
-            .iter()
-            .flat_map(|outcome| &outcome.facts)
-            .min()
-            .cloned(),
-        Look::Bundles => Some(format!(
-            "{} entries",
-            outcomes
-                .iter()
-                .map(|outcome| outcome.facts.len())
-                .sum::<usize>()
-        )),
+        Look::Certificate => format!("{seen} certificates"),
+        Look::Bundles => format!("{seen} entries"),
     };
     let passed = outcomes.iter().all(|outcome| outcome.findings.is_empty());
-    merge(
-        summary.filter(|_| passed && matches!(look, Look::Bundles)),
-        outcomes,
-    )
+    merge(passed.then_some(summary), outcomes)
 }
 
 async fn check_part(
@@ -316,7 +304,7 @@ fn judge_certificate(
             format!("tls.crt of {object} is only {ends}"),
         ));
     }
-    Ok(ends)
+    Ok(format!("{object} is {ends}"))
 }
 
 fn data<'a>(secret: &'a Secret, key: &str) -> Option<&'a [u8]> {
@@ -437,4 +425,161 @@ fn judge_presence(
             .mended_by(format!("kubectl get {resource} {name}"))
     });
     Outcome::new(findings.collect(), Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::ByteString;
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd,
+    };
+
+    use super::*;
+    use crate::check::trainer::installation::ServiceAddress;
+
+    const NAME: &str = "kubeflow-trainer-controller-manager.kubeflow-system.svc";
+
+    fn authority() -> CertifiedIssuer<'static, KeyPair> {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    }
+
+    /// A certificate for `name` that ends with 2026.
+    fn leaf(name: &str, issuer: &CertifiedIssuer<'static, KeyPair>) -> String {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2026, 1, 1);
+        params.not_after = date_time_ymd(2027, 1, 1);
+        params
+            .signed_by(&KeyPair::generate().unwrap(), issuer)
+            .unwrap()
+            .pem()
+    }
+
+    fn judged(certificate: &str, authority: &str, now: &str) -> Result<String, &'static str> {
+        let names = [NAME.to_owned()];
+        let now = now.parse().unwrap();
+        let judged = judge_certificate(
+            "Secret a/b",
+            certificate.as_bytes(),
+            authority.as_bytes(),
+            &names,
+            now,
+        );
+        judged.map_err(|finding| finding.reason.code)
+    }
+
+    #[test]
+    fn a_certificate_is_judged_by_time_name_and_authority() {
+        let (own, other) = (authority(), authority());
+        let good = leaf(NAME, &own);
+        assert_eq!(
+            judged(&good, &own.pem(), "2026-06-01T00:00:00Z"),
+            Ok("Secret a/b is valid until 2027-01-01".to_owned())
+        );
+        assert_eq!(
+            judged(&good, &own.pem(), "2027-01-01T00:00:00Z"),
+            Err("CertificateExpired")
+        );
+        assert_eq!(
+            judged(&good, &own.pem(), "2025-12-31T23:59:59Z"),
+            Err("CertificateNotYetValid")
+        );
+        assert_eq!(
+            judged(&good, &own.pem(), "2026-12-15T00:00:00Z"),
+            Err("CertificateExpiresSoon")
+        );
+        assert_eq!(
+            judged(&leaf("other.svc", &own), &own.pem(), "2026-06-01T00:00:00Z"),
+            Err("WrongName")
+        );
+        assert_eq!(
+            judged(&good, &other.pem(), "2026-06-01T00:00:00Z"),
+            Err("WrongAuthority")
+        );
+        assert_eq!(
+            judged("no PEM", &own.pem(), "2026-06-01T00:00:00Z"),
+            Err("CertificateUnreadable")
+        );
+        assert_eq!(
+            judged(&good, "no PEM", "2026-06-01T00:00:00Z"),
+            Err("CertificateUnreadable")
+        );
+    }
+
+    fn place() -> Place<'static> {
+        Place {
+            namespace: "kubeflow-system",
+            secret: "kubeflow-trainer-webhook-cert",
+            deployment: Some("kubeflow-trainer-controller-manager"),
+        }
+    }
+
+    fn reason(outcome: &Outcome) -> Option<&'static str> {
+        outcome.findings.first().map(|finding| finding.reason.code)
+    }
+
+    #[test]
+    fn a_secret_that_is_missing_or_empty_is_told_apart() {
+        let now = "2026-06-01T00:00:00Z".parse().unwrap();
+        assert_eq!(
+            reason(&judge_secret(&place(), None, &[], now)),
+            Some("SecretMissing")
+        );
+        assert_eq!(
+            reason(&judge_secret(&place(), Some(&Secret::default()), &[], now)),
+            Some("CertificateMissing")
+        );
+    }
+
+    /// Trainer's validating configuration with these bundles.
+    fn configuration(bundles: &[&str]) -> Configuration {
+        let webhook = |bundle: &&str| Webhook {
+            name: "validator.trainjob.trainer.kubeflow.org".to_owned(),
+            service: None::<ServiceAddress>,
+            ca_bundle: bundle.as_bytes().to_vec(),
+        };
+        Configuration {
+            kind: ConfigurationKind::Validating,
+            name: "validator.trainer.kubeflow.org".to_owned(),
+            webhooks: bundles.iter().map(webhook).collect(),
+        }
+    }
+
+    #[test]
+    fn every_bundle_has_to_hold_the_authority_of_the_secret() {
+        let (own, other) = (authority().pem(), authority().pem());
+        let data = [("ca.crt".to_owned(), ByteString(own.clone().into_bytes()))];
+        let secret = Some(Secret {
+            data: Some(data.into()),
+            ..Secret::default()
+        });
+        let judged =
+            |bundles: &[&str]| judge_bundles(&place(), &[configuration(bundles)], Ok(&secret));
+        assert_eq!(reason(&judged(&[&own, &own])), None);
+        assert_eq!(reason(&judged(&[&format!("{other}{own}")])), None);
+        assert_eq!(reason(&judged(&[&own, ""])), Some("BundleEmpty"));
+        assert_eq!(reason(&judged(&["Cg=="])), Some("BundleUnreadable"));
+        let outcome = judged(&[&own, &other, &other]);
+        assert_eq!(reason(&outcome), Some("BundleDiffers"));
+        assert!(
+            outcome.findings[0]
+                .detail
+                .contains("the caBundle of 2 of 3 entries")
+        );
+    }
+
+    #[test]
+    fn which_configurations_have_to_exist_depends_on_the_release() {
+        let missing = |part, version, there: &[Configuration]| {
+            judge_presence(part, releases::find(version), there)
+                .findings
+                .len()
+        };
+        let validating = [configuration(&[])];
+        assert_eq!(missing(Part::Trainer, "2.1.0", &validating), 0);
+        assert_eq!(missing(Part::Trainer, "2.3.0", &validating), 1);
+        assert_eq!(missing(Part::JobSet, "2.3.0", &validating), 2);
+        assert_eq!(missing(Part::Trainer, "unknown", &validating), 0);
+    }
 }

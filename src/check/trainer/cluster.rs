@@ -107,10 +107,10 @@ fn judge_api(version: Result<&ServerVersion, &Failure>) -> Outcome {
             kind: FailureKind::Unauthorized { .. } | FailureKind::Forbidden(_),
             ..
         }) => Outcome::passed("it answers, but does not tell you its version"),
-        Err(failure) => Outcome::of(Finding {
-            mend: failure.hint(),
-            ..Finding::failed(connection_reason(&failure.kind), failure.to_string())
-        }),
+        Err(failure) => Outcome::of(Finding::failed_request(
+            connection_reason(&failure.kind),
+            failure,
+        )),
     }
 }
 
@@ -159,10 +159,7 @@ fn judge_identity(identity: Result<&Identity, &Failure>) -> Outcome {
         }
         Ok(identity) => Outcome::new(Vec::new(), identity_facts(identity)),
         Err(failure) if matches!(failure.kind, FailureKind::Unauthorized { .. }) => {
-            Outcome::of(Finding {
-                mend: failure.hint(),
-                ..Finding::failed(&UNAUTHORIZED, failure.to_string())
-            })
+            Outcome::of(Finding::failed_request(&UNAUTHORIZED, failure))
         }
         Err(failure) => Outcome::of(Finding::of_failure(failure)),
     }
@@ -175,4 +172,103 @@ fn identity_facts(identity: &Identity) -> Vec<String> {
         .into_iter()
         .flatten()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(text: &str) -> ServerVersion {
+        ServerVersion {
+            git_version: text.to_owned(),
+            major: String::new(),
+            minor: String::new(),
+            platform: String::new(),
+        }
+    }
+
+    fn failure(kind: FailureKind) -> Failure {
+        Failure {
+            request: "read the server's version".to_owned(),
+            kind,
+            target: None,
+        }
+    }
+
+    fn reason(outcome: &Outcome) -> Option<&'static str> {
+        outcome.findings.first().map(|finding| finding.reason.code)
+    }
+
+    #[test]
+    fn servers_before_1_31_are_too_old() {
+        for (text, expected) in [
+            ("v1.30.14", Some("ServerTooOld")),
+            ("v1.29.3-gke.100", Some("ServerTooOld")),
+            ("v1.31.0", None),
+            ("v1.36.4+k3s1", None),
+            ("v2.0.0", None),
+            ("unknown", None),
+        ] {
+            assert_eq!(reason(&judge_api(Ok(&version(text)))), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_way_of_not_getting_through_has_its_own_reason() {
+        let refused = UnreachableCause::Refused {
+            source: std::sync::Arc::new(std::io::ErrorKind::ConnectionRefused.into()),
+        };
+        let broken = UnreachableCause::Broken {
+            detail: "reset".to_owned(),
+        };
+        let expired = crate::cluster::CertificateFault::Expired { ended: None };
+        for (kind, expected) in [
+            (FailureKind::Unreachable(refused), "ConnectionRefused"),
+            (
+                FailureKind::Unreachable(UnreachableCause::Certificate(expired)),
+                "CertificateNotTrusted",
+            ),
+            (FailureKind::Unreachable(broken), "ConnectionFailed"),
+            (
+                FailureKind::TimedOut {
+                    limit: std::time::Duration::from_secs(30),
+                },
+                "AnswerTimedOut",
+            ),
+            (
+                FailureKind::Unexpected {
+                    code: Some(502),
+                    message: String::new(),
+                },
+                "ConnectionFailed",
+            ),
+        ] {
+            assert_eq!(reason(&judge_api(Err(&failure(kind)))), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_know_the_caller_does_answer() {
+        let unauthorized = failure(FailureKind::Unauthorized {
+            message: String::new(),
+        });
+        assert_eq!(reason(&judge_api(Err(&unauthorized))), None);
+        assert_eq!(
+            reason(&judge_identity(Err(&unauthorized))),
+            Some("Unauthorized")
+        );
+    }
+
+    #[test]
+    fn nobody_in_particular_is_not_an_identity() {
+        let identity = |user: &str| Identity {
+            user: user.to_owned(),
+            groups: Vec::new(),
+        };
+        assert_eq!(
+            reason(&judge_identity(Ok(&identity("system:anonymous")))),
+            Some("Anonymous")
+        );
+        assert_eq!(reason(&judge_identity(Ok(&identity("jane")))), None);
+    }
 }

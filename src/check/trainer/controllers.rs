@@ -66,41 +66,35 @@ async fn check_namespaces(context: &TrainerContext) -> Outcome {
         check_part(context, Part::Trainer),
         check_part(context, Part::JobSet)
     );
-    let mut namespaces: Vec<_> = [&trainer, &jobset]
-        .iter()
-        .filter_map(|outcome| outcome.facts.first().cloned())
-        .collect();
+    let places = [trainer.0, jobset.0];
+    let mut namespaces: Vec<_> = places.into_iter().flatten().collect();
     namespaces.dedup();
-    merge(
-        Some(namespaces.join(", ")).filter(|text| !text.is_empty()),
-        [trainer, jobset],
-    )
+    let summary = (!namespaces.is_empty()).then(|| format!("in {}", namespaces.join(" and ")));
+    merge(summary, [trainer.1, jobset.1])
 }
 
-/// The first fact is the bare namespace.
-async fn check_part(context: &TrainerContext, part: Part) -> Outcome {
+/// The namespace, if one was found, and what is to be said of it.
+async fn check_part(context: &TrainerContext, part: Part) -> (Option<String>, Outcome) {
     let (configurations, place) = tokio::join!(
         context.fetch_configurations(part),
         context.fetch_place(part)
     );
     let place = match place {
         Ok(place) => place,
-        Err(failure) => return Outcome::of(Finding::of_failure(&failure)),
+        Err(failure) => return (None, Outcome::of(Finding::of_failure(&failure))),
     };
     let Some(place) = place.as_ref() else {
-        return Outcome::of(Finding::failed(
-            &NOT_FOUND,
-            format!(
-                "{} is not installed: no webhook configuration and no Deployment of it exists",
-                part.name()
-            ),
-        ));
+        let name = part.name();
+        let detail = format!(
+            "{name} is not installed: no webhook configuration and no Deployment of it exists"
+        );
+        return (None, Outcome::of(Finding::failed(&NOT_FOUND, detail)));
     };
     let namespace = context.fetch_namespace(&place.namespace).await;
     let configured = configurations.as_deref().map(Vec::as_slice);
     let found = judge_place(part, place, configured.map_err(Rc::as_ref));
     let alive = judge_namespace(&place.namespace, namespace.as_deref().map_err(Rc::as_ref));
-    merge(Some(place.namespace.clone()), [found, alive])
+    (Some(place.namespace.clone()), merge(None, [found, alive]))
 }
 
 fn judge_place(
@@ -180,5 +174,77 @@ fn judge_namespace(name: &str, namespace: Result<&Option<Namespace>, &Failure>) 
             ..
         }) => Outcome::default(),
         Err(failure) => Outcome::of(Finding::of_failure(failure)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::check::trainer::installation::{ConfigurationKind, ServiceAddress, Webhook};
+
+    fn configuration(namespaces: &[&str]) -> Configuration {
+        let webhook = |namespace: &&str| Webhook {
+            name: "any".to_owned(),
+            service: Some(ServiceAddress {
+                namespace: (*namespace).to_owned(),
+                name: "webhook".to_owned(),
+                port: 443,
+            }),
+            ca_bundle: Vec::new(),
+        };
+        Configuration {
+            kind: ConfigurationKind::Validating,
+            name: "any".to_owned(),
+            webhooks: namespaces.iter().map(webhook).collect(),
+        }
+    }
+
+    fn judged(found_by: FoundBy, configurations: &[Configuration]) -> Option<&'static str> {
+        let place = Place {
+            namespace: "ml".to_owned(),
+            found_by,
+        };
+        let outcome = judge_place(Part::Trainer, &place, Ok(configurations));
+        outcome.findings.first().map(|finding| finding.reason.code)
+    }
+
+    #[test]
+    fn any_one_namespace_will_do() {
+        assert_eq!(
+            judged(
+                FoundBy::WebhookConfigurations,
+                &[configuration(&["ml", "ml"])]
+            ),
+            None
+        );
+        assert_eq!(
+            judged(
+                FoundBy::WebhookConfigurations,
+                &[configuration(&["ml"]), configuration(&["kubeflow"])]
+            ),
+            Some("SeveralNamespaces")
+        );
+        assert_eq!(
+            judged(FoundBy::Deployment, &[]),
+            Some("FoundWithoutWebhooks")
+        );
+    }
+
+    #[test]
+    fn a_namespace_that_is_gone_or_going_is_told() {
+        let reason = |namespace: Option<Namespace>| {
+            judge_namespace("ml", Ok(&namespace))
+                .findings
+                .first()
+                .map(|finding| finding.reason.code)
+        };
+        let going = serde_json::from_value(
+            json!({"metadata": {"name": "ml", "deletionTimestamp": "2026-11-21T08:00:00Z"}}),
+        );
+        assert_eq!(reason(None), Some("NamespaceMissing"));
+        assert_eq!(reason(Some(Namespace::default())), None);
+        assert_eq!(reason(Some(going.unwrap())), Some("NamespaceTerminating"));
     }
 }

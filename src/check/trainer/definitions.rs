@@ -302,3 +302,136 @@ fn judge_together(outcomes: Vec<Outcome>) -> Outcome {
         outcomes,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn definition(change: impl FnOnce(&mut Value)) -> Definition {
+        let mut object = json!({
+            "metadata": {"name": "trainjobs.trainer.kubeflow.org"},
+            "spec": {"versions": [{"name": "v1alpha1", "served": true, "storage": true}]},
+            "status": {"conditions": [
+                {"type": "NamesAccepted", "status": "True", "reason": "NoConflicts", "message": "no conflicts found"},
+                {"type": "Established", "status": "True", "reason": "InitialNamesAccepted", "message": "the initial names have been accepted"},
+            ]},
+        });
+        change(&mut object);
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn reason(outcome: &Outcome) -> Option<&'static str> {
+        outcome.findings.first().map(|finding| finding.reason.code)
+    }
+
+    #[test]
+    fn a_crd_is_judged_by_deletion_conditions_and_versions() {
+        let judged = |change: fn(&mut Value)| {
+            reason(&judge_definition(&NEEDED[0], Some(&definition(change))))
+        };
+        assert_eq!(judged(|_| {}), None);
+        assert_eq!(
+            judged(|object| object["metadata"]["deletionTimestamp"] = json!("2026-11-21T08:00:00Z")),
+            Some("Terminating")
+        );
+        assert_eq!(
+            judged(|object| object["status"]["conditions"][0]["status"] = json!("False")),
+            Some("NotEstablished")
+        );
+        assert_eq!(
+            judged(|object| object["status"] = json!({})),
+            Some("NotEstablished")
+        );
+        assert_eq!(
+            judged(|object| object["spec"]["versions"][0]["served"] = json!(false)),
+            Some("VersionNotServed")
+        );
+        assert_eq!(
+            judged(|object| object["spec"]["versions"][0]["name"] = json!("v1")),
+            Some("VersionNotServed")
+        );
+        assert_eq!(reason(&judge_definition(&NEEDED[0], None)), Some("Missing"));
+    }
+
+    #[test]
+    fn the_message_of_a_condition_is_told() {
+        let clash = definition(|object| {
+            object["status"]["conditions"][0] = json!({"type": "NamesAccepted", "status": "False", "message": "\"trainjobs\" is already in use"});
+        });
+        let outcome = judge_definition(&NEEDED[0], Some(&clash));
+        assert!(
+            outcome.findings[0]
+                .detail
+                .ends_with("is not NamesAccepted: \"trainjobs\" is already in use")
+        );
+    }
+
+    #[test]
+    fn three_missing_crds_mean_that_trainer_is_not_installed() {
+        let outcomes = |present: &[usize]| {
+            let judged = |index| {
+                if present.contains(&index) {
+                    Outcome::passed("there")
+                } else {
+                    Outcome::of(missing(&NEEDED[index]))
+                }
+            };
+            judge_together((0..4).map(judged).collect())
+        };
+        assert_eq!(reason(&outcomes(&[0, 1, 2, 3])), None);
+        assert_eq!(reason(&outcomes(&[3])), Some("NotInstalled"));
+        assert_eq!(outcomes(&[]).findings.len(), 1);
+        assert_eq!(reason(&outcomes(&[0, 1, 3])), Some("Missing"));
+        assert_eq!(outcomes(&[0]).findings.len(), 3);
+    }
+
+    #[test]
+    fn who_may_not_read_crds_learns_it_from_what_is_served() {
+        let served = |resources: &[&str]| {
+            Ok(Rc::new(Some(
+                resources.iter().map(ToString::to_string).collect(),
+            )))
+        };
+        assert_eq!(
+            reason(&conclude_from_served(
+                &NEEDED[0],
+                &served(&["trainjobs", "trainjobs/status"])
+            )),
+            None
+        );
+        assert_eq!(
+            reason(&conclude_from_served(
+                &NEEDED[0],
+                &served(&["trainingruntimes"])
+            )),
+            Some("Missing")
+        );
+        assert_eq!(
+            reason(&conclude_from_served(&NEEDED[0], &Ok(Rc::new(None)))),
+            Some("Missing")
+        );
+    }
+
+    #[test]
+    fn only_the_old_operators_kinds_are_legacy() {
+        let strings = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let judged =
+            |groups: &[&str], served: &[&str]| judge_legacy(&strings(groups), &strings(served));
+        assert_eq!(
+            reason(&judged(&["kubeflow.org"], &["notebooks", "profiles"])),
+            None
+        );
+        let outcome = judged(&["kubeflow.org"], &["mpijobs", "pytorchjobs"]);
+        assert_eq!(reason(&outcome), Some("TrainingOperatorV1"));
+        assert_eq!(
+            outcome.findings[0].mend.as_deref(),
+            Some("kubectl get pytorchjobs.kubeflow.org,mpijobs.kubeflow.org --all-namespaces")
+        );
+        assert_eq!(
+            reason(&judged(&["kfdef.apps.kubeflow.org"], &[])),
+            Some("KfDef")
+        );
+    }
+}

@@ -270,3 +270,94 @@ fn describe(deployment: &Deployment) -> String {
     let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
     format!("kubectl -n {namespace} describe deployment/{name}")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn deployment(spec: &Value, status: &Value) -> Deployment {
+        let mut object = json!({
+            "metadata": {"name": "kubeflow-trainer-controller-manager", "namespace": "kubeflow-system", "generation": 2},
+            "spec": {
+                "selector": {},
+                "template": {"spec": {"containers": [{"name": "manager", "image": "ghcr.io/kubeflow/trainer/trainer-controller-manager:v2.3.0"}]}},
+            },
+            "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1},
+        });
+        object["spec"]
+            .as_object_mut()
+            .unwrap()
+            .extend(spec.as_object().unwrap().clone());
+        object["status"]
+            .as_object_mut()
+            .unwrap()
+            .extend(status.as_object().unwrap().clone());
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn judged(spec: &Value, status: &Value) -> Option<(Level, &'static str)> {
+        let outcome = judge_deployment(
+            Part::Trainer,
+            &deployment(spec, status),
+            &[],
+            &LastWords::default(),
+        );
+        outcome
+            .findings
+            .first()
+            .map(|finding| (finding.level, finding.reason.code))
+    }
+
+    #[test]
+    fn a_deployment_is_judged_by_what_it_asks_for_and_has() {
+        let nothing = json!({});
+        assert_eq!(judged(&nothing, &nothing), None);
+        assert_eq!(
+            judged(&json!({"replicas": 0}), &nothing),
+            Some((Level::Failed, "ScaledToZero"))
+        );
+        assert_eq!(
+            judged(&nothing, &json!({"availableReplicas": 0})),
+            Some((Level::Failed, "NotAvailable"))
+        );
+        assert_eq!(
+            judged(&json!({"replicas": 2}), &nothing),
+            Some((Level::Warning, "NotAvailable"))
+        );
+        assert_eq!(
+            judged(&nothing, &json!({"replicas": 2})),
+            Some((Level::Warning, "NotAvailable"))
+        );
+        assert_eq!(
+            judged(&nothing, &json!({"observedGeneration": 1})),
+            Some((Level::Warning, "NotAvailable"))
+        );
+    }
+
+    #[test]
+    fn what_keeps_pods_from_being_created_is_told() {
+        let message = "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\"";
+        let refused = json!({"availableReplicas": 0, "conditions": [{"type": "ReplicaFailure", "status": "True", "message": message}]});
+        let outcome = judge_deployment(
+            Part::Trainer,
+            &deployment(&json!({}), &refused),
+            &[],
+            &LastWords::default(),
+        );
+        assert_eq!(outcome.findings[0].reason.code, "PodsNotCreated");
+        assert!(outcome.findings[0].detail.ends_with(message));
+    }
+
+    #[test]
+    fn a_healthy_controller_is_summed_up_by_its_tag() {
+        let outcome = judge_deployment(
+            Part::Trainer,
+            &deployment(&json!({}), &json!({})),
+            &[],
+            &LastWords::default(),
+        );
+        assert_eq!(outcome.facts[0], "Trainer v2.3.0");
+    }
+}

@@ -265,3 +265,98 @@ fn selector_patch(scene: &Scene<'_>, service: &Service) -> Option<String> {
         "kubectl -n {namespace} patch service {name} --type=merge -p '{patch}'"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    fn object<T: DeserializeOwned>(value: Value) -> T {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn service(selector: &Value) -> Service {
+        object(json!({"spec": {"selector": selector, "ports": [{"port": 443}]}}))
+    }
+
+    fn endpoint(pod: &str, ready: Option<bool>) -> Endpoint {
+        let conditions = ready.map_or(json!({}), |ready| json!({"ready": ready}));
+        object(
+            json!({"addresses": ["10.244.1.2"], "conditions": conditions, "targetRef": {"kind": "Pod", "name": pod}}),
+        )
+    }
+
+    fn judged(service: Option<&Service>, endpoints: &[Endpoint]) -> Outcome {
+        let address = ServiceAddress {
+            namespace: "kubeflow-system".to_owned(),
+            name: "kubeflow-trainer-controller-manager".to_owned(),
+            port: 443,
+        };
+        let deployment: Deployment = object(json!({"spec": {
+            "selector": {"matchLabels": {"app.kubernetes.io/component": "manager", "app.kubernetes.io/name": "trainer"}},
+            "template": {},
+        }}));
+        let own: Pod = object(json!({"metadata": {"name": "own"}}));
+        judge_service(&Scene {
+            address: &address,
+            service,
+            endpoints: endpoints.iter().collect(),
+            deployment: Some(&deployment),
+            own_pods: vec![&own],
+        })
+    }
+
+    fn reason(outcome: &Outcome) -> Option<&'static str> {
+        outcome.findings.first().map(|finding| finding.reason.code)
+    }
+
+    #[test]
+    fn a_service_is_judged_by_its_endpoints() {
+        let broad = service(&json!({"app.kubernetes.io/component": "manager"}));
+        let judged = |endpoints: &[Endpoint]| reason(&judged(Some(&broad), endpoints));
+        assert_eq!(judged(&[endpoint("own", Some(true))]), None);
+        assert_eq!(judged(&[endpoint("own", None)]), None);
+        assert_eq!(judged(&[]), Some("NoEndpoints"));
+        assert_eq!(
+            judged(&[endpoint("own", Some(false))]),
+            Some("EndpointsNotReady")
+        );
+        assert_eq!(
+            judged(&[
+                endpoint("own", Some(true)),
+                endpoint("stranger", Some(true))
+            ]),
+            Some("ForeignEndpoints")
+        );
+        assert_eq!(
+            judged(&[
+                endpoint("own", Some(true)),
+                endpoint("stranger", Some(false))
+            ]),
+            None
+        );
+    }
+
+    #[test]
+    fn the_service_itself_and_its_port_are_looked_for() {
+        assert_eq!(reason(&judged(None, &[])), Some("ServiceMissing"));
+        let other_port: Service = object(json!({"spec": {"ports": [{"port": 8443}]}}));
+        assert_eq!(reason(&judged(Some(&other_port), &[])), Some("PortMissing"));
+    }
+
+    #[test]
+    fn the_mend_selects_what_the_deployment_selects_and_nothing_else() {
+        let wrong = service(&json!({"app": "nobody", "app.kubernetes.io/component": "nobody"}));
+        let outcome = judged(Some(&wrong), &[]);
+        let finding = &outcome.findings[0];
+        assert!(
+            finding
+                .detail
+                .ends_with("(its selector: app=nobody,app.kubernetes.io/component=nobody)")
+        );
+        let command = "kubectl -n kubeflow-system patch service kubeflow-trainer-controller-manager --type=merge -p \
+                       '{\"spec\":{\"selector\":{\"app\":null,\"app.kubernetes.io/component\":\"manager\",\"app.kubernetes.io/name\":\"trainer\"}}}'";
+        assert_eq!(finding.mend.as_deref(), Some(command));
+    }
+}

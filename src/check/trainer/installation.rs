@@ -279,3 +279,93 @@ pub(crate) fn certificate_secret(deployment: Option<&Deployment>, part: Part) ->
         .find_map(|volume| volume.secret.as_ref()?.secret_name.clone());
     mounted.unwrap_or_else(|| part.usual_secret().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn deployment(name: &str, image: &str, labels: &serde_json::Value) -> Deployment {
+        let object = json!({
+            "metadata": {"name": name, "labels": labels},
+            "spec": {"selector": {}, "template": {"spec": {"containers": [{"name": "manager", "image": image}]}}},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn controllers_are_known_by_image_or_labels_and_not_by_name() {
+        let helm = json!({"app.kubernetes.io/name": "kubeflow-trainer", "app.kubernetes.io/component": "manager"});
+        let kustomize = json!({"app.kubernetes.io/part-of": "jobset", "app.kubernetes.io/component": "manager"});
+        for (image, labels, expected) in [
+            (
+                "ghcr.io/kubeflow/trainer/trainer-controller-manager:v2.3.0",
+                json!({}),
+                Some(Part::Trainer),
+            ),
+            (
+                "mirror.example.com:5000/trainer-controller-manager@sha256:0123",
+                json!({}),
+                Some(Part::Trainer),
+            ),
+            (
+                "registry.k8s.io/jobset/jobset:v0.12.0",
+                json!({}),
+                Some(Part::JobSet),
+            ),
+            ("example.com/renamed:v1", helm, Some(Part::Trainer)),
+            ("example.com/renamed:v1", kustomize, Some(Part::JobSet)),
+            (
+                "registry.k8s.io/kueue/kueue:v0.17.0",
+                json!({"app.kubernetes.io/name": "kueue", "app.kubernetes.io/component": "manager"}),
+                None,
+            ),
+            (
+                "example.com/web:v1",
+                json!({"app.kubernetes.io/name": "trainer"}),
+                None,
+            ),
+        ] {
+            let found = Part::BOTH
+                .into_iter()
+                .find(|part| belongs_to(&deployment("any", image, &labels), *part));
+            assert_eq!(found, expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn tags_are_told_from_ports_and_digests() {
+        assert_eq!(
+            image_tag("mirror.example.com:5000/jobset:v0.12.0@sha256:0123"),
+            Some("v0.12.0")
+        );
+        assert_eq!(image_tag("mirror.example.com:5000/jobset"), None);
+    }
+
+    #[test]
+    fn a_deployment_owns_the_pods_of_its_replica_sets_alone() {
+        let pod = |name: &str, owner: &str| -> Pod {
+            let owner =
+                json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner, "uid": "1"});
+            serde_json::from_value(json!({"metadata": {"name": name, "ownerReferences": [owner]}}))
+                .unwrap()
+        };
+        let mut leaving = pod("leaving", "jobset-6f6f75f9cd");
+        leaving.metadata.deletion_timestamp =
+            serde_json::from_value(json!("2026-11-21T08:00:00Z")).unwrap();
+        let pods = [
+            pod("own", "jobset-6f6f75f9cd"),
+            pod("longer-name", "jobset-controller-6f6f75f9cd"),
+            pod("other", "trainer-1"),
+            leaving,
+        ];
+        let own = pods_of(&deployment("jobset", "", &json!({})), &pods);
+        assert_eq!(
+            own.iter()
+                .map(|pod| pod.metadata.name.as_deref().unwrap())
+                .collect::<Vec<_>>(),
+            ["own"]
+        );
+    }
+}

@@ -83,3 +83,128 @@ fn merge(summary: Option<String>, outcomes: impl IntoIterator<Item = Outcome>) -
     }
     Outcome::new(findings, facts)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::CATALOGUE;
+    use crate::check::{EVERY_CHECKS_REASONS, Reason, Severity};
+
+    #[test]
+    fn ids_are_unique_and_speak() {
+        let ids: BTreeSet<_> = CATALOGUE.checks.iter().map(|check| check.id.0).collect();
+        assert_eq!(ids.len(), CATALOGUE.checks.len());
+        let speaks = |id: &str| {
+            id.starts_with("TRN-")
+                && id
+                    .chars()
+                    .all(|letter| letter.is_ascii_uppercase() || "-1".contains(letter))
+        };
+        assert!(ids.iter().all(|id| speaks(id)), "{ids:?}");
+    }
+
+    #[test]
+    fn every_check_stands_after_what_it_requires() {
+        for (position, check) in CATALOGUE.checks.iter().enumerate() {
+            for id in check.requires {
+                let before = CATALOGUE.checks[..position]
+                    .iter()
+                    .any(|other| other.id == *id);
+                assert!(
+                    before,
+                    "{} requires {id}, which does not stand before it",
+                    check.id
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn categories_are_not_torn_apart() {
+        let mut categories: Vec<_> = CATALOGUE
+            .checks
+            .iter()
+            .map(|check| check.category)
+            .collect();
+        categories.dedup();
+        let unique: BTreeSet<_> = categories.iter().map(|category| category.title()).collect();
+        assert_eq!(categories.len(), unique.len());
+    }
+
+    #[test]
+    fn every_text_is_written_for_people() {
+        for check in CATALOGUE.checks {
+            assert!(
+                check.title.chars().count() <= 43,
+                "{}: the title is too long for a table",
+                check.id
+            );
+            assert!(
+                !check.title.ends_with('.'),
+                "{}: a title is no sentence",
+                check.id
+            );
+            assert!(
+                check.hint.chars().next().is_some_and(char::is_lowercase),
+                "{}: a hint is a fragment",
+                check.id
+            );
+            assert!(
+                check.page.ends_with('.'),
+                "{}: a page is made of sentences",
+                check.id
+            );
+            for reason in check.reasons.iter().chain(EVERY_CHECKS_REASONS) {
+                assert!(is_camel_case(reason.code), "{}", reason.code);
+                assert!(
+                    reason.meaning.ends_with('.') && reason.mend.ends_with('.'),
+                    "{}",
+                    reason.code
+                );
+            }
+        }
+    }
+
+    fn is_camel_case(code: &str) -> bool {
+        code.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && code.chars().all(|letter| letter.is_ascii_alphanumeric())
+    }
+
+    /// A reason can only be given by a constant, so that every constant that is on a page is all there is.
+    #[test]
+    fn every_reason_of_this_room_is_on_the_page_of_a_check() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/check/trainer");
+        let mut declared = BTreeSet::new();
+        for entry in fs::read_dir(folder).unwrap() {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for rest in code.split(": Reason = Reason {").skip(1) {
+                declared.insert(rest.split('"').nth(1).unwrap().to_owned());
+            }
+        }
+        let on_pages = CATALOGUE.checks.iter().flat_map(|check| check.reasons);
+        let on_pages: BTreeSet<_> = on_pages
+            .map(|reason: &&Reason| reason.code.to_owned())
+            .collect();
+        assert!(declared.len() > 40, "the search is broken: {declared:?}");
+        assert_eq!(declared, on_pages);
+    }
+
+    #[test]
+    fn what_is_only_a_warning_never_has_dependents() {
+        let light: Vec<_> = CATALOGUE
+            .checks
+            .iter()
+            .filter(|check| check.severity == Severity::Warning)
+            .map(|check| check.id)
+            .collect();
+        for check in CATALOGUE.checks {
+            assert!(
+                !check.requires.iter().any(|id| light.contains(id)),
+                "{}",
+                check.id
+            );
+        }
+    }
+}

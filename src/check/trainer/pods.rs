@@ -242,18 +242,19 @@ fn last_end(status: &ContainerStatus) -> Option<(&ContainerStateTerminated, Atte
 }
 
 /// The last line of a log's end that speaks of an error, else its last line; shortened, without control characters.
+/// Indented lines are left aside: they are the flags of a usage text, or the frames of a stack.
 fn telling_line(text: &str) -> Option<String> {
     const SIGNS: [&str; 5] = ["error", "fatal", "panic", "not defined", "failed"];
     const LONGEST: usize = 240;
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let flush = |line: &&str| !line.trim().is_empty() && !line.starts_with([' ', '\t', '-']);
+    let mut lines = text.lines().filter(flush);
     let speaks = |line: &&str| SIGNS.iter().any(|sign| line.to_lowercase().contains(sign));
     let line = lines.clone().rfind(speaks).or_else(|| lines.next_back())?;
-    Some(
-        line.chars()
-            .filter(|character| !character.is_control())
-            .take(LONGEST)
-            .collect(),
-    )
+    let shown = line
+        .trim()
+        .chars()
+        .filter(|character| !character.is_control());
+    Some(shown.take(LONGEST).collect())
 }
 
 fn after_colon(message: &str) -> String {
@@ -290,4 +291,156 @@ fn kubectl(pod: &Pod) -> String {
 
 fn describe(pod: &Pod) -> String {
     format!("{} describe pod {}", kubectl(pod), name(pod))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A controller's pod as a kubelet reports it, with the status given.
+    fn pod(status: &Value) -> Pod {
+        let object = json!({
+            "metadata": {
+                "name": "jobset-controller-manager-6f6f75f9cd-b2j5n",
+                "namespace": "kubeflow-system",
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "jobset-controller-manager-6f6f75f9cd", "uid": "1"}],
+            },
+            "status": status,
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn container(state: &Value) -> Value {
+        let mut status = json!({
+            "name": "manager", "ready": false, "restartCount": 3, "imageID": "",
+            "image": "us-central1-docker.pkg.dev/k8s-staging-images/jobset/jobset:v0.10.1",
+        });
+        status
+            .as_object_mut()
+            .unwrap()
+            .extend(state.as_object().unwrap().clone());
+        json!({"containerStatuses": [status]})
+    }
+
+    fn judged(pod: &Pod, log: &str) -> Option<Finding> {
+        let key = (name(pod).to_owned(), "manager".to_owned());
+        judge(
+            "Deployment a/b",
+            &[pod],
+            &LastWords::from([(key, log.to_owned())]),
+        )
+    }
+
+    fn code(pod: &Pod) -> Option<&'static str> {
+        judged(pod, "").map(|finding| finding.reason.code)
+    }
+
+    fn waiting_for(reason: &str) -> Pod {
+        pod(&container(
+            &json!({"state": {"waiting": {"reason": reason, "message": "said the kubelet"}}}),
+        ))
+    }
+
+    #[test]
+    fn what_a_container_waits_for_decides() {
+        for (reason, expected) in [
+            ("ErrImagePull", "ImageNotPulled"),
+            ("ImagePullBackOff", "ImageNotPulled"),
+            ("InvalidImageName", "ImageNotPulled"),
+            ("CreateContainerConfigError", "ContainerNotCreated"),
+            ("ContainerCreating", "NotReady"),
+        ] {
+            assert_eq!(code(&waiting_for(reason)), Some(expected), "{reason}");
+        }
+    }
+
+    #[test]
+    fn an_image_of_the_deleted_staging_registry_is_replaced_by_the_kept_one() {
+        let finding = judged(&waiting_for("ImagePullBackOff"), "").unwrap();
+        let command = "kubectl -n kubeflow-system set image deployment/jobset-controller-manager manager=registry.k8s.io/jobset/jobset:v0.10.1";
+        assert_eq!(finding.mend.as_deref(), Some(command));
+        assert_eq!(
+            moved_image("us-central1-docker.pkg.dev/k8s-staging-images/jobset/jobset:main"),
+            None
+        );
+    }
+
+    #[test]
+    fn a_crash_is_the_same_whether_it_has_ended_waits_or_runs_again() {
+        let ended = json!({"terminated": {"exitCode": 1, "reason": "Error"}});
+        let ended_now = container(&json!({"state": ended.clone()}));
+        let waits = container(
+            &json!({"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": ended.clone()}),
+        );
+        let runs = container(&json!({"state": {"running": {}}, "lastState": ended}));
+        for (status, attempt) in [
+            (ended_now, Attempt::Current),
+            (waits, Attempt::Previous),
+            (runs, Attempt::Previous),
+        ] {
+            let pod = pod(&status);
+            assert_eq!(code(&pod), Some("CrashLoop"));
+            assert_eq!(crashes(&[&pod])[0].attempt, attempt);
+        }
+    }
+
+    #[test]
+    fn a_crash_is_told_with_exit_code_restarts_and_last_words() {
+        let pod = pod(&container(
+            &json!({"state": {"terminated": {"exitCode": 2, "reason": "Error"}}}),
+        ));
+        let finding = judged(&pod, "starting\nflag provided but not defined: -x\nUsage of /manager:\n  -zap-log-level\n    \tone of 'info', 'error'\n").unwrap();
+        let expected = "Deployment a/b: container manager of pod jobset-controller-manager-6f6f75f9cd-b2j5n ended with exit code 2 after 3 restarts; its log says: flag provided but not defined: -x";
+        assert_eq!(finding.detail, expected);
+    }
+
+    #[test]
+    fn last_words_are_one_line_without_control_characters() {
+        assert_eq!(
+            telling_line("one\n\u{1b}[31merror: two\u{7}\nthree\n").as_deref(),
+            Some("[31merror: two")
+        );
+        assert_eq!(telling_line("one\ntwo\n\n").as_deref(), Some("two"));
+        assert_eq!(telling_line(" \n"), None);
+        assert_eq!(
+            telling_line(&"x".repeat(1000)).map(|line| line.len()),
+            Some(240)
+        );
+    }
+
+    #[test]
+    fn memory_is_told_from_other_ends() {
+        let pod = pod(&container(
+            &json!({"state": {"running": {}}, "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}),
+        ));
+        assert_eq!(code(&pod), Some("OutOfMemory"));
+    }
+
+    #[test]
+    fn a_clean_end_and_a_ready_pod_are_no_trouble() {
+        let ready = json!({
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{
+                "name": "manager", "ready": true, "restartCount": 1, "image": "", "imageID": "",
+                "lastState": {"terminated": {"exitCode": 1}},
+            }],
+        });
+        assert_eq!(code(&pod(&ready)), None);
+    }
+
+    #[test]
+    fn the_scheduler_and_the_node_speak_through_conditions() {
+        let refused = json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}]});
+        let finding = judged(&pod(&refused), "").unwrap();
+        assert_eq!(finding.reason.code, "Unschedulable");
+        assert!(
+            finding
+                .detail
+                .ends_with("0/1 nodes are available: 1 Insufficient cpu.")
+        );
+        let lost = json!({"conditions": [{"type": "Ready", "status": "False", "message": "node is lost"}]});
+        assert_eq!(code(&pod(&lost)), Some("NotReady"));
+    }
 }

@@ -79,17 +79,19 @@ fn judge_runtimes(runtimes: &[DynamicObject], release: Option<&Release>) -> Outc
             ..finding
         });
     }
+    let complete = judge_completeness(runtimes, release);
     let summary = match release {
-        Some(release) => format!("{}, as release {} ships", runtimes.len(), release.version),
-        None => format!("{} runtimes", runtimes.len()),
+        Some(release) if complete.findings.is_empty() => format!(
+            "all {} of release {}",
+            release.runtimes.len(),
+            release.version
+        ),
+        _ => format!("{} runtimes", runtimes.len()),
     };
     let each = runtimes
         .iter()
         .map(|runtime| judge_runtime(runtime, release));
-    merge(
-        Some(summary),
-        each.chain([judge_completeness(runtimes, release)]),
-    )
+    merge(Some(summary), each.chain([complete]))
 }
 
 fn judge_completeness(runtimes: &[DynamicObject], release: Option<&Release>) -> Outcome {
@@ -181,4 +183,96 @@ fn apply_command(release: Option<&Release>) -> String {
 
 fn name(runtime: &DynamicObject) -> &str {
     runtime.metadata.name.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn runtime(name: &str, metadata: &Value) -> DynamicObject {
+        let mut object = json!({"metadata": {"name": name, "labels": {FRAMEWORK_LABEL: "torch"}}});
+        object["metadata"]
+            .as_object_mut()
+            .unwrap()
+            .extend(metadata.as_object().unwrap().clone());
+        serde_json::from_value(object).unwrap()
+    }
+
+    /// Every runtime of a release, as it ships them.
+    fn shipped(version: &str) -> Vec<DynamicObject> {
+        let facts = releases::find(version).unwrap().runtimes.iter();
+        let labels = |framework: Option<&str>| {
+            framework.map_or(json!({}), |framework| json!({FRAMEWORK_LABEL: framework}))
+        };
+        facts
+            .map(|facts| runtime(facts.name, &json!({"labels": labels(facts.framework)})))
+            .collect()
+    }
+
+    fn reasons(outcome: &Outcome) -> Vec<&'static str> {
+        outcome
+            .findings
+            .iter()
+            .map(|finding| finding.reason.code)
+            .collect()
+    }
+
+    #[test]
+    fn what_a_release_ships_is_complete() {
+        for release in releases::RELEASES {
+            let outcome = judge_runtimes(&shipped(release.version), Some(release));
+            assert_eq!(reasons(&outcome), [""; 0], "{}", release.version);
+        }
+    }
+
+    #[test]
+    fn a_missing_runtime_is_named_with_the_command_of_its_release() {
+        let mut runtimes = shipped("2.3.0");
+        runtimes.retain(|runtime| name(runtime) != "jax-distributed");
+        let outcome = judge_runtimes(&runtimes, releases::find("2.3.0"));
+        assert_eq!(reasons(&outcome), ["RuntimesMissing"]);
+        assert!(
+            outcome.findings[0]
+                .mend
+                .as_deref()
+                .unwrap()
+                .ends_with("overlays/runtimes?ref=v2.3.0'")
+        );
+        assert_eq!(reasons(&judge_runtimes(&runtimes, None)), [""; 0]);
+    }
+
+    #[test]
+    fn no_runtime_at_all_fails() {
+        let outcome = judge_runtimes(&[], releases::find("2.3.0"));
+        assert_eq!(reasons(&outcome), ["NoRuntimes"]);
+        assert_eq!(outcome.findings[0].level, crate::check::Level::Failed);
+    }
+
+    #[test]
+    fn labels_and_deletion_of_each_runtime_are_looked_at() {
+        let stuck = json!({"deletionTimestamp": "2026-11-21T08:00:00Z", "finalizers": ["example.com/keeps-it"]});
+        let deprecated = json!({"labels": {FRAMEWORK_LABEL: "torch", SUPPORT_LABEL: "deprecated"}});
+        for (metadata, expected) in [
+            (json!({}), None),
+            (json!({"labels": {}}), Some("NoFramework")),
+            (deprecated, Some("Deprecated")),
+            (stuck, Some("DeletionStuck")),
+        ] {
+            let outcome = judge_runtimes(&[runtime("own", &metadata)], None);
+            assert_eq!(reasons(&outcome).first().copied(), expected);
+        }
+    }
+
+    #[test]
+    fn the_framework_of_a_shipped_runtime_is_known() {
+        let runtimes = [runtime("xgboost-distributed", &json!({"labels": {}}))];
+        let outcome = judge_runtimes(&runtimes, releases::find("2.3.0"));
+        let mend = outcome.findings[0].mend.as_deref().unwrap();
+        assert_eq!(
+            mend,
+            "kubectl label clustertrainingruntime xgboost-distributed trainer.kubeflow.org/framework=xgboost"
+        );
+    }
 }

@@ -287,3 +287,120 @@ fn judge_declaration(versions: &Versions) -> Outcome {
         _ => Outcome::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::releases::RELEASES;
+
+    /// The CRDs of one release, as if read from a cluster.
+    fn schemas(version: &str) -> Vec<Schema> {
+        let release = releases::find(version).unwrap();
+        let facts = release.schemas.iter().map(|facts| Schema {
+            crd: facts.crd.to_owned(),
+            part: if facts.crd.starts_with("jobsets") {
+                Part::JobSet
+            } else {
+                Part::Trainer
+            },
+            releases: releases::with_fingerprint(facts.crd, facts.fingerprint),
+        });
+        facts.collect()
+    }
+
+    fn running(trainer: &str, jobset: &str) -> Versions {
+        Versions {
+            trainer_image: Some(trainer.to_owned()),
+            jobset_image: Some(jobset.to_owned()),
+            declared: Some(trainer.to_owned()),
+        }
+    }
+
+    fn reasons(outcome: &Outcome) -> Vec<&'static str> {
+        outcome
+            .findings
+            .iter()
+            .map(|finding| finding.reason.code)
+            .collect()
+    }
+
+    #[test]
+    fn every_release_agrees_with_itself() {
+        for release in RELEASES {
+            let versions = running(
+                &format!("v{}", release.version),
+                &format!("v{}", release.jobset_version),
+            );
+            let outcome = judge_schemas(&schemas(release.version), &versions);
+            assert_eq!(reasons(&outcome), [""; 0], "{}", release.version);
+            assert_eq!(outcome.facts[0], format!("Trainer v{}", release.version));
+        }
+    }
+
+    #[test]
+    fn an_older_and_a_newer_crd_are_told_apart() {
+        let outcome = judge_schemas(&schemas("2.1.0"), &running("v2.3.0", "v0.10.1"));
+        assert_eq!(reasons(&outcome), ["CrdTooOld"; 3]);
+        assert!(
+            outcome.findings[0]
+                .mend
+                .as_deref()
+                .unwrap()
+                .contains("manifests/base/crds?ref=v2.3.0")
+        );
+        let outcome = judge_schemas(&schemas("2.3.0"), &running("v2.1.0", "v0.12.0"));
+        assert_eq!(reasons(&outcome), ["CrdTooNew"; 3]);
+    }
+
+    #[test]
+    fn a_jobset_of_its_own_release_is_compared_with_itself() {
+        let outcome = judge_schemas(&schemas("2.3.0"), &running("v2.3.0", "v0.8.2"));
+        assert_eq!(reasons(&outcome), ["CrdTooNew"]);
+        assert!(
+            outcome.findings[0]
+                .detail
+                .starts_with("jobsets.jobset.x-k8s.io is that of JobSet 0.12.0")
+        );
+    }
+
+    #[test]
+    fn without_a_known_controller_the_crds_are_compared_with_each_other() {
+        let mut mixed = schemas("2.3.0");
+        mixed[0] = schemas("2.1.0").swap_remove(0);
+        assert_eq!(
+            reasons(&judge_schemas(&mixed, &Versions::default())),
+            ["MixedReleases"]
+        );
+        assert_eq!(
+            reasons(&judge_schemas(&schemas("2.2.1"), &Versions::default())),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn an_unknown_schema_and_a_half_done_upgrade_are_warnings() {
+        let mut unknown = schemas("2.3.0");
+        unknown[3].releases.clear();
+        let mut versions = running("v2.3.0", "v0.12.0");
+        assert_eq!(
+            reasons(&judge_schemas(&unknown, &versions)),
+            ["UnknownSchema"]
+        );
+        versions.declared = Some("v2.2.1".to_owned());
+        assert_eq!(
+            reasons(&judge_schemas(&schemas("2.3.0"), &versions)),
+            ["VersionsDiffer"]
+        );
+    }
+
+    #[test]
+    fn a_development_build_is_known_by_what_it_declares() {
+        let mut versions = running("latest", "main");
+        assert_eq!(versions.trainer(), None);
+        versions.declared = Some("v2.2.0".to_owned());
+        assert_eq!(
+            (versions.trainer(), versions.jobset()),
+            (Some("v2.2.0"), None)
+        );
+    }
+}

@@ -285,3 +285,144 @@ fn pod_spec() -> Value {
         }],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(kind: FailureKind) -> Failure {
+        Failure {
+            request: "create (dry run) TrainJob default/kubectl-trainer-verify".to_owned(),
+            kind,
+            target: None,
+        }
+    }
+
+    fn refused(name: &str, outcome: WebhookOutcome) -> Failure {
+        let webhook = Some(WebhookFault {
+            name: name.to_owned(),
+            outcome,
+        });
+        failure(FailureKind::Rejected {
+            message: "refused".to_owned(),
+            webhook,
+        })
+    }
+
+    fn reason(expected: Expected, answer: Result<(), &Failure>) -> Option<&'static str> {
+        judge_answer("TrainJob", expected, answer)
+            .findings
+            .first()
+            .map(|finding| finding.reason.code)
+    }
+
+    #[test]
+    fn the_probes_are_objects_of_the_namespace() {
+        for (probe, kind) in [
+            (train_job_probe("team-a"), "TrainJob"),
+            (job_set_probe("team-a"), "JobSet"),
+            (pod_probe("team-a"), "Pod"),
+        ] {
+            let object: DynamicObject = serde_json::from_value(probe).unwrap();
+            assert_eq!(object.types.unwrap().kind, kind);
+            assert_eq!(object.metadata.namespace.as_deref(), Some("team-a"));
+        }
+    }
+
+    #[test]
+    fn the_validator_has_to_refuse_and_the_others_to_accept() {
+        let denied =
+            |name: &str| refused(name, WebhookOutcome::Denied("no such runtime".to_owned()));
+        assert_eq!(
+            reason(Expected::Denied, Err(&denied(TRAIN_JOB_VALIDATOR))),
+            None
+        );
+        assert_eq!(reason(Expected::Denied, Ok(())), Some("NotCalled"));
+        assert_eq!(reason(Expected::Accepted, Ok(())), None);
+        assert_eq!(
+            reason(Expected::Accepted, Err(&denied("vjobset.kb.io"))),
+            Some("ProbeDenied")
+        );
+        assert_eq!(
+            reason(
+                Expected::Accepted,
+                Err(&denied("validate.kyverno.svc-fail"))
+            ),
+            Some("OtherPolicy")
+        );
+    }
+
+    /// The sentences are those of real API servers.
+    #[test]
+    fn each_way_in_which_a_call_fails_has_its_own_reason() {
+        let url = "Post \"https://jobset-webhook-service.kubeflow-system.svc:443/mutate--v1-pod?timeout=10s\"";
+        for (cause, expected) in [
+            (
+                "no endpoints available for service \"jobset-webhook-service\"",
+                "CallWithoutEndpoints",
+            ),
+            (
+                "service \"jobset-webhook-service\" not found",
+                "CallWithoutService",
+            ),
+            (
+                "dial tcp 10.244.1.3:9443: connect: connection refused",
+                "CallRefused",
+            ),
+            (
+                "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+                "CallNotTrusted",
+            ),
+            (
+                "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
+                "CallNotTrusted",
+            ),
+            ("context deadline exceeded", "CallTimedOut"),
+            ("dial tcp 10.244.1.3:9443: i/o timeout", "CallTimedOut"),
+            (
+                "net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+                "CallTimedOut",
+            ),
+            ("EOF", "CallCut"),
+            (
+                "read tcp 10.10.0.1:4711->10.244.1.3:9443: read: connection reset by peer",
+                "CallCut",
+            ),
+            (
+                "the server could not find the requested resource",
+                "CallFailed",
+            ),
+        ] {
+            let answer = refused(
+                "mpod.kb.io",
+                WebhookOutcome::Unreachable(format!("{url}: {cause}")),
+            );
+            assert_eq!(
+                reason(Expected::Accepted, Err(&answer)),
+                Some(expected),
+                "{cause}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failed_call_leads_to_the_endpoints_of_its_service() {
+        let cause = "Post \"https://jobset-webhook-service.kubeflow-system.svc:443/mutate--v1-pod?timeout=10s\": EOF";
+        let expected = "kubectl -n kubeflow-system get endpointslices -l kubernetes.io/service-name=jobset-webhook-service -o wide";
+        assert_eq!(mend_call(cause).as_deref(), Some(expected));
+        assert_eq!(mend_call("EOF"), None);
+    }
+
+    #[test]
+    fn what_others_refuse_is_not_held_against_trainer() {
+        let quota = failure(FailureKind::Rejected {
+            message: "exceeded quota: small".to_owned(),
+            webhook: None,
+        });
+        let outcome = judge_answer("Pod", Expected::Accepted, Err(&quota));
+        assert_eq!(
+            (outcome.findings[0].level, outcome.findings[0].reason.code),
+            (crate::check::Level::Warning, "OtherPolicy")
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! `verify` where no cluster can be reached: one whole report in every format, and what its arguments may be.
+//! What it finds on real clusters is in `tests/cluster`.
+
+use serde_json::Value;
+use snapbox::str;
+
+use crate::plugin::plugin;
+
+/// Nothing listens there.
+const UNREACHABLE: [&str; 2] = ["--server", "https://127.0.0.1:1"];
+
+fn report(format: &str) -> String {
+    let output = plugin()
+        .args(["verify", "-o", format])
+        .args(UNREACHABLE)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_help_says_what_is_looked_at_and_how_it_ends() {
+    let output = plugin().args(["verify", "--help"]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let (own, _) = help.split_once("\nOutput:").unwrap();
+    snapbox::assert_data_eq!(own, str![[r#"
+Check that Kubeflow Trainer is installed and working
+
+Looks at the API server, the CRDs, the controllers, their webhooks (which are really called, by dry
+run) and the training runtimes, and changes nothing. What you are not allowed to look at is reported
+as unknown, with the missing rule.
+
+Ends with 0 when nothing failed, 1 when a check failed, 4 when nothing failed but you may not look
+at everything that counts, and 3 when the cluster cannot be reached or does not know you. With
+--wait it ends as soon as nothing that can heal is failed; when the time is over first, with the
+same codes as without.
+
+Usage: kubectl trainer verify [OPTIONS]
+
+Options:
+  -o, --output <FORMAT>
+          Format of the report
+          
+          [default: table]
+          [possible values: table, json, yaml, junit]
+
+      --wait <DURATION>
+          Try failed checks again for as long as this, such as 90s or 5m
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+"#]]);
+}
+
+#[test]
+fn an_unreachable_server_is_a_report_with_one_failure() {
+    plugin().arg("verify").args(UNREACHABLE).assert().code(3).stderr_eq(str![]).stdout_eq(str![[r#"
+Cluster
+  ✗ failed   The API server answers and is 1.31 or newer
+             ConnectionRefused: cannot read the server's version: nothing listens at https://127.0.0.1:1 (connection refused)
+             hint: is the cluster running, and is this its address? another context: kubectl config use-context NAME; another address: kubectl config set-cluster NAME --server=https://HOST:PORT
+             see:  kubectl trainer explain TRN-API
+Not made
+  - skipped  because TRN-API failed: TRN-IDENTITY, TRN-LEGACY-V1, TRN-CRDS, TRN-CRD-SCHEMA, TRN-NAMESPACE, TRN-DEPLOYMENTS, TRN-ENDPOINTS, TRN-CERTIFICATES, TRN-CA-BUNDLES, TRN-WEBHOOKS, TRN-RUNTIMES
+
+Nothing is known of Kubeflow Trainer: the API server cannot be reached or does not know you.
+
+"#]]);
+}
+
+#[test]
+fn a_missing_kubeconfig_is_a_report_too() {
+    plugin().arg("verify").assert().code(3).stderr_eq(str![]).stdout_eq(str![[r#"
+Cluster
+  ✗ failed   The API server answers and is 1.31 or newer
+             KubeconfigUnusable: no cluster is configured: there is no kubeconfig at /nonexistent/.kube/config
+             hint: name the file with --kubeconfig FILE, or with: export KUBECONFIG=FILE
+             see:  kubectl trainer explain TRN-API
+Not made
+  - skipped  because TRN-API failed: TRN-IDENTITY, TRN-LEGACY-V1, TRN-CRDS, TRN-CRD-SCHEMA, TRN-NAMESPACE, TRN-DEPLOYMENTS, TRN-ENDPOINTS, TRN-CERTIFICATES, TRN-CA-BUNDLES, TRN-WEBHOOKS, TRN-RUNTIMES
+
+Nothing is known of Kubeflow Trainer: the API server cannot be reached or does not know you.
+
+"#]]);
+}
+
+#[test]
+fn nobody_waits_for_a_kubeconfig_to_heal() {
+    plugin()
+        .args(["verify", "--wait", "10m"])
+        .assert()
+        .code(3)
+        .stderr_eq(str![]);
+}
+
+#[test]
+fn waiting_for_a_server_says_so_and_ends_with_its_limit() {
+    plugin()
+        .args(["verify", "--wait", "100ms"])
+        .args(UNREACHABLE)
+        .assert()
+        .code(3)
+        .stderr_eq(str![[r#"
+waiting for TRN-API (ConnectionRefused)
+
+"#]]);
+}
+
+#[test]
+fn json_follows_the_published_schema() {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../docs/schemas/verify.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let document: Value = serde_json::from_str(&report("json")).unwrap();
+    let errors: Vec<_> = validator
+        .iter_errors(&document)
+        .map(|error| error.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    assert_eq!(
+        (&document["verdict"], &document["exitCode"]),
+        (&"Unreachable".into(), &3.into())
+    );
+    let mut wrong = document;
+    wrong["checks"][0]["state"] = "fine".into();
+    assert!(!validator.is_valid(&wrong), "the schema takes anything");
+}
+
+#[test]
+fn yaml_says_what_json_says() {
+    let json: Value = serde_json::from_str(&report("json")).unwrap();
+    let yaml: Value = serde_saphyr::from_str(&report("yaml")).unwrap();
+    assert_eq!(yaml, json);
+}
+
+#[test]
+fn junit_counts_a_failure_and_eleven_skipped() {
+    let report = quick_junit::Report::deserialize_from_str(&report("junit")).unwrap();
+    assert_eq!((report.tests, report.failures, report.errors), (12, 1, 0));
+    let cases = report
+        .test_suites
+        .iter()
+        .flat_map(|suite| &suite.test_cases);
+    let skipped =
+        cases.filter(|case| matches!(case.status, quick_junit::TestCaseStatus::Skipped { .. }));
+    assert_eq!(skipped.count(), 11);
+}
+
+#[test]
+fn a_format_that_does_not_exist_is_refused_with_those_that_do() {
+    plugin()
+        .args(["verify", "-o", "xml"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: invalid value 'xml' for '--output <FORMAT>'
+  [possible values: table, json, yaml, junit]
+
+  tip: a similar value exists: 'yaml'
+
+For more information, try '--help'.
+
+"#]]);
+}
+
+#[test]
+fn a_wait_that_is_no_duration_is_refused() {
+    plugin()
+        .args(["verify", "--wait", "soon"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: invalid value 'soon' for '--wait <DURATION>': expected a duration such as 30s, 5m or 1h30m
+
+For more information, try '--help'.
+
+"#]]);
+}

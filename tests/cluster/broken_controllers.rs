@@ -1,0 +1,159 @@
+//! Clusters whose controllers do not run, or whose Services lead elsewhere.
+
+use serde_json::json;
+use testbed::{BUSYBOX_IMAGE, Testbed};
+
+use crate::support::{expect, expect_healthy, failed, kubectl, paste, skipped, trouble};
+
+const NAMESPACE: &str = "kubeflow-system";
+const TRAINER: &str = "deployment/kubeflow-trainer-controller-manager";
+const JOBSET: &str = "deployment/jobset-controller-manager";
+
+fn patch(bed: &Testbed, object: &str, patch: &serde_json::Value) {
+    kubectl(
+        bed,
+        &["-n", NAMESPACE, "patch", object, "-p", &patch.to_string()],
+    );
+}
+
+#[test]
+fn a_controller_that_is_scaled_to_zero_is_scaled_up_by_the_printed_mend() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    kubectl(&bed, &["-n", NAMESPACE, "scale", JOBSET, "--replicas=0"]);
+    let expected = [
+        failed("TRN-DEPLOYMENTS", "ScaledToZero"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    let verified = expect(&bed, &expected);
+    paste(&bed, verified.mend("TRN-DEPLOYMENTS"));
+    expect_healthy(&bed);
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_a_warning_while_the_older_pod_serves() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    let image = "manager=registry.invalid/trainer/trainer-controller-manager:v2.3.0";
+    kubectl(&bed, &["-n", NAMESPACE, "set", "image", TRAINER, image]);
+    let verified = expect(
+        &bed,
+        &[trouble("TRN-DEPLOYMENTS", "warning", "ImageNotPulled")],
+    );
+    assert!(
+        verified
+            .detail("TRN-DEPLOYMENTS")
+            .contains("registry.invalid"),
+        "{}",
+        verified.detail("TRN-DEPLOYMENTS")
+    );
+    kubectl(&bed, &["-n", NAMESPACE, "rollout", "undo", TRAINER]);
+    expect_healthy(&bed);
+}
+
+#[test]
+fn a_crash_loop_is_told_with_what_the_controller_said_last() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    let container = json!({"name": "manager", "args": ["--no-such-flag"]});
+    let broken = json!({"spec": {
+        "strategy": {"type": "Recreate", "rollingUpdate": null},
+        "template": {"spec": {"containers": [container]}},
+    }});
+    patch(&bed, JOBSET, &broken);
+    let expected = [
+        failed("TRN-DEPLOYMENTS", "CrashLoop"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    let verified = expect(&bed, &expected);
+    let detail = verified.detail("TRN-DEPLOYMENTS");
+    assert!(
+        detail.contains("flag provided but not defined: -no-such-flag"),
+        "{detail}"
+    );
+    kubectl(&bed, &["-n", NAMESPACE, "rollout", "undo", JOBSET]);
+    expect_healthy(&bed);
+}
+
+#[test]
+fn a_pod_that_no_node_takes_is_told_with_the_schedulers_words() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    patch(
+        &bed,
+        TRAINER,
+        &json!({"spec": {"template": {"spec": {"nodeSelector": {"example.com/nowhere": "true"}}}}}),
+    );
+    let verified = expect(
+        &bed,
+        &[trouble("TRN-DEPLOYMENTS", "warning", "Unschedulable")],
+    );
+    assert!(
+        verified
+            .detail("TRN-DEPLOYMENTS")
+            .contains("didn't match Pod's node affinity/selector")
+    );
+    kubectl(&bed, &["-n", NAMESPACE, "rollout", "undo", TRAINER]);
+    expect_healthy(&bed);
+}
+
+#[test]
+fn a_service_that_selects_nobody_is_corrected_by_the_printed_mend() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    let selector = json!({"spec": {"selector": {"app.kubernetes.io/component": "nobody"}}});
+    patch(
+        &bed,
+        "service/kubeflow-trainer-controller-manager",
+        &selector,
+    );
+    let verified = expect(
+        &bed,
+        &[
+            failed("TRN-ENDPOINTS", "NoEndpoints"),
+            skipped("TRN-WEBHOOKS"),
+        ],
+    );
+    paste(&bed, verified.mend("TRN-ENDPOINTS"));
+    expect_healthy(&bed);
+}
+
+#[test]
+fn a_foreign_pod_behind_the_service_is_shut_out_by_the_printed_mend() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    let stranger = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": "stranger", "namespace": NAMESPACE,
+            "labels": {"app.kubernetes.io/component": "manager"},
+        },
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "sleep", "image": BUSYBOX_IMAGE, "command": ["sleep", "3600"]}],
+        },
+    });
+    bed.apply(&stranger.to_string()).unwrap();
+    let verified = expect(
+        &bed,
+        &[
+            failed("TRN-ENDPOINTS", "ForeignEndpoints"),
+            skipped("TRN-WEBHOOKS"),
+        ],
+    );
+    assert!(verified.detail("TRN-ENDPOINTS").ends_with("stranger"));
+    paste(&bed, verified.mend("TRN-ENDPOINTS"));
+    expect_healthy(&bed);
+    kubectl(
+        &bed,
+        &["-n", NAMESPACE, "delete", "pod", "stranger", "--wait=false"],
+    );
+}

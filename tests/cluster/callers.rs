@@ -1,0 +1,163 @@
+//! One healthy cluster, seen by callers with few rights, with none, and by those who do not get through.
+
+use std::{fs, path::PathBuf};
+
+use serde_json::{Value, json};
+use testbed::{Reach, Rule, Testbed, User};
+
+use crate::support::{Trouble, failed, skipped, trouble, verify, verify_as};
+
+fn unknown(ids: &[&str]) -> Vec<Trouble> {
+    ids.iter()
+        .map(|id| trouble(id, "unknown", "NotAllowed"))
+        .collect()
+}
+
+#[test]
+fn an_administrator_finds_the_cluster_healthy_and_the_report_is_the_same_every_time() {
+    let Some(bed) = Testbed::shared() else { return };
+    let first = verify(&bed, &[]);
+    assert_eq!(
+        (first.exit_code, first.troubles()),
+        (0, Vec::new()),
+        "{:#?}",
+        first.problems()
+    );
+    for _ in 0..5 {
+        assert_eq!(verify(&bed, &[]).report, first.report);
+    }
+}
+
+#[test]
+fn a_caller_without_rights_learns_which_rules_are_missing_and_no_check_fails() {
+    let Some(bed) = Testbed::shared() else { return };
+    let caller = bed
+        .kubeconfig(&User::Certificate {
+            name: "nobody",
+            groups: &[],
+        })
+        .unwrap();
+    let verified = verify_as(&caller, &[]);
+    let expected = unknown(&[
+        "TRN-CRD-SCHEMA",
+        "TRN-NAMESPACE",
+        "TRN-DEPLOYMENTS",
+        "TRN-ENDPOINTS",
+        "TRN-CERTIFICATES",
+        "TRN-CA-BUNDLES",
+        "TRN-WEBHOOKS",
+        "TRN-RUNTIMES",
+    ]);
+    assert_eq!(
+        (verified.exit_code, verified.troubles()),
+        (4, expected),
+        "{:#?}",
+        verified.problems()
+    );
+    for check in verified.report["checks"].as_array().unwrap() {
+        for finding in check["findings"].as_array().unwrap() {
+            assert!(finding["missingRule"]["verb"].is_string(), "{finding:#}");
+        }
+    }
+}
+
+#[test]
+fn a_caller_with_rights_in_one_namespace_still_sees_that_the_webhooks_answer() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("verify-namespace-only").unwrap();
+    let rule = |groups, resources| Rule {
+        reach: Reach::Namespace,
+        groups,
+        resources,
+        verbs: &["create", "get", "list"],
+    };
+    let rules = [
+        rule(&["trainer.kubeflow.org"], &["trainjobs"]),
+        rule(&["jobset.x-k8s.io"], &["jobsets"]),
+        rule(&[""], &["pods"]),
+    ];
+    let caller = User::ServiceAccount {
+        namespace: namespace.name(),
+        name: "engineer",
+        rules: &rules,
+    };
+    let verified = verify_as(&bed.kubeconfig(&caller).unwrap(), &["-n", namespace.name()]);
+    let expected = unknown(&[
+        "TRN-CRD-SCHEMA",
+        "TRN-NAMESPACE",
+        "TRN-DEPLOYMENTS",
+        "TRN-ENDPOINTS",
+        "TRN-CERTIFICATES",
+        "TRN-CA-BUNDLES",
+        "TRN-RUNTIMES",
+    ]);
+    assert_eq!(
+        (verified.exit_code, verified.troubles()),
+        (4, expected),
+        "{:#?}",
+        verified.problems()
+    );
+}
+
+/// Everything after this check, in the catalogue's order.
+fn skipped_after(id: &str) -> Vec<Trouble> {
+    let all = [
+        "TRN-API",
+        "TRN-IDENTITY",
+        "TRN-LEGACY-V1",
+        "TRN-CRDS",
+        "TRN-CRD-SCHEMA",
+        "TRN-NAMESPACE",
+        "TRN-DEPLOYMENTS",
+        "TRN-ENDPOINTS",
+        "TRN-CERTIFICATES",
+        "TRN-CA-BUNDLES",
+        "TRN-WEBHOOKS",
+        "TRN-RUNTIMES",
+    ];
+    all.into_iter()
+        .skip_while(|other| *other != id)
+        .skip(1)
+        .map(skipped)
+        .collect()
+}
+
+#[test]
+fn an_invalid_token_is_not_taken_for_an_unhealthy_cluster() {
+    let Some(bed) = Testbed::shared() else { return };
+    let admin = fs::read(bed.kubeconfig(&User::Admin).unwrap()).unwrap();
+    let mut kubeconfig: Value = serde_json::from_slice(&admin).unwrap();
+    kubeconfig["users"][0]["user"] = json!({"token": "not-a-token"});
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("invalid-token.kubeconfig");
+    fs::write(&path, kubeconfig.to_string()).unwrap();
+    let verified = verify_as(&path, &[]);
+    let expected = [
+        vec![failed("TRN-IDENTITY", "Unauthorized")],
+        skipped_after("TRN-IDENTITY"),
+    ]
+    .concat();
+    assert_eq!(
+        (verified.exit_code, verified.troubles()),
+        (3, expected),
+        "{:#?}",
+        verified.problems()
+    );
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_gives_one_whole_report() {
+    let Some(bed) = Testbed::shared() else { return };
+    let admin = bed.kubeconfig(&User::Admin).unwrap();
+    let verified = verify_as(&admin, &["--server", "https://127.0.0.1:1"]);
+    let expected = [
+        vec![failed("TRN-API", "ConnectionRefused")],
+        skipped_after("TRN-API"),
+    ]
+    .concat();
+    assert_eq!(
+        (verified.exit_code, verified.troubles()),
+        (3, expected),
+        "{:#?}",
+        verified.problems()
+    );
+}

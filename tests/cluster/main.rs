@@ -1,0 +1,14 @@
+//! The binary against a real cluster. Cases that break what all namespaces share have the exclusive bed, one at a time.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that meets an error has failed"
+)]
+
+mod broken_controllers;
+mod broken_definitions;
+mod broken_runtimes;
+mod broken_webhooks;
+mod callers;
+mod support;

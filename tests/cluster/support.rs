@@ -1,0 +1,207 @@
+//! Runs `verify` on a bed and compares what it finds with what a test broke.
+
+use std::{
+    path::PathBuf,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use testbed::{Testbed, User};
+
+/// How long a fault may take until the cluster shows it.
+const VISIBLE_LIMIT: Duration = Duration::from_mins(1);
+/// Between two looks at a cluster that does not yet show what is expected.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// One run of `verify -o json`.
+pub(crate) struct Verified {
+    pub(crate) exit_code: i32,
+    pub(crate) report: Value,
+}
+
+/// A check that is not ok: id, state, and the reason of its heaviest finding.
+pub(crate) type Trouble = (String, String, String);
+
+pub(crate) fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_kubectl-trainer"))
+}
+
+/// `verify` as this caller, with further arguments.
+pub(crate) fn verify_as(kubeconfig: &PathBuf, arguments: &[&str]) -> Verified {
+    let output = binary()
+        .arg("verify")
+        .args(["-o", "json", "--kubeconfig"])
+        .arg(kubeconfig)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let report = serde_json::from_str(&text).unwrap_or_else(|error| {
+        panic!(
+            "not one JSON document ({error}): {text}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    assert_follows_schema(&report);
+    Verified {
+        exit_code: output.status.code().unwrap(),
+        report,
+    }
+}
+
+/// Every report that any test sees is held against the published schema.
+#[track_caller]
+fn assert_follows_schema(report: &Value) {
+    let schema = include_str!("../../docs/schemas/verify.schema.json");
+    let schema: Value = serde_json::from_str(schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<_> = validator
+        .iter_errors(report)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+pub(crate) fn verify(bed: &Testbed, arguments: &[&str]) -> Verified {
+    verify_as(&bed.kubeconfig(&User::Admin).unwrap(), arguments)
+}
+
+impl Verified {
+    /// What is not ok, in the report's order.
+    pub(crate) fn troubles(&self) -> Vec<Trouble> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let checks = self.report["checks"].as_array().unwrap().iter();
+        checks
+            .filter(|check| check["state"] != "ok")
+            .map(|check| {
+                (
+                    text(&check["id"]),
+                    text(&check["state"]),
+                    text(&check["reason"]),
+                )
+            })
+            .collect()
+    }
+
+    /// The checks that are not ok, whole.
+    pub(crate) fn problems(&self) -> Vec<&Value> {
+        self.report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|check| check["state"] != "ok")
+            .collect()
+    }
+
+    fn finding(&self, id: &str) -> &Value {
+        let checks = self.report["checks"].as_array().unwrap();
+        &checks.iter().find(|check| check["id"] == id).unwrap()["findings"][0]
+    }
+
+    /// The text of a check's heaviest finding.
+    pub(crate) fn detail(&self, id: &str) -> &str {
+        self.finding(id)["detail"].as_str().unwrap()
+    }
+
+    /// The command that a check's heaviest finding prints as its mend.
+    pub(crate) fn mend(&self, id: &str) -> &str {
+        self.finding(id)["mend"].as_str().unwrap()
+    }
+}
+
+pub(crate) fn trouble(id: &str, state: &str, reason: &str) -> Trouble {
+    (id.to_owned(), state.to_owned(), reason.to_owned())
+}
+
+pub(crate) fn failed(id: &str, reason: &str) -> Trouble {
+    trouble(id, "failed", reason)
+}
+
+pub(crate) fn skipped(id: &str) -> Trouble {
+    trouble(id, "skipped", "PrerequisiteFailed")
+}
+
+/// Looks until exactly these troubles are there, and ends with 1 if one of them is a failure.
+#[track_caller]
+pub(crate) fn expect(bed: &Testbed, expected: &[Trouble]) -> Verified {
+    let start = Instant::now();
+    loop {
+        let verified = verify(bed, &[]);
+        let found = verified.troubles();
+        if found == expected {
+            let failures = expected.iter().any(|(_, state, _)| state == "failed");
+            assert_eq!(verified.exit_code, i32::from(failures), "{expected:?}");
+            return verified;
+        }
+        assert!(
+            start.elapsed() < VISIBLE_LIMIT,
+            "expected {expected:?}, found {:#?}",
+            verified.problems()
+        );
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Waits with `verify --wait` until nothing fails any more, then until a rollout is over that may still go on.
+#[track_caller]
+pub(crate) fn expect_healthy(bed: &Testbed) {
+    let verified = verify(bed, &["--wait", "90s"]);
+    assert_eq!(verified.exit_code, 0, "{:#?}", verified.problems());
+    expect(bed, &[]);
+}
+
+/// Runs a printed mend in a shell, as a user would paste it.
+#[track_caller]
+pub(crate) fn paste(bed: &Testbed, command: &str) {
+    let kubectl = bed.kubectl_path().parent().unwrap().to_owned();
+    let path = format!(
+        "{}:{}",
+        kubectl.display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let kubeconfig = bed.kubeconfig(&User::Admin).unwrap();
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .env("PATH", path)
+        .env("KUBECONFIG", kubeconfig)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{command}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// kubectl as the administrator; it has to succeed.
+#[track_caller]
+pub(crate) fn kubectl(bed: &Testbed, arguments: &[&str]) -> String {
+    let output = bed.kubectl(arguments).unwrap();
+    assert!(
+        output.status.success(),
+        "kubectl {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// An object as it is, without what would keep it from being created again.
+#[track_caller]
+pub(crate) fn saved(bed: &Testbed, kind: &str, name: &str) -> Value {
+    let mut object: Value =
+        serde_json::from_str(&kubectl(bed, &["get", kind, name, "-o", "json"])).unwrap();
+    object.as_object_mut().unwrap().remove("status");
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    for field in [
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "managedFields",
+    ] {
+        metadata.remove(field);
+    }
+    object
+}
