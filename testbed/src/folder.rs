@@ -6,6 +6,7 @@ use std::env;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::Error;
 
@@ -148,7 +149,9 @@ impl BedFolder {
 
 /// Writes a file whole or not at all: readers never see a part of it.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let part = path.with_extension(format!("part-{}", std::process::id()));
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let part = path.with_extension(format!("part-{}-{count}", std::process::id()));
     fs::write(&part, bytes).map_err(Error::file("write", &part))?;
     fs::rename(&part, path).map_err(Error::file("write", path))
 }

@@ -16,8 +16,9 @@ use crate::programs::{base_catalogue, build_missing};
 use crate::protocol::{DETACH, Event};
 use crate::{requirements, sweep, trainer};
 
-/// Names the program `testbed` when it is built already, so that no cargo need be asked.
-const PROGRAM_VARIABLE: &str = "KUBECTL_TRAINER_TESTBED_PROGRAM";
+/// Name the program `testbed` when it is built already, so that no cargo need be asked: set by a test run for all
+/// packages, and by cargo for this package's own tests.
+const PROGRAM_VARIABLES: [&str; 2] = ["KUBECTL_TRAINER_TESTBED_PROGRAM", "CARGO_BIN_EXE_testbed"];
 /// Nothing inside a bed may be asked for through a proxy of this machine's network.
 const PROXY_VARIABLES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
 /// Everything dies at once; what takes time is removing files.
@@ -132,7 +133,7 @@ fn prepare(options: &Options, progress: &mut dyn Write) -> Result<(), Error> {
 
 /// The program `testbed` of this very source: built by cargo, which does nothing when it is up to date.
 fn keeper_program() -> Result<PathBuf, Error> {
-    if let Some(path) = env::var_os(PROGRAM_VARIABLE) {
+    if let Some(path) = PROGRAM_VARIABLES.iter().find_map(env::var_os) {
         return Ok(PathBuf::from(path));
     }
     let here = env::current_exe().map_err(Error::file("find", Path::new("/proc/self/exe")))?;
