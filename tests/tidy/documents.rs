@@ -1,0 +1,155 @@
+//! That the documents and every text say what the code does: exit codes, commands, acceptance, decisions.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use crate::{files, markdown, none, root, rust_files};
+
+/// The rows of the exit-code table of a document: code and meaning.
+fn exit_code_rows(document: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join(document)).unwrap();
+    let cells = text.lines().filter_map(|line| {
+        line.strip_prefix("| ")?
+            .strip_suffix(" |")?
+            .split_once(" | ")
+    });
+    let rows = cells.filter(|(code, _)| code.parse::<u8>().is_ok());
+    rows.map(|(code, meaning)| (code.to_owned(), meaning.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_exit_codes_are_the_same_in_the_code_the_readme_and_the_markdown() {
+    let documented = exit_code_rows("docs/exit-codes.md");
+    assert_eq!(
+        documented,
+        exit_code_rows("README.md"),
+        "README.md and docs/exit-codes.md"
+    );
+    let code = fs::read_to_string(root().join("src/error.rs")).unwrap();
+    let in_code: BTreeSet<_> = code
+        .lines()
+        .filter_map(|line| {
+            line.trim()
+                .split_once(" => ")?
+                .1
+                .strip_suffix(',')?
+                .parse::<u8>()
+                .ok()
+        })
+        .collect();
+    let in_documents: BTreeSet<_> = documented
+        .iter()
+        .map(|(code, _)| code.parse::<u8>().unwrap())
+        .filter(|code| *code != 0)
+        .collect();
+    assert_eq!(in_code, in_documents, "src/error.rs and docs/exit-codes.md");
+}
+
+/// What follows `kubectl trainer` in a text: up to the end of a quotation, of a column, or of what a usage line
+/// leaves open.
+fn quoted_commands(text: &str) -> Vec<String> {
+    const ENDS: [&str; 13] = [
+        "`", "\n", "\"", "'", "(", ")", "[", ",", ";", "|", "#", "{", "  ",
+    ];
+    let pieces = text.match_indices("kubectl trainer ").map(|(at, found)| {
+        let rest = &text[at + found.len()..];
+        let ends = ENDS.iter().filter_map(|end| rest.find(end));
+        let words = &rest[..ends.min().unwrap_or(rest.len())];
+        let words = words.trim_end_matches(['.', ' ', ':', '\\']);
+        // A placeholder such as <NAME> is as good a value as any.
+        words.replace(['<', '>'], "")
+    });
+    pieces.filter(|words| !words.is_empty()).collect()
+}
+
+#[test]
+fn every_kubectl_trainer_command_in_any_text_parses() {
+    let mut wrong = Vec::new();
+    let texts = files(
+        &["src", "tests", "xtask/src"],
+        &["rs", "stdout", "stderr", "txt"],
+    );
+    let texts = texts
+        .into_iter()
+        .filter(|file| !file.is_in(&["tests/tidy.rs", "tests/tidy"]))
+        .chain(markdown());
+    let unique: BTreeSet<_> = texts
+        .flat_map(|file| {
+            quoted_commands(&file.text)
+                .into_iter()
+                .map(move |words| (words, file.name()))
+        })
+        .collect();
+    assert!(
+        unique.len() > 3,
+        "no commands found in any text: the search is broken"
+    );
+    for (words, file) in unique.iter().filter(|(words, _)| {
+        words.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '-')
+    }) {
+        let ended = Command::new(env!("CARGO_BIN_EXE_kubectl-trainer"))
+            .args(words.split_whitespace())
+            .arg("--help")
+            .output()
+            .unwrap();
+        if !ended.status.success() {
+            wrong.push(format!("{file}: kubectl trainer {words}"));
+        }
+    }
+    none(&wrong, "these commands do not parse");
+}
+
+/// The third cell of each row of the acceptance tables, with the row's first.
+fn acceptance_rows() -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join("docs/acceptance.md")).unwrap();
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.matches(" |").count() >= 3);
+    let cells = rows.map(|line| {
+        line.trim_matches('|')
+            .split(" | ")
+            .map(|cell| cell.trim().to_owned())
+            .collect::<Vec<_>>()
+    });
+    let cells = cells.filter(|cells| cells.len() >= 2 && cells[0] != "what");
+    cells
+        .map(|cells| (cells[0].clone(), cells[1].clone()))
+        .collect()
+}
+
+#[test]
+fn every_row_of_the_acceptance_table_names_a_test_or_bench_that_exists() {
+    let code: String = rust_files().iter().map(|file| file.text.as_str()).collect();
+    let exists = |proof: &str| match proof.split_once("::") {
+        Some((file, test)) => root().join(file).is_file() && code.contains(&format!("fn {test}()")),
+        None => proof
+            .strip_prefix("cargo xtask ")
+            .is_some_and(|words| code.contains(words.split(' ').next_back().unwrap_or("-"))),
+    };
+    let mut wrong = Vec::new();
+    let rows = acceptance_rows();
+    assert!(rows.len() >= 34, "the table has lost rows: {}", rows.len());
+    for (what, proof) in rows.iter().filter(|(_, proof)| proof != "not yet") {
+        let named: Vec<_> = proof.split('`').skip(1).step_by(2).collect();
+        if named.is_empty() || !named.iter().all(|one| exists(one)) {
+            wrong.push(format!("{what}: {proof}"));
+        }
+    }
+    none(&wrong, "these rows name nothing that exists");
+}
+
+#[test]
+fn every_decision_is_in_the_index() {
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let missing = files(&["docs/adr"], &["md"])
+        .into_iter()
+        .map(|file| file.name());
+    none(
+        &missing
+            .filter(|name| !architecture.contains(name.as_str()))
+            .collect::<Vec<_>>(),
+        "ARCHITECTURE.md does not link these",
+    );
+}
