@@ -148,6 +148,22 @@ impl Report {
             .any(|result| result.state == State::Failed && result.retry == Retry::UntilDeadline)
     }
 
+    /// The same report with these flags in every `kubectl` command that mends something, so that it reaches
+    /// the cluster that was looked at.
+    #[must_use]
+    pub fn with_kubectl_flags(mut self, flags: &str) -> Self {
+        let findings = self
+            .results
+            .iter_mut()
+            .flat_map(|result| &mut result.findings);
+        for mend in findings.filter_map(|finding| finding.mend.as_mut()) {
+            if let Some(rest) = mend.strip_prefix("kubectl ") {
+                *mend = format!("kubectl {flags} {rest}");
+            }
+        }
+        self
+    }
+
     pub fn in_state(&self, state: State) -> impl Iterator<Item = &CheckResult> {
         self.results
             .iter()

@@ -11,7 +11,7 @@ use crate::{
         trainer::{CATALOGUE, TrainerContext},
     },
     cli::{RequestsShown, parse_duration},
-    cluster::{Cluster, Failure},
+    cluster::{Cluster, Failure, Target, shell_word},
     commands::CommandContext,
     error::{CommandError, ErrorKind},
     render::check::{Depth, ReportFormat, Sheet, render_report},
@@ -67,6 +67,10 @@ pub(crate) async fn run(
         TrainerContext::new(cluster.clone(), namespace.clone(), context.now())
     })
     .await;
+    let report = match kubectl_flags(context) {
+        Some(flags) => report.with_kubectl_flags(&flags),
+        None => report,
+    };
     let kind = error_kind(report.verdict());
     let target = cluster
         .as_ref()
@@ -86,7 +90,22 @@ pub(crate) async fn run(
     kind.map_or(Ok(()), |kind| Err(CommandError::silent(kind)))
 }
 
-fn target_of_failure(failure: &Failure) -> crate::cluster::Target {
+/// The flags with which kubectl reaches the same cluster, where the user had to name it.
+fn kubectl_flags(context: &CommandContext) -> Option<String> {
+    let options = context.options();
+    let kubeconfig = options
+        .kubeconfig
+        .as_ref()
+        .map(|path| format!("--kubeconfig {}", shell_word(&path.to_string_lossy())));
+    let context = options
+        .context
+        .as_ref()
+        .map(|name| format!("--context {}", shell_word(name)));
+    let flags: Vec<_> = [kubeconfig, context].into_iter().flatten().collect();
+    (!flags.is_empty()).then(|| flags.join(" "))
+}
+
+fn target_of_failure(failure: &Failure) -> Target {
     failure.target.as_deref().cloned().unwrap_or_default()
 }
 

@@ -4,7 +4,10 @@ use super::{
     Look, check_json, check_junit, check_table,
     document::{render_json, render_yaml},
 };
-use crate::check::report::{Report, State, Verdict};
+use crate::check::{
+    report::{Report, State, Verdict},
+    trainer::NOT_INSTALLED,
+};
 
 /// `-o`, for commands whose answer is a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +67,19 @@ pub(super) fn render_verdict(sheet: &Sheet<'_>) -> String {
         Verdict::Unknown => format!(
             "Nothing is known to be wrong with Kubeflow Trainer{place}, but you may not look at everything: {counts}."
         ),
+        Verdict::Unhealthy if is_missing(report) => {
+            format!("Kubeflow Trainer{place} is not installed: {counts}.")
+        }
         Verdict::Unhealthy => format!("Kubeflow Trainer{place} is not healthy: {counts}."),
         Verdict::Unreachable => format!(
             "Nothing is known of Kubeflow Trainer{place}: the API server cannot be reached or does not know you."
         ),
     }
+}
+
+fn is_missing(report: &Report) -> bool {
+    let mut findings = report.results.iter().flat_map(|result| &result.findings);
+    findings.any(|finding| finding.reason == &NOT_INSTALLED)
 }
 
 /// `2 failed (TRN-A, TRN-B), 1 warning (TRN-C), 9 ok`.

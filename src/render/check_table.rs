@@ -1,6 +1,6 @@
 //! A report for people: categories, one line a check, and below those that are not ok the reason and the mend.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Look,
@@ -11,6 +11,7 @@ use crate::{
         Category, Finding, Level,
         report::{CheckResult, Report, State, Verdict},
     },
+    cluster::MissingRule,
     style::{Role, Style},
 };
 
@@ -122,7 +123,12 @@ fn render_finding(finding: &Finding, look: &Look) -> String {
         text.push_str(&wrap(&format!("hint: {}", printable(advice)), INDENT, look));
     }
     if let Some(mend) = &finding.mend {
-        text.push_str(&render_command("mend:", mend, look));
+        let label = if finding.level == Level::Unknown {
+            "ask: "
+        } else {
+            "mend:"
+        };
+        text.push_str(&render_command(label, mend, look));
     }
     text
 }
@@ -169,39 +175,42 @@ fn render_unknown(report: &Report, look: &Look) -> String {
         return String::new();
     };
     let ids: Vec<_> = unknown.iter().map(|result| result.id.0).collect();
-    let findings = unknown.iter().flat_map(|result| &result.findings);
-    let rules: BTreeMap<_, _> = findings
-        .filter_map(|finding| finding.missing_rule.as_deref())
-        .map(|rule| {
-            (
-                (
-                    rule.verb.clone(),
-                    rule.full_resource(),
-                    rule.namespace.clone(),
-                ),
-                rule.question(),
-            )
-        })
-        .collect();
+    let findings: Vec<_> = unknown.iter().flat_map(|result| &result.findings).collect();
+    let rules = findings
+        .iter()
+        .filter_map(|finding| finding.missing_rule.as_deref());
     let mut text = format!("{}\n", paint(look.style, Role::Strong, "Not looked at"));
     text.push_str(&render_line(State::Unknown, &ids.join(", "), look));
-    let words = rules
-        .keys()
-        .map(|(verb, resource, namespace)| match namespace {
-            Some(namespace) => format!("{verb} {resource} in namespace {namespace}"),
-            None => format!("{verb} {resource} at the cluster scope"),
-        });
-    let words: Vec<_> = words.collect();
     text.push_str(&wrap(
-        &format!("NotAllowed: you may not {}", words.join("; ")),
+        &format!("NotAllowed: you may not {}", render_rules(rules)),
         INDENT,
         look,
     ));
-    if let Some(question) = rules.values().next() {
+    if let Some(question) = findings.iter().find_map(|finding| finding.mend.as_ref()) {
         text.push_str(&render_command("ask: ", question, look));
     }
     text.push_str(&render_command("see: ", &explain_command(first), look));
     text
+}
+
+/// Rules by verb and place: `get pods, secrets in namespace a; list nodes at the cluster scope`.
+fn render_rules<'a>(rules: impl Iterator<Item = &'a MissingRule>) -> String {
+    let mut grouped: BTreeMap<(&str, Option<&str>), BTreeSet<String>> = BTreeMap::new();
+    for rule in rules {
+        let place = (rule.verb.as_str(), rule.namespace.as_deref());
+        grouped
+            .entry(place)
+            .or_default()
+            .insert(rule.full_resource());
+    }
+    let words = grouped.into_iter().map(|((verb, namespace), resources)| {
+        let resources = resources.into_iter().collect::<Vec<_>>().join(", ");
+        let place = namespace.map_or("at the cluster scope".to_owned(), |namespace| {
+            format!("in namespace {namespace}")
+        });
+        format!("{verb} {resources} {place}")
+    });
+    words.collect::<Vec<_>>().join("; ")
 }
 
 /// All skipped checks, one line for each check that they wait for.
@@ -309,4 +318,270 @@ fn printable(text: &str) -> String {
     characters
         .filter(|character| !character.is_control())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use snapbox::{assert_data_eq, str};
+
+    use super::*;
+    use crate::check::{
+        CheckId, Finding, NOT_ALLOWED, PREREQUISITE_FAILED, Reason, Retry, Severity,
+    };
+
+    const SCALED: Reason = Reason {
+        code: "ScaledToZero",
+        meaning: "",
+        mend: "",
+    };
+
+    fn result(
+        id: &'static str,
+        category: Category,
+        title: &'static str,
+        state: State,
+    ) -> CheckResult {
+        CheckResult {
+            id: CheckId(id),
+            category,
+            title,
+            hint: "look at the controllers' pods",
+            severity: Severity::Error,
+            requires: &[],
+            retry: Retry::UntilDeadline,
+            state,
+            findings: Vec::new(),
+            facts: Vec::new(),
+            skipped_for: None,
+        }
+    }
+
+    fn ok(id: &'static str, category: Category, title: &'static str, fact: &str) -> CheckResult {
+        CheckResult {
+            facts: vec![fact.to_owned(), "a second fact".to_owned()],
+            ..result(id, category, title, State::Ok)
+        }
+    }
+
+    fn unknown(id: &'static str, resource: &str, namespace: Option<&str>) -> CheckResult {
+        let rule = MissingRule {
+            verb: "get".to_owned(),
+            resource: resource.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            ..MissingRule::default()
+        };
+        let finding = Finding {
+            level: Level::Unknown,
+            missing_rule: Some(Box::new(rule.clone())),
+            ..Finding::failed(&NOT_ALLOWED, "you may not look")
+        };
+        CheckResult {
+            findings: vec![finding.mended_by(rule.question())],
+            ..result(id, Category::Webhooks, "It may be seen", State::Unknown)
+        }
+    }
+
+    /// One check in each state.
+    fn results() -> Vec<CheckResult> {
+        let scaled = Finding::failed(
+            &SCALED,
+            "Deployment kubeflow-system/jobset-controller-manager asks for 0\n\u{7}replicas",
+        );
+        let odd = Finding::warning(&SCALED, "odd, and there is no command for it");
+        vec![
+            ok("TRN-API", Category::Cluster, "The API server answers", "v1.36.4"),
+            CheckResult {
+                findings: vec![scaled.mended_by("kubectl -n kubeflow-system scale deployment/jobset-controller-manager --replicas=1")],
+                ..result("TRN-DEPLOYMENTS", Category::Controllers, "The controllers run", State::Failed)
+            },
+            CheckResult {
+                findings: vec![odd],
+                ..result("TRN-ODD", Category::Controllers, "Nothing is odd", State::Warning)
+            },
+            CheckResult {
+                skipped_for: Some(CheckId("TRN-DEPLOYMENTS")),
+                findings: vec![Finding::failed(&PREREQUISITE_FAILED, "needs TRN-DEPLOYMENTS, which failed")],
+                ..result("TRN-ENDPOINTS", Category::Controllers, "Services lead to pods", State::Skipped)
+            },
+            unknown("TRN-CERTIFICATES", "secrets", Some("kubeflow-system")),
+            unknown("TRN-CA-BUNDLES", "namespaces", None),
+        ]
+    }
+
+    fn rendered(
+        results: Vec<CheckResult>,
+        depth: Depth,
+        width: Option<usize>,
+        style: Style,
+    ) -> String {
+        let report = Report {
+            results,
+            gates: &[],
+        };
+        let sheet = Sheet {
+            report: &report,
+            context: "kind-ml",
+            server: "https://127.0.0.1:6443",
+            namespace: "default",
+            exit_code: 1,
+        };
+        render(
+            &sheet,
+            depth,
+            &Look {
+                style,
+                width,
+                ..Look::plain(Timestamp::UNIX_EPOCH)
+            },
+        )
+    }
+
+    #[test]
+    fn every_state_has_its_place_and_its_words() {
+        assert_data_eq!(
+            rendered(results(), Depth::Folded, None, Style::Plain),
+            str![[r#"
+Cluster
+  ✓ ok       The API server answers  v1.36.4
+Controllers
+  ✗ failed   The controllers run
+             ScaledToZero: Deployment kubeflow-system/jobset-controller-manager asks for 0 replicas
+             mend: kubectl -n kubeflow-system scale deployment/jobset-controller-manager --replicas=1
+             see:  kubectl trainer explain TRN-DEPLOYMENTS
+  ! warning  Nothing is odd
+             ScaledToZero: odd, and there is no command for it
+             hint: look at the controllers' pods
+             see:  kubectl trainer explain TRN-ODD
+Not looked at
+  ? unknown  TRN-CERTIFICATES, TRN-CA-BUNDLES
+             NotAllowed: you may not get namespaces at the cluster scope; get secrets in namespace kubeflow-system
+             ask:  kubectl auth can-i get secrets -n kubeflow-system
+             see:  kubectl trainer explain TRN-CERTIFICATES
+Not made
+  - skipped  because TRN-DEPLOYMENTS failed: TRN-ENDPOINTS
+
+Kubeflow Trainer on context kind-ml is not healthy: 1 failed (TRN-DEPLOYMENTS), 2 unknown, 1 warning (TRN-ODD), 1 skipped, 1 ok.
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn eighty_columns_break_sentences_and_never_commands() {
+        assert_data_eq!(
+            rendered(results(), Depth::Folded, Some(80), Style::Plain),
+            str![[r#"
+Cluster
+  ✓ ok       The API server answers  v1.36.4
+Controllers
+  ✗ failed   The controllers run
+             ScaledToZero: Deployment kubeflow-system/jobset-controller-manager
+             asks for 0 replicas
+             mend: kubectl -n kubeflow-system scale deployment/jobset-controller-manager --replicas=1
+             see:  kubectl trainer explain TRN-DEPLOYMENTS
+  ! warning  Nothing is odd
+             ScaledToZero: odd, and there is no command for it
+             hint: look at the controllers' pods
+             see:  kubectl trainer explain TRN-ODD
+Not looked at
+  ? unknown  TRN-CERTIFICATES, TRN-CA-BUNDLES
+             NotAllowed: you may not get namespaces at the cluster scope; get
+             secrets in namespace kubeflow-system
+             ask:  kubectl auth can-i get secrets -n kubeflow-system
+             see:  kubectl trainer explain TRN-CERTIFICATES
+Not made
+  - skipped  because TRN-DEPLOYMENTS failed: TRN-ENDPOINTS
+
+Kubeflow Trainer on context kind-ml is not healthy: 1 failed (TRN-DEPLOYMENTS),
+2 unknown, 1 warning (TRN-ODD), 1 skipped, 1 ok.
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn the_full_depth_shows_every_check_with_all_that_was_seen() {
+        assert_data_eq!(
+            rendered(results(), Depth::Full, None, Style::Plain),
+            str![[r#"
+Cluster
+  ✓ ok       TRN-API  The API server answers
+             v1.36.4
+             a second fact
+Controllers
+  ✗ failed   TRN-DEPLOYMENTS  The controllers run
+             ScaledToZero: Deployment kubeflow-system/jobset-controller-manager asks for 0 replicas
+             mend: kubectl -n kubeflow-system scale deployment/jobset-controller-manager --replicas=1
+             see:  kubectl trainer explain TRN-DEPLOYMENTS
+  ! warning  TRN-ODD  Nothing is odd
+             ScaledToZero: odd, and there is no command for it
+             hint: look at the controllers' pods
+             see:  kubectl trainer explain TRN-ODD
+  - skipped  TRN-ENDPOINTS  Services lead to pods
+             PrerequisiteFailed: needs TRN-DEPLOYMENTS, which failed
+Webhooks
+  ? unknown  TRN-CERTIFICATES  It may be seen
+             NotAllowed: you may not look
+             ask:  kubectl auth can-i get secrets -n kubeflow-system
+             see:  kubectl trainer explain TRN-CERTIFICATES
+  ? unknown  TRN-CA-BUNDLES  It may be seen
+             NotAllowed: you may not look
+             ask:  kubectl auth can-i get namespaces --all-namespaces
+             see:  kubectl trainer explain TRN-CA-BUNDLES
+
+Kubeflow Trainer on context kind-ml is not healthy: 1 failed (TRN-DEPLOYMENTS), 2 unknown, 1 warning (TRN-ODD), 1 skipped, 1 ok.
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn colours_change_no_column() {
+        let plain = rendered(results(), Depth::Folded, Some(100), Style::Plain);
+        let coloured = rendered(results(), Depth::Folded, Some(100), Style::Coloured);
+        assert!(coloured.contains("\u{1b}[31m") || coloured.contains("\u{1b}[1m"));
+        let mut bare = String::new();
+        let mut inside = false;
+        for character in coloured.chars() {
+            match character {
+                '\u{1b}' => inside = true,
+                'm' if inside => inside = false,
+                _ if inside => {}
+                other => bare.push(other),
+            }
+        }
+        assert_eq!(bare, plain);
+    }
+
+    #[test]
+    fn a_healthy_report_is_short() {
+        let healthy = vec![
+            ok(
+                "TRN-API",
+                Category::Cluster,
+                "The API server answers",
+                "v1.36.4",
+            ),
+            ok(
+                "TRN-RUNTIMES",
+                Category::Runtimes,
+                "The runtimes are there",
+                "all 8 of release 2.3.0",
+            ),
+        ];
+        assert_data_eq!(
+            rendered(healthy, Depth::Folded, Some(60), Style::Plain),
+            str![[r#"
+Cluster
+  ✓ ok       The API server answers  v1.36.4
+Training runtimes
+  ✓ ok       The runtimes are there  all 8 of release 2.3.0
+
+Kubeflow Trainer on context kind-ml is healthy: all 2 checks
+passed.
+
+"#]]
+        );
+    }
 }

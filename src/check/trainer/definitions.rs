@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::{
     check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
     cluster::Failure,
+    releases::RELEASES,
 };
 
 use super::{
@@ -134,10 +135,7 @@ fn judge_legacy(groups: &[String], served: &[String]) -> Outcome {
             .mended_by(format!("kubectl get kfdefs.{KFDEF_GROUP} --all-namespaces")),
         );
     }
-    Outcome::new(
-        findings,
-        vec!["none of v1's job kinds is served".to_owned()],
-    )
+    Outcome::new(findings, vec!["none found".to_owned()])
 }
 
 pub(crate) const CRDS: Check<TrainerContext> = Check {
@@ -161,7 +159,7 @@ pub(crate) const CRDS: Check<TrainerContext> = Check {
     run: |context| Box::pin(check_definitions(context)),
 };
 
-const NOT_INSTALLED: Reason = Reason {
+pub(crate) const NOT_INSTALLED: Reason = Reason {
     code: "NotInstalled",
     meaning: "None of Trainer's CRDs is there: Kubeflow Trainer v2 is not installed on this cluster.",
     mend: "Install a release, for example with kubectl apply --server-side -k and the manager overlay of kubeflow/trainer.",
@@ -276,6 +274,14 @@ fn missing(needed: &Needed) -> Finding {
         .mended_by(format!("kubectl get crd {name}"))
 }
 
+/// As the documentation of Trainer installs the newest release that this program knows.
+fn install_command() -> String {
+    let version = RELEASES.last().map_or("RELEASE", |release| release.version);
+    format!(
+        "kubectl apply --server-side -k 'https://github.com/kubeflow/trainer.git/manifests/overlays/manager?ref=v{version}'"
+    )
+}
+
 /// Three missing CRDs of Trainer are one fact: it is not installed.
 fn judge_together(outcomes: Vec<Outcome>) -> Outcome {
     let mut trainers = NEEDED
@@ -288,7 +294,7 @@ fn judge_together(outcomes: Vec<Outcome>) -> Outcome {
             .any(|outcome| outcome.findings.contains(&finding))
     }) {
         let detail = "Kubeflow Trainer v2 is not installed: none of its CRDs exists";
-        return Outcome::of(Finding::failed(&NOT_INSTALLED, detail));
+        return Outcome::of(Finding::failed(&NOT_INSTALLED, detail).mended_by(install_command()));
     }
     merge(
         Some(format!(

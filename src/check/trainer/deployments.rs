@@ -68,19 +68,11 @@ async fn check_deployments(context: &TrainerContext) -> Outcome {
         check_part(context, Part::Trainer),
         check_part(context, Part::JobSet)
     );
-    let mut running: Vec<_> = [&trainer, &jobset]
-        .into_iter()
-        .filter_map(|outcome| outcome.facts.first().cloned())
-        .collect();
-    running.dedup();
-    let [trainer, jobset] = [trainer, jobset].map(|outcome| Outcome {
-        facts: outcome.facts.into_iter().skip(1).collect(),
-        ..outcome
-    });
-    merge(
-        Some(running.join(", ")).filter(|text| !text.is_empty()),
-        [trainer, jobset],
-    )
+    let summary = match (trainer.facts.first(), jobset.facts.first()) {
+        (Some(trainer), Some(jobset)) => Some(format!("{trainer}, JobSet {jobset}")),
+        _ => None,
+    };
+    merge(summary, [trainer, jobset])
 }
 
 async fn check_part(context: &TrainerContext, part: Part) -> Outcome {
@@ -122,7 +114,7 @@ async fn look_at_part(context: &TrainerContext, part: Part) -> Result<Outcome, R
             Replicas::AsAsked | Replicas::Zero => LastWords::default(),
             Replicas::Fewer(_) => fetch_last_words(context, namespace, &pods).await,
         };
-        outcomes.push(judge_deployment(part, deployment, &pods, &last_words));
+        outcomes.push(judge_deployment(deployment, &pods, &last_words));
     }
     Ok(merge(None, outcomes))
 }
@@ -186,13 +178,8 @@ fn judge_replicas(deployment: &Deployment) -> Replicas {
     }
 }
 
-/// The first fact is a short summary, such as `Trainer v2.3.0`.
-fn judge_deployment(
-    part: Part,
-    deployment: &Deployment,
-    pods: &[&Pod],
-    last_words: &LastWords,
-) -> Outcome {
+/// The first fact is the tag of the image.
+fn judge_deployment(deployment: &Deployment, pods: &[&Pod], last_words: &LastWords) -> Outcome {
     let name = deployment.metadata.name.as_deref().unwrap_or_default();
     let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
     let object = format!("Deployment {namespace}/{name}");
@@ -204,7 +191,7 @@ fn judge_deployment(
                     .mended_by(mend),
             )
         }
-        Replicas::AsAsked => Outcome::new(Vec::new(), healthy_facts(part, deployment, pods)),
+        Replicas::AsAsked => Outcome::new(Vec::new(), healthy_facts(deployment, pods)),
         Replicas::Fewer(level) => {
             let finding = pods::judge(&object, pods, last_words)
                 .or_else(|| judge_creation(deployment, &object))
@@ -214,7 +201,7 @@ fn judge_deployment(
     }
 }
 
-fn healthy_facts(part: Part, deployment: &Deployment, pods: &[&Pod]) -> Vec<String> {
+fn healthy_facts(deployment: &Deployment, pods: &[&Pod]) -> Vec<String> {
     let image = images(deployment).next().unwrap_or_default();
     let name = deployment.metadata.name.as_deref().unwrap_or_default();
     let ready = deployment
@@ -228,11 +215,7 @@ fn healthy_facts(part: Part, deployment: &Deployment, pods: &[&Pod]) -> Vec<Stri
         .flatten();
     let restarts: i32 = statuses.map(|status| status.restart_count).sum();
     vec![
-        format!(
-            "{} {}",
-            part.name(),
-            image_tag(image).unwrap_or("of an untagged image")
-        ),
+        image_tag(image).unwrap_or("untagged").to_owned(),
         format!("{name}: {ready} ready, {restarts} restarts, image {image}"),
     ]
 }
@@ -298,12 +281,7 @@ mod tests {
     }
 
     fn judged(spec: &Value, status: &Value) -> Option<(Level, &'static str)> {
-        let outcome = judge_deployment(
-            Part::Trainer,
-            &deployment(spec, status),
-            &[],
-            &LastWords::default(),
-        );
+        let outcome = judge_deployment(&deployment(spec, status), &[], &LastWords::default());
         outcome
             .findings
             .first()
@@ -341,7 +319,6 @@ mod tests {
         let message = "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\"";
         let refused = json!({"availableReplicas": 0, "conditions": [{"type": "ReplicaFailure", "status": "True", "message": message}]});
         let outcome = judge_deployment(
-            Part::Trainer,
             &deployment(&json!({}), &refused),
             &[],
             &LastWords::default(),
@@ -353,11 +330,10 @@ mod tests {
     #[test]
     fn a_healthy_controller_is_summed_up_by_its_tag() {
         let outcome = judge_deployment(
-            Part::Trainer,
             &deployment(&json!({}), &json!({})),
             &[],
             &LastWords::default(),
         );
-        assert_eq!(outcome.facts[0], "Trainer v2.3.0");
+        assert_eq!(outcome.facts[0], "v2.3.0");
     }
 }

@@ -19,6 +19,7 @@ mod x509;
 use std::rc::Rc;
 
 pub use context::TrainerContext;
+pub(crate) use definitions::NOT_INSTALLED;
 
 use super::{Check, CheckId, Finding, Outcome, engine::Catalogue};
 use crate::cluster::Failure;
