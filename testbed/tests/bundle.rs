@@ -5,30 +5,57 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::thread;
 
 use lzma_rust2::XzReader;
 use serde_json::Value;
-use testbed::bundle::{self, ReleaseManifests, SIZE_LIMIT};
-use testbed::releases_table;
+use testbed::bundle::{self, BundleError, ReleaseManifests, SIZE_LIMIT};
+use testbed::{programs, releases_table};
 
-/// The bundle of the build folder, made once for all tests here.
-fn bundle_path() -> &'static Path {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let path = folder.join("manifests.json.xz");
-        let kubectl = PathBuf::from(env::var_os("KUBECTL").unwrap_or_else(|| "kubectl".into()));
-        bundle::make(&kubectl, &path, &mut io::stderr()).unwrap();
-        path
-    })
+/// A bundle made anew, once for all tests here; none where the pinned modules cannot be had, which is recorded.
+fn bundle_path() -> Option<&'static Path> {
+    static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manifests.json.xz");
+        let kubectl = programs::kubectl(&mut io::stderr()).map_err(|error| error.to_string())?;
+        match bundle::make(&kubectl, &path, &mut io::stderr()) {
+            Err(error @ BundleError::Module { .. }) => Err(error.to_string()),
+            made => {
+                made.unwrap();
+                Ok(path)
+            }
+        }
+    });
+    match made {
+        Ok(path) => Some(path),
+        Err(reason) => {
+            record_skip(reason);
+            None
+        }
+    }
+}
+
+/// Tells the test run that this test was skipped, and why; the thread has the test's name.
+fn record_skip(reason: &str) {
+    let Some(path) = env::var_os("KUBECTL_TRAINER_SKIPPED") else {
+        return;
+    };
+    let test = thread::current();
+    let line = format!("{}: {reason}\n", test.name().unwrap_or_default());
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
+    file.write_all(line.as_bytes()).unwrap();
 }
 
 #[test]
 fn the_bundle_holds_every_release_and_stays_small() {
-    let path = bundle_path();
+    let Some(path) = bundle_path() else { return };
     assert!(fs::metadata(path).unwrap().len() <= SIZE_LIMIT as u64);
     let counts: Vec<_> = bundle::all_manifests(path)
         .unwrap()
@@ -54,7 +81,8 @@ fn the_bundle_holds_every_release_and_stays_small() {
 
 #[test]
 fn the_committed_table_is_what_the_released_manifests_say() {
-    let rendered = releases_table::render(&bundle::all_manifests(bundle_path()).unwrap());
+    let Some(path) = bundle_path() else { return };
+    let rendered = releases_table::render(&bundle::all_manifests(path).unwrap());
     let committed = fs::read_to_string(releases_table::table_path()).unwrap();
     assert!(
         committed == rendered,
@@ -65,10 +93,10 @@ fn the_committed_table_is_what_the_released_manifests_say() {
 #[test]
 fn every_object_equals_upstreams_rendering_but_for_the_jobset_image() {
     let Some(folder) = env::var_os("UPSTREAM_RENDERED").map(PathBuf::from) else {
-        eprintln!("skipped: UPSTREAM_RENDERED names no folder with upstream's rendering");
-        return;
+        return record_skip("UPSTREAM_RENDERED names no folder with upstream's rendering");
     };
-    for release in bundle::all_manifests(bundle_path()).unwrap() {
+    let Some(path) = bundle_path() else { return };
+    for release in bundle::all_manifests(path).unwrap() {
         compare(
             &release.manager,
             &upstream(&folder, &release, "manager"),
