@@ -25,6 +25,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::faults::control::{bind_fresh, serve_control};
 use crate::faults::table::FaultTable;
+use crate::open_files;
 use forward::Exchange;
 use identity::ClientIdentity;
 use port::Port;
@@ -91,6 +92,7 @@ struct Shared {
 
 /// Serves clients and the control socket; returns only when it fails.
 pub async fn serve_api(options: ApiProxyOptions) -> Result<(), ApiProxyError> {
+    open_files::raise_limit();
     let certificates = tls::client_certificates(&options.ca_certificate)?;
     let shared = Arc::new(Shared {
         table: Arc::new(FaultTable::new()),

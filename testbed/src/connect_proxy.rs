@@ -22,12 +22,14 @@ use crate::faults::carry::{FaultWatch, OwnedPassing, carry};
 use crate::faults::control::{bind_fresh, serve_control};
 use crate::faults::flow::Flow;
 use crate::faults::table::{Due, FaultTable, Stage};
+use crate::open_files;
 
 /// As long as the API server itself would try to reach an address.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves dials at the socket `listen`, and faults at the socket `control`; returns only when it fails.
 pub async fn serve_connect(listen: &Path, control: &Path) -> io::Result<()> {
+    open_files::raise_limit();
     let table = Arc::new(FaultTable::new());
     let control = bind_fresh(control)?;
     let listener = bind_fresh(listen)?;

@@ -34,6 +34,7 @@ mod launch;
 mod namespace;
 mod namespaces;
 mod node;
+mod open_files;
 mod options;
 mod pki;
 mod process;
