@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 
 use crate::{
     cluster::{ConnectionOptions, Impersonation},
-    commands::{explain::ExplainArgs, runtimes::RuntimesArgs, verify::VerifyArgs, version::VersionArgs},
+    commands::{
+        explain::ExplainArgs, runtimes::RuntimesArgs, verify::VerifyArgs, version::VersionArgs,
+    },
     ui::{ColourChoice, Loudness},
 };
 
@@ -54,8 +56,15 @@ pub enum Command {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
-    #[arg(long, global = true, value_name = "auto|always|never", default_value = "auto", hide_default_value = true, hide_possible_values = true)]
+    /// Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
+    #[arg(
+        long,
+        global = true,
+        value_name = "auto|always|never",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
     color: When,
     /// Only answers and errors
     #[arg(short, long, global = true, conflicts_with = "verbosity")]
@@ -108,7 +117,11 @@ impl OutputArgs {
 
     /// `-v` and `-vv` count; kubectl's levels from 6 show requests and from 8 bodies.
     pub fn requests(&self) -> RequestsShown {
-        match self.verbosity.iter().fold(0_u8, |sum, level| sum.saturating_add(*level)) {
+        match self
+            .verbosity
+            .iter()
+            .fold(0_u8, |sum, level| sum.saturating_add(*level))
+        {
             0 => RequestsShown::None,
             1 | 6 | 7 => RequestsShown::Lines,
             _ => RequestsShown::Bodies,
@@ -172,13 +185,28 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, value_name = "PASSWORD", hide_short_help = true)]
     password: Option<String>,
     /// Act as this user or service account (system:serviceaccount:NAMESPACE:NAME)
-    #[arg(long = "as", global = true, value_name = "USER", hide_short_help = true)]
+    #[arg(
+        long = "as",
+        global = true,
+        value_name = "USER",
+        hide_short_help = true
+    )]
     act_as: Option<String>,
     /// Act as a member of this group; may be repeated
-    #[arg(long = "as-group", global = true, value_name = "GROUP", hide_short_help = true)]
+    #[arg(
+        long = "as-group",
+        global = true,
+        value_name = "GROUP",
+        hide_short_help = true
+    )]
     act_as_groups: Vec<String>,
     /// Act as the user with this UID
-    #[arg(long = "as-uid", global = true, value_name = "UID", hide_short_help = true)]
+    #[arg(
+        long = "as-uid",
+        global = true,
+        value_name = "UID",
+        hide_short_help = true
+    )]
     act_as_uid: Option<String>,
     /// Act with this extra attribute; may be repeated
     #[arg(long = "as-user-extra", global = true, value_name = "KEY=VALUE", value_parser = parse_pair, hide_short_help = true)]
@@ -243,7 +271,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u32>() {
         return Ok(Duration::from_secs(seconds.into()));
     }
-    let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+    let duration = text
+        .parse::<SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok());
     duration.ok_or_else(|| "expected a duration such as 30s, 5m or 1h30m".to_owned())
 }
 
@@ -256,18 +287,33 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
 
 /// Flags of kubectl that are refused on purpose, with the reason.
 const REFUSED: [(&str, &str); 6] = [
-    ("--match-server-version", "the plugin's version is not Kubernetes', so they never match"),
+    (
+        "--match-server-version",
+        "the plugin's version is not Kubernetes', so they never match",
+    ),
     ("--kuberc", "kubectl does not hand its kuberc on to plugins"),
-    ("--warnings-as-errors", "warnings of the server are kubectl's to show; the plugin prints none"),
-    ("--vmodule", "the plugin has no log by module; -v shows requests"),
+    (
+        "--warnings-as-errors",
+        "warnings of the server are kubectl's to show; the plugin prints none",
+    ),
+    (
+        "--vmodule",
+        "the plugin has no log by module; -v shows requests",
+    ),
     ("--profile", "the plugin cannot be profiled by a flag"),
-    ("--log-flush-frequency", "the plugin never holds back what it logs"),
+    (
+        "--log-flush-frequency",
+        "the plugin never holds back what it logs",
+    ),
 ];
 
 /// Why a flag that kubectl knows is not taken here.
 pub fn refusal(flag: &str) -> Option<&'static str> {
     let name = flag.split('=').next().unwrap_or(flag);
-    REFUSED.iter().find(|(refused, _)| *refused == name).map(|(_, reason)| *reason)
+    REFUSED
+        .iter()
+        .find(|(refused, _)| *refused == name)
+        .map(|(_, reason)| *reason)
 }
 
 /// The command line's grammar, under the name that the user types.
@@ -277,7 +323,9 @@ pub fn command(display_name: &str) -> clap::Command {
 
 /// What the user typed to get here: kubectl runs `kubectl-foo-bar_baz` for `kubectl foo bar-baz`.
 pub fn display_name(program: Option<&OsStr>) -> String {
-    let file = program.map(PathBuf::from).and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
+    let file = program
+        .map(PathBuf::from)
+        .and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
     let name = file.unwrap_or_else(|| "kubectl-trainer".to_owned());
     match name.strip_prefix("kubectl-") {
         Some(words) => format!("kubectl {}", words.replace('-', " ").replace('_', "-")),
@@ -306,8 +354,18 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_kubectl_reads_them() {
-        for (text, seconds) in [("0", 0), ("30", 30), ("90s", 90), ("5m", 300), ("1h30m", 5400)] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        for (text, seconds) in [
+            ("0", 0),
+            ("30", 30),
+            ("90s", 90),
+            ("5m", 300),
+            ("1h30m", 5400),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
         }
         for text in ["", "soon", "-5s", "5 parsecs"] {
             assert!(parse_duration(text).is_err(), "{text}");
@@ -318,7 +376,9 @@ mod tests {
     fn verbosity_counts_and_knows_the_levels_of_kubectl() {
         let shown = |flags: &[&str]| {
             let words = ["kubectl-trainer", "version"].iter().chain(flags);
-            Cli::try_parse_from(words).map(|cli| cli.output.requests()).ok()
+            Cli::try_parse_from(words)
+                .map(|cli| cli.output.requests())
+                .ok()
         };
         assert_eq!(shown(&[]), Some(RequestsShown::None));
         assert_eq!(shown(&["-v"]), Some(RequestsShown::Lines));

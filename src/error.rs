@@ -110,8 +110,11 @@ impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::silent(ErrorKind::ClosedPipe),
-            _ => Self::new(ErrorKind::Failed, format!("cannot write the answer: {error}"))
-                .with_hint("is the disk full? look with: df -h ."),
+            _ => Self::new(
+                ErrorKind::Failed,
+                format!("cannot write the answer: {error}"),
+            )
+            .with_hint("is the disk full? look with: df -h ."),
         }
     }
 }
@@ -119,9 +122,9 @@ impl From<io::Error> for CommandError {
 /// How a failed request ends a command.
 pub fn kind_of(failure: &Failure) -> ErrorKind {
     match &failure.kind {
-        FailureKind::Kubeconfig(_) | FailureKind::Unreachable(_) | FailureKind::Unauthorized { .. } => {
-            ErrorKind::Unreachable
-        }
+        FailureKind::Kubeconfig(_)
+        | FailureKind::Unreachable(_)
+        | FailureKind::Unauthorized { .. } => ErrorKind::Unreachable,
         FailureKind::Forbidden(_) => ErrorKind::Forbidden,
         FailureKind::NotFound { .. } => ErrorKind::NotFound,
         FailureKind::Rejected { .. } => ErrorKind::Refused,
@@ -155,7 +158,9 @@ mod tests {
     fn an_untrusted_certificate_means_that_the_cluster_cannot_be_reached() {
         let failure = Failure {
             request: "list pods".to_owned(),
-            kind: FailureKind::Unreachable(UnreachableCause::Certificate(CertificateFault::UnknownAuthority)),
+            kind: FailureKind::Unreachable(UnreachableCause::Certificate(
+                CertificateFault::UnknownAuthority,
+            )),
             target: None,
         };
         assert_eq!(CommandError::from(failure).kind.exit_code(), 3);

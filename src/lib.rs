@@ -29,8 +29,14 @@ use crate::{
 pub fn run(words: &[OsString]) -> ExitCode {
     ui::install_panic_hook();
     let name = cli::display_name(words.first().map(OsString::as_os_str));
-    let parsed = cli::command(&name).try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches));
-    let typed = if words.len() > 1 { Words::Some } else { Words::None };
+    let parsed = cli::command(&name)
+        .try_get_matches_from(words)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let typed = if words.len() > 1 {
+        Words::Some
+    } else {
+        Words::None
+    };
     let result = match &parsed {
         Ok(cli) => run_command(cli, name),
         Err(problem) => commands::overview::answer_parser(&name, typed, problem),
@@ -51,7 +57,9 @@ fn run_command(cli: &Cli, name: String) -> Result<(), CommandError> {
 
 /// Runs the command to its end, or to Ctrl-C or SIGTERM; then its requests are dropped where they stand.
 fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(), CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let result = runtime.block_on(async {
         tokio::select! {
             result = command => result,
@@ -67,7 +75,9 @@ fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(
 async fn wait_for_signal() -> ErrorKind {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return wait_for_interrupt().await };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return wait_for_interrupt().await;
+    };
     tokio::select! {
         kind = wait_for_interrupt() => kind,
         _ = terminate.recv() => ErrorKind::Terminated,

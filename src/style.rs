@@ -67,6 +67,9 @@ mod tests {
 
     #[test]
     fn a_coloured_style_ends_what_it_begins() {
-        assert_eq!(Style::Coloured.paint(Role::Good, "ok"), "\u{1b}[32mok\u{1b}[0m");
+        assert_eq!(
+            Style::Coloured.paint(Role::Good, "ok"),
+            "\u{1b}[32mok\u{1b}[0m"
+        );
     }
 }

@@ -16,7 +16,8 @@ use super::{
     credential_plugin,
     exchange::Gate,
     failure::{Failure, FailureKind, Target},
-    kubeconfig::{self, KubeconfigFault, Section, Selection},
+    kubeconfig::{self, Selection},
+    kubeconfig_fault::{KubeconfigFault, Section},
     options::{Attendance, ConnectionOptions},
     proxy::{self, Proxy, ProxyEnvironment},
     request_log::RequestLog,
@@ -59,9 +60,9 @@ impl Environment {
                 .collect(),
             home: std::env::home_dir(),
             proxies: ProxyEnvironment {
-                https_proxy: first(["HTTPS_PROXY", "https_proxy"]),
-                http_proxy: first(["HTTP_PROXY", "http_proxy"]),
-                no_proxy: first(["NO_PROXY", "no_proxy"]),
+                https: first(["HTTPS_PROXY", "https_proxy"]),
+                http: first(["HTTP_PROXY", "http_proxy"]),
+                bypass: first(["NO_PROXY", "no_proxy"]),
             },
             in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
         }
@@ -331,8 +332,15 @@ async fn configure(
 /// client-go takes `host:port` for `http://host:port`, and sends no credential over http.
 fn normalise_server(selection: &mut Selection) -> Result<(), KubeconfigFault> {
     let given = selection.cluster.server.clone().unwrap_or_default();
-    let url = if given.contains("://") { given.clone() } else { format!("http://{given}") };
-    let uri = url.parse::<http::Uri>().ok().filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+    let url = if given.contains("://") {
+        given.clone()
+    } else {
+        format!("http://{given}")
+    };
+    let uri = url
+        .parse::<http::Uri>()
+        .ok()
+        .filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
     match uri.as_ref().and_then(http::Uri::scheme_str) {
         Some("https") => {}
         Some("http") => {
@@ -383,5 +391,7 @@ fn read_token(user: &mut AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
     if user.token.as_ref().is_none_or(fits) {
         return Ok(());
     }
-    Err(fault("its token has characters, such as line ends, that no token has".to_owned()))
+    Err(fault(
+        "its token has characters, such as line ends, that no token has".to_owned(),
+    ))
 }

@@ -9,11 +9,11 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{kubeconfig::KubeconfigFault, options::Attendance};
+use super::{kubeconfig_fault::KubeconfigFault, options::Attendance};
 
 /// A plugin may open a browser and wait for a person, so the limit is generous; without a terminal nobody is there.
-const INTERACTIVE_LIMIT: Duration = Duration::from_secs(300);
-const UNATTENDED_LIMIT: Duration = Duration::from_secs(60);
+const INTERACTIVE_LIMIT: Duration = Duration::from_mins(5);
+const UNATTENDED_LIMIT: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize)]
 struct ExecCredential {

@@ -106,7 +106,10 @@ impl Cluster {
             return answer;
         };
         let (outcome, received) = match &answer {
-            Ok(answer) => (Ok((answer.code, answer.protocol.clone())), answer.body.as_str()),
+            Ok(answer) => (
+                Ok((answer.code, answer.protocol.clone())),
+                answer.body.as_str(),
+            ),
             Err(kind) => (Err(kind.words(Some(&self.target))), ""),
         };
         observer.on_request(&RequestRecord {
@@ -126,7 +129,11 @@ impl Cluster {
         let protocol = format!("{:?}", response.version());
         let body = response.into_body().collect().await;
         let body = body.map_err(|error| self.judge(&error))?.to_bytes();
-        Ok(Answer { code, protocol, body: String::from_utf8_lossy(&body).into_owned() })
+        Ok(Answer {
+            code,
+            protocol,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        })
     }
 
     fn judge(&self, error: &(dyn Error + 'static)) -> FailureKind {
@@ -136,11 +143,21 @@ impl Cluster {
 
     pub(super) fn failure(&self, words: &str, kind: FailureKind) -> Failure {
         let target = Some(std::sync::Arc::clone(&self.target));
-        Failure { request: words.to_owned(), kind, target }
+        Failure {
+            request: words.to_owned(),
+            kind,
+            target,
+        }
     }
 
     pub(super) fn unexpected(&self, words: &str, error: &dyn Error) -> Failure {
         let message = error.to_string();
-        self.failure(words, FailureKind::Unexpected { code: None, message })
+        self.failure(
+            words,
+            FailureKind::Unexpected {
+                code: None,
+                message,
+            },
+        )
     }
 }

@@ -3,7 +3,9 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use super::{kubeconfig::KubeconfigFault, status::WebhookFault, unreachable::UnreachableCause};
+use super::{
+    kubeconfig_fault::KubeconfigFault, status::WebhookFault, unreachable::UnreachableCause,
+};
 
 /// A request that did not give its answer.
 #[derive(Clone, Debug)]
@@ -84,7 +86,7 @@ impl Failure {
     pub fn hint(&self) -> Option<String> {
         let target = self.target.as_deref().cloned().unwrap_or_default();
         match &self.kind {
-            FailureKind::Kubeconfig(fault) => fault.hint(),
+            FailureKind::Kubeconfig(fault) => Some(fault.hint()),
             FailureKind::Unreachable(cause) => Some(cause.hint(&target)),
             FailureKind::Unauthorized { .. } => Some(target.unauthorized_hint()),
             FailureKind::Forbidden(rule) => Some(rule.hint(&target)),
@@ -150,7 +152,6 @@ impl FailureKind {
                 object: Some(object),
                 ..
             } => format!("{} \"{}\" not found", object.resource, object.name),
-            Self::Rejected { message, .. } => message.clone(),
             Self::TimedOut { limit } => {
                 format!("{server} gave no answer within {} s", limit.as_secs_f64())
             }
@@ -158,7 +159,8 @@ impl FailureKind {
                 code: Some(code),
                 message,
             } => format!("{server} answered HTTP {code}: {message}"),
-            Self::Unexpected {
+            Self::Rejected { message, .. }
+            | Self::Unexpected {
                 code: None,
                 message,
             } => message.clone(),

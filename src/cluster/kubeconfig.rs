@@ -2,8 +2,7 @@
 //! Reading (`load`) touches files; picking (`select`) is pure.
 
 use std::{
-    error::Error,
-    fmt, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,60 +10,10 @@ use std::{
 use kube::config::{AuthInfo, Cluster as ClusterEntry, ExecConfig, Kubeconfig, KubeconfigError};
 use secrecy::ExposeSecret;
 
-use super::{failure::shell_word, options::ConnectionOptions};
-
-/// What the kubeconfig or the flags get wrong. Nothing was sent to a cluster.
-#[derive(Clone, Debug)]
-pub enum KubeconfigFault {
-    /// No file, no flag and no pod to take a server from. The files that were looked for.
-    Missing {
-        searched: Vec<PathBuf>,
-    },
-    Unreadable {
-        file: PathBuf,
-        source: Arc<io::Error>,
-    },
-    Malformed {
-        file: PathBuf,
-        problem: String,
-    },
-    /// A flag or `current-context` names an entry that is not there.
-    UnknownEntry {
-        section: Section,
-        name: String,
-        known: Vec<String>,
-    },
-    /// An entry says something that cannot be used.
-    BadEntry {
-        section: Section,
-        name: String,
-        problem: String,
-    },
-    /// A file that an entry names, such as a certificate.
-    BadFile {
-        section: Section,
-        name: String,
-        problem: String,
-    },
-    /// The program that should fetch the credential.
-    CredentialPlugin {
-        user: String,
-        problem: String,
-        install_hint: Option<String>,
-    },
-    /// No current context among those that are there.
-    NoCurrentContext {
-        known: Vec<String>,
-    },
-}
-
-/// The lists of a kubeconfig.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Section {
-    Context,
-    Cluster,
-    User,
-}
+use super::{
+    kubeconfig_fault::{KubeconfigFault, Section},
+    options::ConnectionOptions,
+};
 
 /// One cluster, one user, one namespace: flags already laid over the kubeconfig.
 #[derive(Clone, Debug)]
@@ -304,8 +253,13 @@ fn exec_problem(exec: &ExecConfig) -> Option<&'static str> {
     let is_v1 = exec.api_version.as_deref() == Some("client.authentication.k8s.io/v1");
     match exec {
         ExecConfig { command: None, .. } => Some("its exec has no command"),
-        ExecConfig { api_version: None, .. } => Some("its exec has no apiVersion"),
-        ExecConfig { interactive_mode: None, .. } if is_v1 => Some("its exec has no interactiveMode, which v1 needs"),
+        ExecConfig {
+            api_version: None, ..
+        } => Some("its exec has no apiVersion"),
+        ExecConfig {
+            interactive_mode: None,
+            ..
+        } if is_v1 => Some("its exec has no interactiveMode, which v1 needs"),
         _ => None,
     }
 }
@@ -342,158 +296,6 @@ fn text_of(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-impl fmt::Display for Section {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Context => "context",
-            Self::Cluster => "cluster",
-            Self::User => "user",
-        })
-    }
-}
-
-impl fmt::Display for KubeconfigFault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { searched } if searched.is_empty() => write!(
-                formatter,
-                "no cluster is configured: the kubeconfig is empty"
-            ),
-            Self::Missing { searched } => {
-                let files: Vec<_> = searched
-                    .iter()
-                    .map(|file| file.display().to_string())
-                    .collect();
-                write!(
-                    formatter,
-                    "no cluster is configured: there is no kubeconfig at {}",
-                    files.join(", ")
-                )
-            }
-            Self::Unreadable { file, .. } => {
-                write!(formatter, "cannot read the kubeconfig {}", file.display())
-            }
-            Self::Malformed { file, problem } => {
-                write!(
-                    formatter,
-                    "the kubeconfig {} cannot be parsed: {problem}",
-                    file.display()
-                )
-            }
-            Self::UnknownEntry { section, name, .. } => write!(
-                formatter,
-                "there is no {section} \"{name}\" in the kubeconfig"
-            ),
-            Self::BadEntry {
-                section,
-                name,
-                problem,
-            }
-            | Self::BadFile {
-                section,
-                name,
-                problem,
-            } => {
-                write!(
-                    formatter,
-                    "{section} \"{name}\" of the kubeconfig cannot be used: {problem}"
-                )
-            }
-            Self::CredentialPlugin { user, problem, .. } => {
-                write!(
-                    formatter,
-                    "the credential plugin of user \"{user}\" of the kubeconfig {problem}"
-                )
-            }
-            Self::NoCurrentContext { .. } => {
-                write!(formatter, "the kubeconfig has no current context")
-            }
-        }
-    }
-}
-
-impl KubeconfigFault {
-    pub(super) fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Unreadable { source, .. } => Some(source.as_ref()),
-            _ => None,
-        }
-    }
-
-    pub(super) fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Missing { .. } => {
-                "name the file with --kubeconfig FILE, or with: export KUBECONFIG=FILE".to_owned()
-            }
-            Self::Unreadable { file, .. } => {
-                format!("look at it: ls -l {}", shell_word(&file.to_string_lossy()))
-            }
-            Self::Malformed { file, .. } => {
-                format!(
-                    "correct the file, then check it with: kubectl --kubeconfig {} config view",
-                    shell_word(&file.to_string_lossy())
-                )
-            }
-            Self::UnknownEntry {
-                section,
-                name,
-                known,
-            } => unknown_hint(*section, name, known),
-            Self::BadEntry {
-                section: Section::Cluster,
-                name,
-                ..
-            } => {
-                format!(
-                    "set it with: kubectl config set-cluster {} --server=https://HOST:PORT",
-                    shell_word(name)
-                )
-            }
-            Self::BadEntry { .. } | Self::BadFile { .. } => {
-                "look at it: kubectl config view".to_owned()
-            }
-            Self::CredentialPlugin {
-                install_hint: Some(text),
-                ..
-            } => format!("the kubeconfig says: {}", text.trim()),
-            Self::CredentialPlugin { user, .. } => {
-                format!(
-                    "see how it is called: kubectl config view -o jsonpath='{{.users[?(@.name==\"{user}\")].user.exec}}'"
-                )
-            }
-            Self::NoCurrentContext { known } => {
-                format!(
-                    "choose one of {}: kubectl config use-context NAME",
-                    known.join(", ")
-                )
-            }
-        })
-    }
-}
-
-fn unknown_hint(section: Section, name: &str, known: &[String]) -> String {
-    if known.is_empty() {
-        return format!("the kubeconfig has no {section} at all; see: kubectl config view");
-    }
-    match nearest(name, known) {
-        Some(nearest) => format!("did you mean \"{nearest}\"? all: kubectl config get-{section}s"),
-        None => format!(
-            "there are: {}; see: kubectl config get-{section}s",
-            known.join(", ")
-        ),
-    }
-}
-
-/// The known name that is most like the given one, if any is alike at all.
-pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a String> {
-    let likeness =
-        |candidate: &&String| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
-    let best = known
-        .iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(&best) > 0.8).then_some(best)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -518,18 +320,24 @@ users:
     }
 
     fn context(name: &str) -> ConnectionOptions {
-        ConnectionOptions { context: Some(name.to_owned()), ..ConnectionOptions::default() }
+        ConnectionOptions {
+            context: Some(name.to_owned()),
+            ..ConnectionOptions::default()
+        }
     }
 
     fn sentence(options: &ConnectionOptions) -> String {
         let fault = selected(options).unwrap_err();
-        format!("{fault}; {}", fault.hint().unwrap_or_default())
+        format!("{fault}; {}", fault.hint())
     }
 
     #[test]
     fn the_current_context_gives_cluster_user_and_namespace() {
         let selection = selected(&ConnectionOptions::default()).unwrap();
-        let names = (selection.cluster_name.as_str(), selection.user_name.as_str());
+        let names = (
+            selection.cluster_name.as_str(),
+            selection.user_name.as_str(),
+        );
         assert_eq!(names, ("one", "ann"));
         assert_eq!(selection.namespace.as_deref(), Some("team-a"));
     }
@@ -537,7 +345,10 @@ users:
     #[test]
     fn a_users_absence_means_anonymous_but_a_flags_does_not() {
         assert!(selected(&context("b")).unwrap().user.token.is_none());
-        let flag = ConnectionOptions { user: Some("nobody-such".to_owned()), ..context("b") };
+        let flag = ConnectionOptions {
+            user: Some("nobody-such".to_owned()),
+            ..context("b")
+        };
         assert_eq!(
             sentence(&flag),
             "there is no user \"nobody-such\" in the kubeconfig; there are: ann, ben; see: kubectl config get-users"
@@ -546,7 +357,10 @@ users:
 
     #[test]
     fn an_unknown_context_is_answered_with_the_nearest_name() {
-        let options = ConnectionOptions { context: Some("A".to_owned()), ..ConnectionOptions::default() };
+        let options = ConnectionOptions {
+            context: Some("A".to_owned()),
+            ..ConnectionOptions::default()
+        };
         assert_eq!(
             sentence(&options),
             "there is no context \"A\" in the kubeconfig; did you mean \"a\"? all: kubectl config get-contexts"
@@ -556,14 +370,25 @@ users:
     #[test]
     fn a_cluster_must_exist_and_have_a_server() {
         assert!(sentence(&context("c")).starts_with("there is no cluster \"gone\""));
-        let empty = ConnectionOptions { cluster: Some("empty".to_owned()), ..context("a") };
-        assert!(sentence(&empty).starts_with("cluster \"empty\" of the kubeconfig cannot be used: it has no server"));
+        let empty = ConnectionOptions {
+            cluster: Some("empty".to_owned()),
+            ..context("a")
+        };
+        assert!(
+            sentence(&empty).starts_with(
+                "cluster \"empty\" of the kubeconfig cannot be used: it has no server"
+            )
+        );
     }
 
     #[test]
     fn another_server_drops_the_name_that_its_certificate_must_have() {
         let server = Some("https://three:1".to_owned());
-        let selection = selected(&ConnectionOptions { server, ..context("a") }).unwrap();
+        let selection = selected(&ConnectionOptions {
+            server,
+            ..context("a")
+        })
+        .unwrap();
         assert_eq!(selection.cluster.server.as_deref(), Some("https://three:1"));
         assert_eq!(selection.cluster.tls_server_name, None);
         assert!(selection.cluster.certificate_authority_data.is_some());
@@ -571,18 +396,36 @@ users:
 
     #[test]
     fn trusting_in_another_way_drops_the_old_way() {
-        let insecure = ConnectionOptions { insecure_skip_tls_verify: Some(true), ..context("a") };
+        let insecure = ConnectionOptions {
+            insecure_skip_tls_verify: Some(true),
+            ..context("a")
+        };
         let selection = selected(&insecure).unwrap();
         assert_eq!(selection.cluster.certificate_authority_data, None);
-        let authority = ConnectionOptions { certificate_authority: Some("ca.pem".into()), ..context("b") };
-        assert_eq!(selected(&authority).unwrap().cluster.insecure_skip_tls_verify, None);
+        let authority = ConnectionOptions {
+            certificate_authority: Some("ca.pem".into()),
+            ..context("b")
+        };
+        assert_eq!(
+            selected(&authority)
+                .unwrap()
+                .cluster
+                .insecure_skip_tls_verify,
+            None
+        );
     }
 
     #[test]
     fn a_user_is_refused_before_anything_is_sent() {
-        let half = ConnectionOptions { user: Some("ben".to_owned()), ..context("a") };
+        let half = ConnectionOptions {
+            user: Some("ben".to_owned()),
+            ..context("a")
+        };
         assert!(sentence(&half).contains("it has a client certificate but no client key"));
-        let both = ConnectionOptions { username: Some("ann".to_owned()), ..context("a") };
+        let both = ConnectionOptions {
+            username: Some("ann".to_owned()),
+            ..context("a")
+        };
         assert!(sentence(&both).contains("it has a token and a user name"));
         let mut group = context("a");
         group.impersonate.groups.push("admins".to_owned());
@@ -592,16 +435,32 @@ users:
     #[test]
     fn without_a_current_context_the_names_are_told() {
         let text = FILE.replace("current-context: a", "");
-        let fault = select(&Kubeconfig::from_yaml(&text).unwrap(), &ConnectionOptions::default()).unwrap_err();
+        let fault = select(
+            &Kubeconfig::from_yaml(&text).unwrap(),
+            &ConnectionOptions::default(),
+        )
+        .unwrap_err();
         assert_eq!(fault.to_string(), "the kubeconfig has no current context");
-        assert_eq!(fault.hint().unwrap(), "choose one of a, b, c: kubectl config use-context NAME");
+        assert_eq!(
+            fault.hint(),
+            "choose one of a, b, c: kubectl config use-context NAME"
+        );
     }
 
     #[test]
     fn a_server_by_flag_needs_no_kubeconfig() {
-        let options = ConnectionOptions { server: Some("https://x:1".to_owned()), ..ConnectionOptions::default() };
+        let options = ConnectionOptions {
+            server: Some("https://x:1".to_owned()),
+            ..ConnectionOptions::default()
+        };
         let selection = select(&Kubeconfig::default(), &options).unwrap();
-        assert_eq!((selection.context.as_str(), selection.cluster.server.as_deref()), ("", Some("https://x:1")));
+        assert_eq!(
+            (
+                selection.context.as_str(),
+                selection.cluster.server.as_deref()
+            ),
+            ("", Some("https://x:1"))
+        );
         assert!(matches!(
             select(&Kubeconfig::default(), &ConnectionOptions::default()),
             Err(KubeconfigFault::Missing { .. })

@@ -7,6 +7,7 @@ mod credential_plugin;
 mod exchange;
 mod failure;
 mod kubeconfig;
+mod kubeconfig_fault;
 mod options;
 mod proxy;
 mod redact;
@@ -19,7 +20,7 @@ mod unreachable;
 
 pub use connect::Cluster;
 pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shell_word};
-pub use kubeconfig::{KubeconfigFault, Section, nearest};
+pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};
 pub use options::{Attendance, ConnectionOptions, Impersonation};
 pub use request_log::{RequestLog, RequestObserver, RequestRecord};
 pub use requests::{Attempt, Identity, LogTail, Scope, ServerVersion};

@@ -15,12 +15,12 @@ pub(super) struct Proxy {
     origin: &'static str,
 }
 
-/// The environment variables that name proxies; upper case wins over lower case, as in Go.
+/// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`; upper case wins over lower case, as in Go.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ProxyEnvironment {
-    pub(super) https_proxy: String,
-    pub(super) http_proxy: String,
-    pub(super) no_proxy: String,
+    pub(super) https: String,
+    pub(super) http: String,
+    pub(super) bypass: String,
 }
 
 impl Proxy {
@@ -60,9 +60,9 @@ pub(super) fn choose(
         return Ok(None);
     }
     let matcher = Matcher::builder()
-        .https(environment.https_proxy.clone())
-        .http(environment.http_proxy.clone())
-        .no(without_ports(&environment.no_proxy, server.port_u16()))
+        .https(environment.https.clone())
+        .http(environment.http.clone())
+        .no(without_ports(&environment.bypass, server.port_u16()))
         .build();
     Ok(intercept(&matcher, server, Proxy::ENVIRONMENT))
 }
@@ -109,9 +109,9 @@ mod tests {
 
     fn environment(no_proxy: &str) -> ProxyEnvironment {
         ProxyEnvironment {
-            https_proxy: "http://proxy.example:3128".to_owned(),
-            http_proxy: String::new(),
-            no_proxy: no_proxy.to_owned(),
+            https: "http://proxy.example:3128".to_owned(),
+            http: String::new(),
+            bypass: no_proxy.to_owned(),
         }
     }
 

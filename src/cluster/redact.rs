@@ -58,7 +58,7 @@ fn redact_value(value: &mut Value) {
     }
 }
 
-/// A Secret, also inside a SecretList, whose items have no kind but a Secret's `type` and `data`.
+/// A Secret, also inside a list, whose items have no kind but a Secret's `type` and `data`.
 fn is_secret(fields: &serde_json::Map<String, Value>) -> bool {
     let kind = fields.get("kind").and_then(Value::as_str);
     kind == Some("Secret")

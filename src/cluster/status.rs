@@ -48,7 +48,9 @@ pub(super) fn judge_status(code: u16, body: &str) -> FailureKind {
         },
         403 => match parse_missing_rule(&status) {
             // The server met no credential that it knows, so this is not about a missing rule.
-            Some(rule) if rule.user == "system:anonymous" => FailureKind::Unauthorized { message: rule.message },
+            Some(rule) if rule.user == "system:anonymous" => FailureKind::Unauthorized {
+                message: rule.message,
+            },
             Some(rule) => FailureKind::Forbidden(Box::new(rule)),
             None => judge_refusal(status.message),
         },
@@ -194,21 +196,35 @@ mod tests {
     use super::*;
 
     fn judged(code: u16, message: &str) -> FailureKind {
-        judge_status(code, &json!({ "kind": "Status", "message": message, "code": code }).to_string())
+        judge_status(
+            code,
+            &json!({ "kind": "Status", "message": message, "code": code }).to_string(),
+        )
     }
 
     #[test]
     fn the_authorizers_sentence_becomes_the_missing_rule() {
         let message = "trainjobs.trainer.kubeflow.org is forbidden: User \"ann\" cannot list resource \"trainjobs\" in API group \"trainer.kubeflow.org\" in the namespace \"a\"";
-        let FailureKind::Forbidden(rule) = judged(403, message) else { panic!("not forbidden") };
-        assert_eq!(rule.to_string(), "user \"ann\" may not list trainjobs.trainer.kubeflow.org in namespace a");
-        assert_eq!(rule.question(), "kubectl auth can-i list trainjobs.trainer.kubeflow.org -n a");
+        let FailureKind::Forbidden(rule) = judged(403, message) else {
+            panic!("not forbidden")
+        };
+        assert_eq!(
+            rule.to_string(),
+            "user \"ann\" may not list trainjobs.trainer.kubeflow.org in namespace a"
+        );
+        assert_eq!(
+            rule.question(),
+            "kubectl auth can-i list trainjobs.trainer.kubeflow.org -n a"
+        );
     }
 
     #[test]
     fn nobody_is_told_to_show_a_credential_and_not_to_ask_for_a_rule() {
         let message = "pods is forbidden: User \"system:anonymous\" cannot list resource \"pods\" in API group \"\" in the namespace \"a\"";
-        assert!(matches!(judged(403, message), FailureKind::Unauthorized { .. }));
+        assert!(matches!(
+            judged(403, message),
+            FailureKind::Unauthorized { .. }
+        ));
     }
 
     #[test]
@@ -217,40 +233,80 @@ mod tests {
             "pods \"probe\" is forbidden: violates PodSecurity \"restricted:latest\": privileged",
             "pods \"probe\" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1",
         ] {
-            assert!(matches!(judged(403, message), FailureKind::Rejected { webhook: None, .. }), "{message}");
+            assert!(
+                matches!(
+                    judged(403, message),
+                    FailureKind::Rejected { webhook: None, .. }
+                ),
+                "{message}"
+            );
         }
     }
 
     #[test]
     fn a_webhook_that_says_no_is_told_from_one_that_cannot_be_called() {
-        let denied = judged(403, "admission webhook \"validator.trainjob\" denied the request: no runtime");
-        let FailureKind::Rejected { webhook: Some(fault), .. } = denied else { panic!("not rejected") };
-        assert_eq!(fault.outcome, WebhookOutcome::Denied("no runtime".to_owned()));
+        let denied = judged(
+            403,
+            "admission webhook \"validator.trainjob\" denied the request: no runtime",
+        );
+        let FailureKind::Rejected {
+            webhook: Some(fault),
+            ..
+        } = denied
+        else {
+            panic!("not rejected")
+        };
+        assert_eq!(
+            fault.outcome,
+            WebhookOutcome::Denied("no runtime".to_owned())
+        );
         let failed = judged(
             500,
             "Internal error occurred: failed calling webhook \"validator.trainjob\": failed to call webhook: Post \"https://a.b.svc:443/x\": EOF",
         );
-        let FailureKind::Rejected { webhook: Some(fault), .. } = failed else { panic!("not rejected") };
+        let FailureKind::Rejected {
+            webhook: Some(fault),
+            ..
+        } = failed
+        else {
+            panic!("not rejected")
+        };
         assert_eq!(fault.name, "validator.trainjob");
-        assert_eq!(fault.outcome, WebhookOutcome::Unreachable("Post \"https://a.b.svc:443/x\": EOF".to_owned()));
+        assert_eq!(
+            fault.outcome,
+            WebhookOutcome::Unreachable("Post \"https://a.b.svc:443/x\": EOF".to_owned())
+        );
     }
 
     #[test]
     fn an_object_that_is_missing_is_told_from_a_resource_that_is_not_served() {
         let body = json!({ "kind": "Status", "message": "m", "code": 404,
             "details": { "name": "a", "group": "trainer.kubeflow.org", "kind": "trainjobs" } });
-        let FailureKind::NotFound { object: Some(object), .. } = judge_status(404, &body.to_string()) else {
+        let FailureKind::NotFound {
+            object: Some(object),
+            ..
+        } = judge_status(404, &body.to_string())
+        else {
             panic!("no object")
         };
-        assert_eq!((object.resource.as_str(), object.name.as_str()), ("trainjobs.trainer.kubeflow.org", "a"));
-        assert!(matches!(judge_status(404, "404 page not found\n"), FailureKind::NotFound { object: None, .. }));
+        assert_eq!(
+            (object.resource.as_str(), object.name.as_str()),
+            ("trainjobs.trainer.kubeflow.org", "a")
+        );
+        assert!(matches!(
+            judge_status(404, "404 page not found\n"),
+            FailureKind::NotFound { object: None, .. }
+        ));
     }
 
     #[test]
     fn something_that_is_no_api_server_is_called_so() {
         let page = "<html><head><title>Log in</title>";
         for kind in [judge_status(302, page), judge_status(404, page)] {
-            assert!(matches!(kind, FailureKind::Unreachable(UnreachableCause::NotKubernetes { .. })));
+            assert!(matches!(
+                kind,
+                FailureKind::Unreachable(UnreachableCause::NotKubernetes { .. })
+            ));
         }
         let problem = serde_json::from_str::<Status>(page).unwrap_err();
         assert!(matches!(
@@ -258,14 +314,19 @@ mod tests {
             FailureKind::Unreachable(UnreachableCause::NotKubernetes { .. })
         ));
         let tls = judge_status(400, "Client sent an HTTP request to an HTTPS server.\n");
-        assert!(matches!(tls, FailureKind::Unreachable(UnreachableCause::NeedsHttps)));
+        assert!(matches!(
+            tls,
+            FailureKind::Unreachable(UnreachableCause::NeedsHttps)
+        ));
     }
 
     #[test]
     fn a_busy_or_broken_server_keeps_its_code() {
         for code in [429, 500, 503] {
             let kind = judge_status(code, "upstream down");
-            assert!(matches!(kind, FailureKind::Unexpected { code: Some(found), .. } if found == code));
+            assert!(
+                matches!(kind, FailureKind::Unexpected { code: Some(found), .. } if found == code)
+            );
         }
     }
 }

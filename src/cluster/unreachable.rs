@@ -160,7 +160,7 @@ fn judge_certificate(problem: &CertificateError) -> CertificateFault {
             presented,
         } => CertificateFault::WrongName {
             expected: expected.to_str().into_owned(),
-            presented: presented.iter().map(|name| plain_name(name)).collect()
+            presented: presented.iter().map(|name| plain_name(name)).collect(),
         },
         // A leaf that is its own authority, or an authority served as a leaf: webpki calls it so, Go accepts it.
         other => CertificateFault::Invalid {
@@ -171,7 +171,9 @@ fn judge_certificate(problem: &CertificateError) -> CertificateFault {
 
 /// The verifier names a certificate's names as `DnsName("localhost")` and `IpAddress(127.0.0.1)`.
 fn plain_name(name: &str) -> String {
-    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    let inner = name
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'));
     inner.unwrap_or(name).trim_matches('"').to_owned()
 }
 
@@ -399,17 +401,28 @@ mod tests {
         let refused = wrapped(io::Error::from(io::ErrorKind::ConnectionRefused));
         // The outermost `io::Error` has another kind; what counts is that nobody listens.
         assert!(matches!(
-            judge_connection(&io::Error::from(io::ErrorKind::ConnectionRefused), None, Duration::ZERO),
+            judge_connection(
+                &io::Error::from(io::ErrorKind::ConnectionRefused),
+                None,
+                Duration::ZERO
+            ),
             UnreachableCause::Refused { .. }
         ));
         assert!(find::<io::Error>(&refused).is_some());
-        let tls = wrapped(TlsError::InvalidCertificate(CertificateError::UnknownIssuer));
-        assert_eq!(sentence(&tls).0, "the certificate of https://one:6443 is signed by an authority that is not trusted here");
+        let tls = wrapped(TlsError::InvalidCertificate(
+            CertificateError::UnknownIssuer,
+        ));
+        assert_eq!(
+            sentence(&tls).0,
+            "the certificate of https://one:6443 is signed by an authority that is not trusted here"
+        );
     }
 
     #[test]
     fn a_name_that_has_no_address_is_told_from_other_failures() {
-        let lookup = wrapped(LookupError::new(io::Error::other("Name or service not known")));
+        let lookup = wrapped(LookupError::new(io::Error::other(
+            "Name or service not known",
+        )));
         let (words, hint) = sentence(&lookup);
         assert_eq!(words, "the host name in https://one:6443 has no address");
         assert!(hint.contains("kubectl config set-cluster one --server="));
@@ -417,12 +430,22 @@ mod tests {
 
     #[test]
     fn certificates_say_since_when_and_for_whom() {
-        let at = |seconds| rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let expired = TlsError::InvalidCertificate(CertificateError::ExpiredContext { time: at(9), not_after: at(0) });
-        assert_eq!(sentence(&wrapped(expired)).0, "the certificate of https://one:6443 expired (1970-01-01T00:00:00Z)");
+        let at =
+            |seconds| rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let expired = TlsError::InvalidCertificate(CertificateError::ExpiredContext {
+            time: at(9),
+            not_after: at(0),
+        });
+        assert_eq!(
+            sentence(&wrapped(expired)).0,
+            "the certificate of https://one:6443 expired (1970-01-01T00:00:00Z)"
+        );
         let name = TlsError::InvalidCertificate(CertificateError::NotValidForNameContext {
             expected: "two".try_into().unwrap(),
-            presented: vec!["DnsName(\"localhost\")".to_owned(), "IpAddress(127.0.0.1)".to_owned()],
+            presented: vec![
+                "DnsName(\"localhost\")".to_owned(),
+                "IpAddress(127.0.0.1)".to_owned(),
+            ],
         });
         assert_eq!(
             sentence(&wrapped(name)).0,
@@ -434,15 +457,26 @@ mod tests {
     fn tls_and_plain_http_are_told_apart() {
         let plain = wrapped(TlsError::InvalidMessage(InvalidMessage::InvalidContentType));
         let (words, hint) = sentence(&plain);
-        assert_eq!(words, "https://one:6443 does not speak TLS, yet its URL begins with https://");
-        assert_eq!(hint, "correct the URL: kubectl config set-cluster one --server=http://one:6443");
+        assert_eq!(
+            words,
+            "https://one:6443 does not speak TLS, yet its URL begins with https://"
+        );
+        assert_eq!(
+            hint,
+            "correct the URL: kubectl config set-cluster one --server=http://one:6443"
+        );
     }
 
     #[test]
     fn what_the_server_holds_against_the_client_names_the_user() {
-        let alert = wrapped(TlsError::AlertReceived(rustls::AlertDescription::CertificateExpired));
+        let alert = wrapped(TlsError::AlertReceived(
+            rustls::AlertDescription::CertificateExpired,
+        ));
         let (words, hint) = sentence(&alert);
-        assert_eq!(words, "https://one:6443 refused the TLS connection: CertificateExpired");
+        assert_eq!(
+            words,
+            "https://one:6443 refused the TLS connection: CertificateExpired"
+        );
         assert!(hint.contains("user \"ann\""));
     }
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{Cli, RequestsShown},
-    cluster::{Attendance, Cluster, ConnectionOptions, Failure, RequestLog, RequestObserver, RequestRecord},
+    cluster::{
+        Attendance, Cluster, ConnectionOptions, Failure, RequestLog, RequestObserver, RequestRecord,
+    },
     render::{self, Look},
     style::Style,
     ui::{self, Ui},
@@ -21,16 +23,30 @@ pub struct CommandContext {
 
 impl CommandContext {
     pub fn new(cli: &Cli, display_name: String, ui: &Ui) -> Self {
-        let printer = Arc::new(RequestPrinter { style: ui.status_style() });
+        let printer = Arc::new(RequestPrinter {
+            style: ui.status_style(),
+        });
         let requests = cli.output.requests();
         let request_log = match requests {
             RequestsShown::None => RequestLog::default(),
             RequestsShown::Lines => RequestLog::lines(printer),
             RequestsShown::Bodies => RequestLog::bodies(printer),
         };
-        let attendance = if ui::is_attended() { Attendance::Interactive } else { Attendance::Unattended };
-        let options = ConnectionOptions { request_log, attendance, ..cli.connection.options() };
-        Self { options, display_name, requests }
+        let attendance = if ui::is_attended() {
+            Attendance::Interactive
+        } else {
+            Attendance::Unattended
+        };
+        let options = ConnectionOptions {
+            attendance,
+            request_log,
+            ..cli.connection.options()
+        };
+        Self {
+            options,
+            display_name,
+            requests,
+        }
     }
 
     /// The cluster that flags and kubeconfig name. Nothing is sent to it yet.
@@ -59,7 +75,11 @@ impl CommandContext {
 
     /// How an answer to standard output may look.
     pub fn look(&self, ui: &Ui) -> Look {
-        Look { style: ui.style(), width: ui.width(), now: self.now() }
+        Look {
+            style: ui.style(),
+            width: ui.width(),
+            now: self.now(),
+        }
     }
 }
 

@@ -18,15 +18,25 @@ pub struct ExplainArgs {
     id: Option<String>,
 }
 
-pub(crate) fn run(ui: &mut Ui, context: &CommandContext, args: &ExplainArgs) -> Result<(), CommandError> {
+pub(crate) fn run(
+    ui: &mut Ui,
+    context: &CommandContext,
+    args: &ExplainArgs,
+) -> Result<(), CommandError> {
     let pages = page::pages();
     let look = context.look(ui);
     let Some(wanted) = &args.id else {
         return Ok(ui.answer(&render::explain::render_index(&pages, &look))?);
     };
-    match pages.iter().find(|page| page.id.0.eq_ignore_ascii_case(wanted)) {
+    match pages
+        .iter()
+        .find(|page| page.id.0.eq_ignore_ascii_case(wanted))
+    {
         Some(page) => Ok(ui.answer(&render::explain::render_page(page, &look))?),
-        None => Err(CommandError::new(ErrorKind::NotFound, format!("there is no check \"{wanted}\""))
-            .with_hint(format!("all checks: {} explain", context.display_name()))),
+        None => Err(CommandError::new(
+            ErrorKind::NotFound,
+            format!("there is no check \"{wanted}\""),
+        )
+        .with_hint(format!("all checks: {} explain", context.display_name()))),
     }
 }

@@ -10,7 +10,14 @@ const OVERLAYS: [&str; 2] = ["manager", "runtimes"];
 const RELEASE: &str = "v2.3.0";
 
 /// Job kinds of Training Operator v1, which a cluster may still have.
-const OLD_JOBS: [&str; 6] = ["pytorchjobs", "tfjobs", "mpijobs", "xgboostjobs", "paddlejobs", "jaxjobs"];
+const OLD_JOBS: [&str; 6] = [
+    "pytorchjobs",
+    "tfjobs",
+    "mpijobs",
+    "xgboostjobs",
+    "paddlejobs",
+    "jaxjobs",
+];
 
 /// The error for a failed request: of a resource of Trainer that is not served, it says what is not installed.
 pub(super) async fn explain(cluster: &Cluster, failure: Failure) -> CommandError {
@@ -23,8 +30,16 @@ pub(super) async fn explain(cluster: &Cluster, failure: Failure) -> CommandError
 /// The error for a cluster that is known to have no Trainer.
 pub(super) async fn explain_absence(cluster: &Cluster) -> CommandError {
     // Only a better sentence depends on this answer, so its failure does not matter.
-    let served = cluster.fetch_api_resources("kubeflow.org/v1").await.ok().flatten().unwrap_or_default();
-    let old: Vec<_> = OLD_JOBS.into_iter().filter(|job| served.iter().any(|name| name == job)).collect();
+    let served = cluster
+        .fetch_api_resources("kubeflow.org/v1")
+        .await
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    let old: Vec<_> = OLD_JOBS
+        .into_iter()
+        .filter(|job| served.iter().any(|name| name == job))
+        .collect();
     not_installed(cluster.target(), &old)
 }
 
@@ -35,7 +50,10 @@ fn not_installed(target: &Target, old_jobs: &[&str]) -> CommandError {
     };
     let old = match old_jobs {
         [] => String::new(),
-        jobs => format!("; it has Training Operator v1 only ({}), whose jobs Trainer v2 does not run", jobs.join(", ")),
+        jobs => format!(
+            "; it has Training Operator v1 only ({}), whose jobs Trainer v2 does not run",
+            jobs.join(", ")
+        ),
     };
     let apply = |overlay: &str| {
         format!(
@@ -44,9 +62,12 @@ fn not_installed(target: &Target, old_jobs: &[&str]) -> CommandError {
         )
     };
     let [manager, runtimes] = OVERLAYS.map(apply);
-    CommandError::new(ErrorKind::NotFound, format!("Kubeflow Trainer v2 is not installed in {place}{old}"))
-        .with_hint(format!("install it: {manager}"))
-        .with_hint(format!("then its runtimes: {runtimes}"))
+    CommandError::new(
+        ErrorKind::NotFound,
+        format!("Kubeflow Trainer v2 is not installed in {place}{old}"),
+    )
+    .with_hint(format!("install it: {manager}"))
+    .with_hint(format!("then its runtimes: {runtimes}"))
 }
 
 #[cfg(test)]
@@ -54,14 +75,26 @@ mod tests {
     use super::*;
 
     fn target(context: &str) -> Target {
-        Target { context: context.to_owned(), server: "https://api:6443".to_owned(), ..Target::default() }
+        Target {
+            context: context.to_owned(),
+            server: "https://api:6443".to_owned(),
+            ..Target::default()
+        }
     }
 
     #[test]
     fn the_context_is_named_and_the_commands_use_it() {
         let error = not_installed(&target("my cluster"), &[]);
-        assert_eq!(error.chain(), ["Kubeflow Trainer v2 is not installed in the cluster of context \"my cluster\""]);
-        assert!(error.hints().iter().all(|hint| hint.contains("kubectl --context 'my cluster' apply")));
+        assert_eq!(
+            error.chain(),
+            ["Kubeflow Trainer v2 is not installed in the cluster of context \"my cluster\""]
+        );
+        assert!(
+            error
+                .hints()
+                .iter()
+                .all(|hint| hint.contains("kubectl --context 'my cluster' apply"))
+        );
     }
 
     #[test]
@@ -69,8 +102,10 @@ mod tests {
         let error = not_installed(&target(""), &["pytorchjobs"]);
         assert_eq!(
             error.chain(),
-            ["Kubeflow Trainer v2 is not installed in the cluster at https://api:6443; it has Training Operator v1 only \
-              (pytorchjobs), whose jobs Trainer v2 does not run"]
+            [
+                "Kubeflow Trainer v2 is not installed in the cluster at https://api:6443; it has Training Operator v1 only \
+              (pytorchjobs), whose jobs Trainer v2 does not run"
+            ]
         );
     }
 }

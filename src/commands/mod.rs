@@ -13,7 +13,11 @@ pub use context::CommandContext;
 use crate::{cli::Command, error::CommandError, ui::Ui};
 
 /// Runs the chosen command.
-pub(crate) async fn dispatch(ui: &mut Ui, context: &CommandContext, command: &Command) -> Result<(), CommandError> {
+pub(crate) async fn dispatch(
+    ui: &mut Ui,
+    context: &CommandContext,
+    command: &Command,
+) -> Result<(), CommandError> {
     match command {
         Command::Verify(args) => verify::run(ui, context, args).await,
         Command::Runtimes(args) => runtimes::run(ui, context, args).await,

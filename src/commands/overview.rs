@@ -15,22 +15,37 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
         "You run the platform",
         &[
             ("verify", "is Trainer healthy, and if not, what mends it?"),
-            ("verify --wait 5m", "the same, until it is or the time is over"),
+            (
+                "verify --wait 5m",
+                "the same, until it is or the time is over",
+            ),
             ("version", "which Trainer, Kubernetes and plugin meet here"),
-            ("explain", "every check: what it looks at, and how to mend what it finds"),
+            (
+                "explain",
+                "every check: what it looks at, and how to mend what it finds",
+            ),
         ],
     ),
     (
         "You own a namespace",
         &[
-            ("runtimes list -n NAMESPACE", "which recipes its people can train with"),
-            ("runtimes list --as USER", "the same, as one of them sees it"),
+            (
+                "runtimes list -n NAMESPACE",
+                "which recipes its people can train with",
+            ),
+            (
+                "runtimes list --as USER",
+                "the same, as one of them sees it",
+            ),
         ],
     ),
     (
         "You train models",
         &[
-            ("runtimes list", "which recipes there are: framework, nodes, devices, image"),
+            (
+                "runtimes list",
+                "which recipes there are: framework, nodes, devices, image",
+            ),
             ("runtimes show NAME", "one recipe in detail"),
             ("verify", "is it my job, or is it the cluster?"),
         ],
@@ -38,7 +53,11 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
 ];
 
 /// Says what clap found instead of a command line that can run.
-pub(crate) fn answer_parser(name: &str, words: Words, problem: &clap::Error) -> Result<(), CommandError> {
+pub(crate) fn answer_parser(
+    name: &str,
+    words: Words,
+    problem: &clap::Error,
+) -> Result<(), CommandError> {
     let mut ui = Ui::open(ColourChoice::Auto, Loudness::Normal);
     match problem.kind() {
         ParserErrorKind::DisplayHelp | ParserErrorKind::DisplayVersion => {
@@ -49,7 +68,12 @@ pub(crate) fn answer_parser(name: &str, words: Words, problem: &clap::Error) -> 
         _ => {
             ui.note(rendered(problem, ui.status_style()).trim_end());
             if let Some(reason) = refused_flag(problem).and_then(|flag| cli::refusal(&flag)) {
-                ui.error(&[], &[format!("kubectl has this flag, but here it is refused: {reason}")]);
+                ui.error(
+                    &[],
+                    &[format!(
+                        "kubectl has this flag, but here it is refused: {reason}"
+                    )],
+                );
             }
             Err(CommandError::silent(ErrorKind::Usage))
         }
@@ -78,7 +102,12 @@ fn refused_flag(problem: &clap::Error) -> Option<String> {
 }
 
 fn render_overview(name: &str, style: Style) -> String {
-    let width = READERS.iter().flat_map(|(_, commands)| *commands).map(|(words, _)| words.len()).max().unwrap_or(0);
+    let width = READERS
+        .iter()
+        .flat_map(|(_, commands)| *commands)
+        .map(|(words, _)| words.len())
+        .max()
+        .unwrap_or(0);
     let mut text = "Kubeflow Trainer v2, on the cluster of your current context.\n".to_owned();
     for (reader, commands) in READERS {
         text.push_str(&format!("\n{}\n", style.paint(Role::Strong, reader)));

@@ -8,11 +8,7 @@ use crate::{
     cluster::{Cluster, Failure, FailureKind, Scope, nearest, resources},
     commands::{CommandContext, installation},
     error::{CommandError, ErrorKind},
-    render::{
-        OutputFormat, document::Asked,
-        render_objects,
-        runtime::render_runtime,
-    },
+    render::{OutputFormat, document::Asked, render_objects, runtime::render_runtime},
     runtimes::Runtime,
     ui::Ui,
 };
@@ -44,7 +40,12 @@ struct ListArgs {
     #[arg(short = 'l', long, value_name = "LABELS")]
     selector: Option<String>,
     /// Another format; json and yaml print whole objects, as kubectl does
-    #[arg(short, long, value_name = "wide|json|yaml|name", hide_possible_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "wide|json|yaml|name",
+        hide_possible_values = true
+    )]
     output: Option<ListFormat>,
 }
 
@@ -54,7 +55,12 @@ struct ShowArgs {
     #[arg(value_name = "NAME")]
     name: String,
     /// Another format; json and yaml print the whole object, as kubectl does
-    #[arg(short, long, value_name = "json|yaml|name", hide_possible_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "json|yaml|name",
+        hide_possible_values = true
+    )]
     output: Option<ShowFormat>,
 }
 
@@ -73,7 +79,11 @@ enum ShowFormat {
     Name,
 }
 
-pub(crate) async fn run(ui: &mut Ui, context: &CommandContext, args: &RuntimesArgs) -> Result<(), CommandError> {
+pub(crate) async fn run(
+    ui: &mut Ui,
+    context: &CommandContext,
+    args: &RuntimesArgs,
+) -> Result<(), CommandError> {
     match &args.command {
         RuntimesCommand::List(args) => list(ui, context, args).await,
         RuntimesCommand::Show(args) => show(ui, context, args).await,
@@ -88,14 +98,24 @@ async fn list(ui: &mut Ui, context: &CommandContext, args: &ListArgs) -> Result<
         return Err(installation::explain(&cluster, missing).await);
     }
     let failure = found.failures.into_iter().next();
-    let format = args.output.map_or(OutputFormat::Table, ListFormat::output_format);
+    let format = args
+        .output
+        .map_or(OutputFormat::Table, ListFormat::output_format);
     match (found.runtimes.as_slice(), &failure) {
         // An empty answer would say something untrue.
         ([], Some(_)) => {}
         ([], None) if matches!(format, OutputFormat::Table | OutputFormat::Wide) => {
-            ui.note(&format!("No runtimes found in the cluster or in {}.", args.place(&cluster)));
+            ui.note(&format!(
+                "No runtimes found in the cluster or in {}.",
+                args.place(&cluster)
+            ));
         }
-        (runtimes, _) => ui.answer(&render_objects(format, Asked::Many, runtimes, &context.look(ui)))?,
+        (runtimes, _) => ui.answer(&render_objects(
+            format,
+            Asked::Many,
+            runtimes,
+            &context.look(ui),
+        ))?,
     }
     failure.map_or(Ok(()), |failure| Err(failure.into()))
 }
@@ -118,15 +138,19 @@ async fn show(ui: &mut Ui, context: &CommandContext, args: &ShowArgs) -> Result<
         ui.warning(&failure.to_string());
     }
     let look = context.look(ui);
-    let text = match args.output {
-        Some(format) => {
-            let asked = if found.runtimes.len() == 1 { Asked::One } else { Asked::Many };
-            render_objects(format.output_format(), asked, &found.runtimes, &look)
-        }
-        None => {
-            let pages = found.runtimes.iter().map(|runtime| render_runtime(runtime, &look));
-            pages.collect::<Vec<_>>().join("\n")
-        }
+    let text = if let Some(format) = args.output {
+        let asked = if found.runtimes.len() == 1 {
+            Asked::One
+        } else {
+            Asked::Many
+        };
+        render_objects(format.output_format(), asked, &found.runtimes, &look)
+    } else {
+        let pages = found
+            .runtimes
+            .iter()
+            .map(|runtime| render_runtime(runtime, &look));
+        pages.collect::<Vec<_>>().join("\n")
     };
     Ok(ui.answer(&text)?)
 }
@@ -158,14 +182,25 @@ impl Kind {
 
 /// Reads `NAME` or `KIND/NAME`, the kind as kubectl takes it.
 fn parse_reference(reference: &str) -> Result<(Vec<Kind>, &str), CommandError> {
-    let Some((kind, name)) = reference.split_once('/') else { return Ok((Kind::BOTH.to_vec(), reference)) };
+    let Some((kind, name)) = reference.split_once('/') else {
+        return Ok((Kind::BOTH.to_vec(), reference));
+    };
     let plain = kind.to_ascii_lowercase();
-    let plain = plain.split('.').next().unwrap_or_default().trim_end_matches('s');
+    let plain = plain
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('s');
     match plain {
         "clustertrainingruntime" => Ok((vec![Kind::OfCluster], name)),
         "trainingruntime" => Ok((vec![Kind::OfNamespace], name)),
-        _ => Err(CommandError::new(ErrorKind::Usage, format!("\"{kind}\" is not a kind of runtime"))
-            .with_hint(format!("write clustertrainingruntime/{name} or trainingruntime/{name}"))),
+        _ => Err(CommandError::new(
+            ErrorKind::Usage,
+            format!("\"{kind}\" is not a kind of runtime"),
+        )
+        .with_hint(format!(
+            "write clustertrainingruntime/{name} or trainingruntime/{name}"
+        ))),
     }
 }
 
@@ -177,10 +212,15 @@ struct Found {
 
 impl Found {
     fn gather(answers: Vec<Result<Vec<DynamicObject>, Failure>>) -> Self {
-        let mut found = Self { runtimes: Vec::new(), failures: Vec::new() };
+        let mut found = Self {
+            runtimes: Vec::new(),
+            failures: Vec::new(),
+        };
         for answer in answers {
             match answer {
-                Ok(objects) => found.runtimes.extend(objects.into_iter().map(Runtime::parse)),
+                Ok(objects) => found
+                    .runtimes
+                    .extend(objects.into_iter().map(Runtime::parse)),
                 Err(failure) => found.failures.push(failure),
             }
         }
@@ -189,45 +229,81 @@ impl Found {
 
     /// The failure that says that the cluster does not know runtimes at all.
     fn not_served(&self) -> Option<Failure> {
-        let missing = |failure: &&Failure| matches!(failure.kind, FailureKind::NotFound { object: None, .. });
-        self.failures.iter().find(missing).filter(|_| self.runtimes.is_empty()).cloned()
+        let missing =
+            |failure: &&Failure| matches!(failure.kind, FailureKind::NotFound { object: None, .. });
+        self.failures
+            .iter()
+            .find(missing)
+            .filter(|_| self.runtimes.is_empty())
+            .cloned()
     }
 }
 
-async fn fetch_kind(cluster: &Cluster, kind: Kind, args: &ListArgs) -> Result<Vec<DynamicObject>, Failure> {
+async fn fetch_kind(
+    cluster: &Cluster,
+    kind: Kind,
+    args: &ListArgs,
+) -> Result<Vec<DynamicObject>, Failure> {
     let scope = match kind {
         Kind::OfNamespace if args.all_namespaces => Scope::AllNamespaces,
         kind => kind.scope(cluster),
     };
-    cluster.fetch_objects(&kind.resource(), &scope, args.selector.as_deref()).await
+    cluster
+        .fetch_objects(&kind.resource(), &scope, args.selector.as_deref())
+        .await
 }
 
-async fn fetch_named(cluster: &Cluster, kind: Kind, name: &str) -> Result<Vec<DynamicObject>, Failure> {
-    let object = cluster.fetch_object(&kind.resource(), &kind.scope(cluster), name).await?;
+async fn fetch_named(
+    cluster: &Cluster,
+    kind: Kind,
+    name: &str,
+) -> Result<Vec<DynamicObject>, Failure> {
+    let object = cluster
+        .fetch_object(&kind.resource(), &kind.scope(cluster), name)
+        .await?;
     Ok(object.into_iter().collect())
 }
 
 /// Names what there is instead, if the caller may list it.
 async fn not_found(cluster: &Cluster, context: &CommandContext, name: &str) -> CommandError {
     let lists = Kind::BOTH.map(|kind| async move {
-        let objects = cluster.fetch_objects(&kind.resource(), &kind.scope(cluster), None).await;
+        let objects = cluster
+            .fetch_objects(&kind.resource(), &kind.scope(cluster), None)
+            .await;
         objects.unwrap_or_default()
     });
-    let names: Vec<_> =
-        join_all(lists).await.into_iter().flatten().filter_map(|object| object.metadata.name).collect();
+    let names: Vec<_> = join_all(lists)
+        .await
+        .into_iter()
+        .flatten()
+        .filter_map(|object| object.metadata.name)
+        .collect();
     let error = CommandError::new(
         ErrorKind::NotFound,
-        format!("there is no runtime \"{name}\" in the cluster or in namespace {}", cluster.namespace()),
+        format!(
+            "there is no runtime \"{name}\" in the cluster or in namespace {}",
+            cluster.namespace()
+        ),
     );
     match nearest(name, &names) {
-        Some(nearest) => error.with_hint(format!("did you mean \"{nearest}\"? all: {} runtimes list", context.display_name())),
-        None => error.with_hint(format!("all runtimes: {} runtimes list", context.display_name())),
+        Some(nearest) => error.with_hint(format!(
+            "did you mean \"{nearest}\"? all: {} runtimes list",
+            context.display_name()
+        )),
+        None => error.with_hint(format!(
+            "all runtimes: {} runtimes list",
+            context.display_name()
+        )),
     }
 }
 
 impl ListArgs {
     fn place(&self, cluster: &Cluster) -> String {
-        if self.all_namespaces { "any namespace".to_owned() } else { format!("namespace {}", cluster.namespace()) }
+        if self.all_namespaces {
+            "any namespace".to_owned()
+        } else {
+            format!("namespace {}", cluster.namespace())
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use k8s_openapi::api::{
-    admissionregistration::v1::ValidatingWebhookConfiguration, apps::v1::Deployment, core::v1::ConfigMap,
+    admissionregistration::v1::ValidatingWebhookConfiguration, apps::v1::Deployment,
+    core::v1::ConfigMap,
 };
 
 use crate::{
@@ -42,12 +43,23 @@ enum VersionFormat {
 /// Nobody waits long for a version.
 const LIMIT: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(ui: &mut Ui, context: &CommandContext, args: &VersionArgs) -> Result<(), CommandError> {
-    let cluster = if args.client { None } else { Some(fetch_cluster(context).await) };
+pub(crate) async fn run(
+    ui: &mut Ui,
+    context: &CommandContext,
+    args: &VersionArgs,
+) -> Result<(), CommandError> {
+    let cluster = if args.client {
+        None
+    } else {
+        Some(fetch_cluster(context).await)
+    };
     for problem in cluster.iter().flat_map(|cluster| &cluster.problems) {
         ui.warning(problem);
     }
-    let report = VersionReport { client: client(), cluster };
+    let report = VersionReport {
+        client: client(),
+        cluster,
+    };
     let text = match args.output {
         None => render_version(&report, &context.look(ui)),
         Some(VersionFormat::Json) => render_json(&report),
@@ -60,7 +72,10 @@ fn client() -> ClientVersion {
     ClientVersion {
         version: env!("CARGO_PKG_VERSION"),
         commit: option_env!("KUBECTL_TRAINER_COMMIT"),
-        known_releases: releases::RELEASES.iter().map(|release| release.version).collect(),
+        known_releases: releases::RELEASES
+            .iter()
+            .map(|release| release.version)
+            .collect(),
         bundled_releases: bundled_releases(),
     }
 }
@@ -68,15 +83,26 @@ fn client() -> ClientVersion {
 /// A damaged bundle counts as none: a test of the bundle itself says more.
 fn bundled_releases() -> Vec<String> {
     let releases = releases::bundle::releases().unwrap_or_default();
-    releases.into_iter().map(|release| release.version).collect()
+    releases
+        .into_iter()
+        .map(|release| release.version)
+        .collect()
 }
 
 async fn fetch_cluster(context: &CommandContext) -> ClusterVersions {
     let given = context.options();
-    let options = ConnectionOptions { request_timeout: given.request_timeout.or(Some(LIMIT)), ..given.clone() };
+    let options = ConnectionOptions {
+        request_timeout: given.request_timeout.or(Some(LIMIT)),
+        ..given.clone()
+    };
     let cluster = match Cluster::connect(&options).await {
         Ok(cluster) => cluster,
-        Err(failure) => return ClusterVersions { problems: vec![failure.to_string()], ..ClusterVersions::default() },
+        Err(failure) => {
+            return ClusterVersions {
+                problems: vec![failure.to_string()],
+                ..ClusterVersions::default()
+            };
+        }
     };
     let (kubernetes, trainer) = futures::join!(cluster.fetch_version(), fetch_trainer(&cluster));
     let mut versions = ClusterVersions {
@@ -102,7 +128,7 @@ async fn fetch_cluster(context: &CommandContext) -> ClusterVersions {
 /// Where the overlays and the chart install by default; asked when the caller may not read webhook configurations.
 const USUAL_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
 
-/// Finds the installation through its webhook, and its version in the public ConfigMap (since 2.2; everybody may
+/// Finds the installation through its webhook, and its version in the public `ConfigMap` (since 2.2; everybody may
 /// read it) or in the controller's image. The error is a sentence for the user.
 async fn fetch_trainer(cluster: &Cluster) -> Result<TrainerVersion, String> {
     let namespaces = match fetch_webhook_namespace(cluster).await {
@@ -119,7 +145,10 @@ async fn fetch_trainer(cluster: &Cluster) -> Result<TrainerVersion, String> {
     }
     match (cluster.fetch_api_groups().await, refusal) {
         (Ok(groups), _) if !groups.iter().any(|group| group == resources::TRAINER_GROUP) => {
-            Err(installation::explain_absence(cluster).await.chain().join("; "))
+            Err(installation::explain_absence(cluster)
+                .await
+                .chain()
+                .join("; "))
         }
         (_, Some(failure)) => Err(format!("the version of Trainer cannot be read: {failure}")),
         (_, None) => Err("Trainer's API is served, but its controller was not found".to_owned()),
@@ -127,19 +156,30 @@ async fn fetch_trainer(cluster: &Cluster) -> Result<TrainerVersion, String> {
 }
 
 async fn fetch_webhook_namespace(cluster: &Cluster) -> Result<Option<String>, Failure> {
-    let found = cluster.fetch::<ValidatingWebhookConfiguration>(&Scope::Cluster, "validator.trainer.kubeflow.org").await?;
+    let found = cluster
+        .fetch::<ValidatingWebhookConfiguration>(&Scope::Cluster, "validator.trainer.kubeflow.org")
+        .await?;
     let webhook = found.and_then(|found| found.webhooks.into_iter().flatten().next());
-    Ok(webhook.and_then(|webhook| webhook.client_config.service).map(|service| service.namespace))
+    Ok(webhook
+        .and_then(|webhook| webhook.client_config.service)
+        .map(|service| service.namespace))
 }
 
 async fn fetch_trainer_of(cluster: &Cluster, namespace: &str) -> Result<Option<String>, Failure> {
     let scope = Scope::Namespace(namespace.to_owned());
-    let public = cluster.fetch::<ConfigMap>(&scope, "kubeflow-trainer-public").await;
-    let stated = public.ok().flatten().and_then(|map| map.data?.remove("kubeflow_trainer_version"));
+    let public = cluster
+        .fetch::<ConfigMap>(&scope, "kubeflow-trainer-public")
+        .await;
+    let stated = public
+        .ok()
+        .flatten()
+        .and_then(|map| map.data?.remove("kubeflow_trainer_version"));
     if let Some(version) = stated {
         return Ok(Some(version.trim_start_matches('v').to_owned()));
     }
-    let controller = cluster.fetch::<Deployment>(&scope, "kubeflow-trainer-controller-manager").await?;
+    let controller = cluster
+        .fetch::<Deployment>(&scope, "kubeflow-trainer-controller-manager")
+        .await?;
     Ok(controller.as_ref().and_then(parse_image_version))
 }
 

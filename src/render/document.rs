@@ -42,21 +42,37 @@ pub enum Asked {
 }
 
 /// Renders the items in the chosen format.
-pub fn render_objects<T: Tabular>(format: OutputFormat, asked: Asked, items: &[T], look: &Look) -> String {
+pub fn render_objects<T: Tabular>(
+    format: OutputFormat,
+    asked: Asked,
+    items: &[T],
+    look: &Look,
+) -> String {
     match format {
         OutputFormat::Table | OutputFormat::Wide => {
             let columns = T::columns(items, format);
-            let row = |item: &T| columns.iter().map(|column| item.cell(column.heading, look)).collect();
+            let row = |item: &T| {
+                columns
+                    .iter()
+                    .map(|column| item.cell(column.heading, look))
+                    .collect()
+            };
             render_table(&columns, items.iter().map(row).collect(), look)
         }
         OutputFormat::Json => render_json(&document(asked, items)),
         OutputFormat::Yaml => render_yaml(&document(asked, items)),
-        OutputFormat::Name => items.iter().map(|item| format!("{}\n", item.reference())).collect(),
+        OutputFormat::Name => items
+            .iter()
+            .flat_map(|item| [item.reference(), "\n".to_owned()])
+            .collect(),
     }
 }
 
 fn document<T: Tabular>(asked: Asked, items: &[T]) -> Value {
-    let mut objects: Vec<_> = items.iter().map(|item| sorted(&without_managed_fields(item.object()))).collect();
+    let mut objects: Vec<_> = items
+        .iter()
+        .map(|item| sorted(&without_managed_fields(item.object())))
+        .collect();
     match (asked, objects.pop()) {
         (Asked::One, Some(object)) => object,
         (_, last) => {
@@ -80,7 +96,10 @@ fn sorted(value: &Value) -> Value {
         Value::Object(fields) => {
             let mut entries: Vec<_> = fields.iter().collect();
             entries.sort_by_key(|(key, _)| key.as_str());
-            entries.into_iter().map(|(key, entry)| (key.clone(), sorted(entry))).collect()
+            entries
+                .into_iter()
+                .map(|(key, entry)| (key.clone(), sorted(entry)))
+                .collect()
         }
         Value::Array(entries) => entries.iter().map(sorted).collect(),
         other => other.clone(),
@@ -90,7 +109,8 @@ fn sorted(value: &Value) -> Value {
 /// JSON with kubectl's four blanks, ending with a line feed.
 pub fn render_json(value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
+    let mut serializer =
+        serde_json::Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
     // Writing plain values into memory does not fail.
     let _ = value.serialize(&mut serializer);
     bytes.push(b'\n');
@@ -114,7 +134,9 @@ mod tests {
 
     #[test]
     fn json_has_sorted_keys_and_four_blanks() {
-        assert_data_eq!(render_json(&sorted(&json!({ "b": [1], "a": { "d": null, "c": "x" } }))), str![[r#"
+        assert_data_eq!(
+            render_json(&sorted(&json!({ "b": [1], "a": { "d": null, "c": "x" } }))),
+            str![[r#"
 {
     "a": {
         "c": "x",
@@ -125,18 +147,22 @@ mod tests {
     ]
 }
 
-"#]]);
+"#]]
+        );
     }
 
     #[test]
     fn yaml_quotes_what_an_older_reader_would_misread() {
-        assert_data_eq!(render_yaml(&json!({ "a": "yes", "b": "1_000", "c": "0644", "d": ["x"] })), str![[r#"
+        assert_data_eq!(
+            render_yaml(&json!({ "a": "yes", "b": "1_000", "c": "0644", "d": ["x"] })),
+            str![[r#"
 a: "yes"
 b: "1_000"
 c: "0644"
 d:
 - x
 
-"#]]);
+"#]]
+        );
     }
 }

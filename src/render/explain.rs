@@ -14,9 +14,16 @@ const PROSE_WIDTH: usize = 88;
 
 /// All checks, one a line.
 pub fn render_index(pages: &[Page], look: &Look) -> String {
-    let columns = ["ID", "SEVERITY", "CHECK"].map(|heading| Column { heading, give: Give::Never });
+    let columns = ["ID", "SEVERITY", "CHECK"].map(|heading| Column {
+        heading,
+        give: Give::Never,
+    });
     let row = |page: &Page| -> Vec<CellText> {
-        vec![page.id.0.into(), severity_word(page.severity).into(), page.title.into()]
+        vec![
+            page.id.0.into(),
+            severity_word(page.severity).into(),
+            page.title.into(),
+        ]
     };
     render_table(&columns, pages.iter().map(row).collect(), look)
 }
@@ -36,7 +43,11 @@ pub fn render_page(page: &Page, look: &Look) -> String {
         text.push_str(&wrap(paragraph, width, ""));
         text.push('\n');
     }
-    text.push_str(&format!("{}\n{}\n", heading("When it fails"), wrap(page.hint, width, "  ")));
+    text.push_str(&format!(
+        "{}\n{}\n",
+        heading("When it fails"),
+        wrap(page.hint, width, "  ")
+    ));
     text.push_str(&format!("{}\n", heading("What it may find")));
     for reason in page.reasons.iter().chain(page.shared_reasons) {
         text.push_str(&render_reason(reason, width, look));
@@ -46,7 +57,11 @@ pub fn render_page(page: &Page, look: &Look) -> String {
 
 fn render_reason(reason: &Reason, width: usize, look: &Look) -> String {
     let code = look.style.paint(Role::Command, reason.code);
-    format!("  {code}\n{}{}", wrap(reason.meaning, width, "    "), wrap(reason.mend, width, "    "))
+    format!(
+        "  {code}\n{}{}",
+        wrap(reason.meaning, width, "    "),
+        wrap(reason.mend, width, "    ")
+    )
 }
 
 fn severity_word(severity: Severity) -> &'static str {
@@ -85,11 +100,14 @@ mod tests {
 
     #[test]
     fn prose_is_wrapped_between_words() {
-        assert_data_eq!(wrap("one two\n three  four", 10, "  "), str![[r#"
+        assert_data_eq!(
+            wrap("one two\n three  four", 10, "  "),
+            str![[r#"
   one two
   three
   four
 
-"#]]);
+"#]]
+        );
     }
 }

@@ -30,13 +30,19 @@ pub struct Look {
 impl Look {
     /// For tests and files: no colours, no cutting.
     pub const fn plain(now: Timestamp) -> Self {
-        Self { style: Style::Plain, width: None, now }
+        Self {
+            style: Style::Plain,
+            width: None,
+            now,
+        }
     }
 }
 
 /// An age as kubectl writes it: the two largest units while they matter, such as `5d3h`, `47h`, `90s`.
 pub fn render_age(since: Option<Timestamp>, now: Timestamp) -> String {
-    let Some(since) = since else { return "<unknown>".to_owned() };
+    let Some(since) = since else {
+        return "<unknown>".to_owned();
+    };
     let seconds = now.duration_since(since).as_secs().max(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
     // The steps of k8s.io/apimachinery/pkg/util/duration.HumanDuration.
@@ -63,7 +69,12 @@ mod tests {
 
     #[test]
     fn ages_are_written_as_kubectl_writes_them() {
-        let age = |seconds: i64| render_age(Some(Timestamp::UNIX_EPOCH), Timestamp::from_second(seconds).unwrap());
+        let age = |seconds: i64| {
+            render_age(
+                Some(Timestamp::UNIX_EPOCH),
+                Timestamp::from_second(seconds).unwrap(),
+            )
+        };
         for (seconds, text) in [
             (0, "0s"),
             (119, "119s"),

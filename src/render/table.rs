@@ -49,12 +49,18 @@ pub fn render_table(columns: &[Column], rows: Vec<Vec<CellText>>, look: &Look) -
     one_line.for_each(|cell| cell.text = visible(&cell.text));
     fit(columns, &mut rows, look.width);
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
     match look.style {
         Style::Plain => table.force_no_tty(),
         Style::Coloured => table.enforce_styling(),
     };
-    table.set_header(columns.iter().map(|column| styled(column.heading, Some(Role::Muted))));
+    table.set_header(
+        columns
+            .iter()
+            .map(|column| styled(column.heading, Some(Role::Muted))),
+    );
     for row in rows {
         table.add_row(row.into_iter().map(|cell| styled(&cell.text, cell.role)));
     }
@@ -85,14 +91,25 @@ fn styled(text: &str, role: Option<Role>) -> Cell {
 
 /// Shortens the cells of the column that gives way, until the table fits or is as narrow as is useful.
 fn fit(columns: &[Column], rows: &mut [Vec<CellText>], width: Option<usize>) {
-    let (Some(width), Some(giving)) = (width, columns.iter().position(|column| column.give == Give::Beginning)) else {
+    let (Some(width), Some(giving)) = (
+        width,
+        columns
+            .iter()
+            .position(|column| column.give == Give::Beginning),
+    ) else {
         return;
     };
     let widest = |index: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.text.chars().count());
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(index))
+            .map(|cell| cell.text.chars().count());
         cells.max().unwrap_or(0).max(columns[index].heading.len())
     };
-    let others: usize = (0..columns.len()).filter(|index| *index != giving).map(|index| widest(index) + GAP).sum();
+    let others: usize = (0..columns.len())
+        .filter(|index| *index != giving)
+        .map(|index| widest(index) + GAP)
+        .sum();
     let room = width.saturating_sub(others).max(NARROWEST);
     for cell in rows.iter_mut().filter_map(|row| row.get_mut(giving)) {
         let length = cell.text.chars().count();
@@ -108,10 +125,16 @@ fn visible(text: &str) -> String {
     if !text.chars().any(char::is_control) {
         return text.to_owned();
     }
-    text.chars().flat_map(|character| {
-        let shown = if character.is_control() { character.escape_default().to_string() } else { character.to_string() };
-        shown.chars().collect::<Vec<_>>()
-    }).collect()
+    text.chars()
+        .flat_map(|character| {
+            let shown = if character.is_control() {
+                character.escape_default().to_string()
+            } else {
+                character.to_string()
+            };
+            shown.chars().collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -122,14 +145,27 @@ mod tests {
     use super::*;
 
     const COLUMNS: [Column; 3] = [
-        Column { heading: "NAME", give: Give::Never },
-        Column { heading: "IMAGE", give: Give::Beginning },
-        Column { heading: "AGE", give: Give::Never },
+        Column {
+            heading: "NAME",
+            give: Give::Never,
+        },
+        Column {
+            heading: "IMAGE",
+            give: Give::Beginning,
+        },
+        Column {
+            heading: "AGE",
+            give: Give::Never,
+        },
     ];
 
     fn rows() -> Vec<Vec<CellText>> {
         vec![
-            vec!["torch".into(), "registry.example/team/pytorch:2.13.0-cuda13.0".into(), "5d".into()],
+            vec![
+                "torch".into(),
+                "registry.example/team/pytorch:2.13.0-cuda13.0".into(),
+                "5d".into(),
+            ],
             vec!["two\nlines".into(), "a".into(), "1s".into()],
         ]
     }
@@ -137,41 +173,63 @@ mod tests {
     #[test]
     fn columns_stand_in_line_and_no_line_ends_in_blanks() {
         let table = render_table(&COLUMNS, rows(), &Look::plain(Timestamp::UNIX_EPOCH));
-        assert_data_eq!(table, str![[r#"
+        assert_data_eq!(
+            table,
+            str![[r#"
 NAME         IMAGE                                           AGE
 torch        registry.example/team/pytorch:2.13.0-cuda13.0   5d
 two\nlines   a                                               1s
 
-"#]].raw());
+"#]]
+            .raw()
+        );
     }
 
     #[test]
     fn on_a_narrow_terminal_only_the_giving_column_is_cut() {
-        let look = Look { width: Some(40), ..Look::plain(Timestamp::UNIX_EPOCH) };
-        assert_data_eq!(render_table(&COLUMNS, rows(), &look), str![[r#"
+        let look = Look {
+            width: Some(40),
+            ..Look::plain(Timestamp::UNIX_EPOCH)
+        };
+        assert_data_eq!(
+            render_table(&COLUMNS, rows(), &look),
+            str![[r#"
 NAME         IMAGE                   AGE
 torch        …orch:2.13.0-cuda13.0   5d
 two\nlines   a                       1s
 
-"#]].raw());
+"#]]
+            .raw()
+        );
     }
 
     #[test]
     fn colours_do_not_move_columns() {
-        let look = Look { style: Style::Coloured, ..Look::plain(Timestamp::UNIX_EPOCH) };
+        let look = Look {
+            style: Style::Coloured,
+            ..Look::plain(Timestamp::UNIX_EPOCH)
+        };
         let mut rows = rows();
         rows[0][0].role = Some(Role::Good);
         let coloured = render_table(&COLUMNS, rows, &look);
         let bare = without_colours(&coloured);
         assert!(bare.lines().nth(2).unwrap().starts_with("two"), "{bare}");
-        assert_eq!(bare.lines().nth(1).unwrap().find("registry"), bare.lines().next().unwrap().find("IMAGE"));
+        assert_eq!(
+            bare.lines().nth(1).unwrap().find("registry"),
+            bare.lines().next().unwrap().find("IMAGE")
+        );
     }
 
     /// The text without colour sequences.
     fn without_colours(text: &str) -> String {
         let mut bare = String::new();
         for piece in text.split('\u{1b}') {
-            bare.push_str(piece.strip_prefix('[').and_then(|rest| rest.split_once('m')).map_or(piece, |(_, rest)| rest));
+            bare.push_str(
+                piece
+                    .strip_prefix('[')
+                    .and_then(|rest| rest.split_once('m'))
+                    .map_or(piece, |(_, rest)| rest),
+            );
         }
         bare
     }

@@ -53,25 +53,47 @@ pub struct TrainerVersion {
 /// One line for each version; `None` fields are left out.
 pub fn render_version(report: &VersionReport, look: &Look) -> String {
     let client = &report.client;
-    let commit = client.commit.map_or(String::new(), |commit| format!(" (commit {commit})"));
+    let commit = client
+        .commit
+        .map_or(String::new(), |commit| format!(" (commit {commit})"));
     let mut lines = vec![("Plugin", format!("{}{commit}", client.version))];
     lines.push(("Knows Trainer", client.known_releases.join(", ")));
     if !client.bundled_releases.is_empty() {
-        lines.push(("Carries", format!("the manifests of {}", client.bundled_releases.join(", "))));
+        lines.push((
+            "Carries",
+            format!("the manifests of {}", client.bundled_releases.join(", ")),
+        ));
     }
     if let Some(cluster) = &report.cluster {
         let place = [cluster.context.as_str(), cluster.server.as_str()];
         let place: Vec<_> = place.into_iter().filter(|part| !part.is_empty()).collect();
-        let context = if place.is_empty() { "no cluster".to_owned() } else { place.join(", ") };
-        let kubernetes = cluster.kubernetes.as_ref().map_or("unknown", |version| &version.git_version);
+        let context = if place.is_empty() {
+            "no cluster".to_owned()
+        } else {
+            place.join(", ")
+        };
+        let kubernetes = cluster
+            .kubernetes
+            .as_ref()
+            .map_or("unknown", |version| &version.git_version);
         lines.push(("Kubernetes", format!("{kubernetes} ({context})")));
         let trainer = cluster.trainer.as_ref();
-        let trainer = trainer.map(|trainer| format!("{} (namespace {})", trainer.version, trainer.namespace));
+        let trainer =
+            trainer.map(|trainer| format!("{} (namespace {})", trainer.version, trainer.namespace));
         lines.push(("Trainer", trainer.unwrap_or_else(|| "unknown".to_owned())));
     }
-    let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or(0) + 1;
+    let width = lines
+        .iter()
+        .map(|(label, _)| label.len())
+        .max()
+        .unwrap_or(0)
+        + 1;
     let line = |(label, text): (&str, String)| {
-        format!("{} {text}\n", look.style.paint(Role::Muted, &format!("{:width$}", format!("{label}:"))))
+        format!(
+            "{} {text}\n",
+            look.style
+                .paint(Role::Muted, &format!("{:width$}", format!("{label}:")))
+        )
     };
     lines.into_iter().map(line).collect()
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::{batch::v1::JobTemplateSpec, core::v1::{Container, PersistentVolumeClaim, PodSpec}},
+    api::{
+        batch::v1::JobTemplateSpec,
+        core::v1::{Container, PersistentVolumeClaim, PodSpec},
+    },
     apimachinery::pkg::api::resource::Quantity,
 };
 use kube::core::DynamicObject;
@@ -117,24 +120,48 @@ struct VolumeClaimPolicy {
 impl Runtime {
     /// Reads either kind. A part that cannot be decoded counts as absent.
     pub fn parse(object: DynamicObject) -> Self {
-        let spec: RuntimeSpec =
-            object.data.get("spec").and_then(|spec| RuntimeSpec::deserialize(spec).ok()).unwrap_or_default();
+        let spec: RuntimeSpec = object
+            .data
+            .get("spec")
+            .and_then(|spec| RuntimeSpec::deserialize(spec).ok())
+            .unwrap_or_default();
         let policies = spec.template.spec.volume_claim_policies;
         let labels = object.metadata.labels.clone().unwrap_or_default();
-        let deprecated = labels.get(SUPPORT_LABEL).is_some_and(|value| value == "deprecated");
+        let deprecated = labels
+            .get(SUPPORT_LABEL)
+            .is_some_and(|value| value == "deprecated");
         Self {
             name: object.metadata.name.clone().unwrap_or_default(),
-            scope: object.metadata.namespace.clone().map_or(RuntimeScope::Cluster, RuntimeScope::Namespace),
+            scope: object
+                .metadata
+                .namespace
+                .clone()
+                .map_or(RuntimeScope::Cluster, RuntimeScope::Namespace),
             framework: labels.get(FRAMEWORK_LABEL).cloned(),
-            support: if deprecated { Support::Deprecated } else { Support::Supported },
+            support: if deprecated {
+                Support::Deprecated
+            } else {
+                Support::Supported
+            },
             nodes: spec.ml_policy.num_nodes.unwrap_or(1),
             policy: spec.ml_policy.kinds.into_iter().next(),
             gang: spec.pod_group_policy.into_iter().next(),
             jobs: spec.template.spec.replicated_jobs,
-            claims: policies.into_iter().flat_map(|policy| policy.templates).collect(),
+            claims: policies
+                .into_iter()
+                .flat_map(|policy| policy.templates)
+                .collect(),
             labels,
-            created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
-            deleted: object.metadata.deletion_timestamp.as_ref().map(|time| time.0),
+            created: object
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map(|time| time.0),
+            deleted: object
+                .metadata
+                .deletion_timestamp
+                .as_ref()
+                .map(|time| time.0),
             object,
         }
     }
@@ -150,8 +177,13 @@ impl Runtime {
     pub fn devices(&self) -> Vec<(&str, &str)> {
         let container = self.node_job().and_then(ReplicatedJob::main_container);
         let limits = container.and_then(|container| container.resources.as_ref()?.limits.as_ref());
-        let devices = limits.into_iter().flatten().filter(|(name, _)| is_device(name));
-        devices.map(|(name, count): (&String, &Quantity)| (name.as_str(), count.0.as_str())).collect()
+        let devices = limits
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| is_device(name));
+        devices
+            .map(|(name, count): (&String, &Quantity)| (name.as_str(), count.0.as_str()))
+            .collect()
     }
 
     fn node_job(&self) -> Option<&ReplicatedJob> {
@@ -173,13 +205,18 @@ impl ReplicatedJob {
     /// The container that Trainer fills in, else the first.
     fn main_container(&self) -> Option<&Container> {
         let containers = &self.pod()?.containers;
-        containers.iter().find(|container| container.name == NODE).or_else(|| containers.first())
+        containers
+            .iter()
+            .find(|container| container.name == NODE)
+            .or_else(|| containers.first())
     }
 }
 
 /// Extended resources have a domain in their names; those of Kubernetes itself are not devices.
 fn is_device(resource: &str) -> bool {
-    resource.split_once('/').is_some_and(|(domain, _)| domain != "kubernetes.io")
+    resource
+        .split_once('/')
+        .is_some_and(|(domain, _)| domain != "kubernetes.io")
 }
 
 #[cfg(test)]
@@ -220,8 +257,17 @@ mod tests {
         let runtime = runtime(mpi());
         assert_eq!(runtime.image(), Some("launcher"));
         assert_eq!(runtime.devices(), [("nvidia.com/gpu", "8")]);
-        assert_eq!((runtime.nodes, runtime.policy.as_ref().map(|(name, _)| name.as_str())), (4, Some("mpi")));
-        assert_eq!(runtime.gang.as_ref().map(|(name, _)| name.as_str()), Some("coscheduling"));
+        assert_eq!(
+            (
+                runtime.nodes,
+                runtime.policy.as_ref().map(|(name, _)| name.as_str())
+            ),
+            (4, Some("mpi"))
+        );
+        assert_eq!(
+            runtime.gang.as_ref().map(|(name, _)| name.as_str()),
+            Some("coscheduling")
+        );
     }
 
     #[test]
@@ -236,7 +282,10 @@ mod tests {
     fn an_object_of_another_release_still_has_a_name() {
         let odd = json!({ "metadata": { "name": "odd" }, "spec": { "mlPolicy": "later", "template": 7 } });
         let runtime = runtime(odd);
-        assert_eq!((runtime.name.as_str(), runtime.nodes, runtime.image()), ("odd", 1, None));
+        assert_eq!(
+            (runtime.name.as_str(), runtime.nodes, runtime.image()),
+            ("odd", 1, None)
+        );
         assert_eq!(runtime.scope, RuntimeScope::Cluster);
     }
 }

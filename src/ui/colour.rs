@@ -38,13 +38,21 @@ impl Wishes {
             ColourChoice::Auto if self.forbidden.is_some() => false,
             ColourChoice::Auto => self.forced.is_some() || (is_terminal && self.dumb.is_none()),
         };
-        if coloured { Style::Coloured } else { Style::Plain }
+        if coloured {
+            Style::Coloured
+        } else {
+            Style::Plain
+        }
     }
 }
 
 /// `COLUMNS`, which a user (or a test) may set to a narrower width.
 pub(super) fn columns_wish() -> Option<usize> {
-    env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0)
+    env::var("COLUMNS")
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|columns| *columns > 0)
 }
 
 #[cfg(test)]
@@ -55,18 +63,34 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_colours_unless_it_is_dumb() {
-        let dumb = Wishes { dumb: YES, ..Wishes::default() };
-        assert_eq!(Wishes::default().style(ColourChoice::Auto, true), Style::Coloured);
-        assert_eq!(Wishes::default().style(ColourChoice::Auto, false), Style::Plain);
+        let dumb = Wishes {
+            dumb: YES,
+            ..Wishes::default()
+        };
+        assert_eq!(
+            Wishes::default().style(ColourChoice::Auto, true),
+            Style::Coloured
+        );
+        assert_eq!(
+            Wishes::default().style(ColourChoice::Auto, false),
+            Style::Plain
+        );
         assert_eq!(dumb.style(ColourChoice::Auto, true), Style::Plain);
     }
 
     #[test]
     fn the_flag_beats_the_environment_and_no_color_beats_force() {
-        let both = Wishes { forbidden: YES, forced: YES, dumb: None };
+        let both = Wishes {
+            forbidden: YES,
+            forced: YES,
+            dumb: None,
+        };
         assert_eq!(both.style(ColourChoice::Auto, true), Style::Plain);
         assert_eq!(both.style(ColourChoice::Always, false), Style::Coloured);
-        let forced = Wishes { forced: YES, ..Wishes::default() };
+        let forced = Wishes {
+            forced: YES,
+            ..Wishes::default()
+        };
         assert_eq!(forced.style(ColourChoice::Auto, false), Style::Coloured);
         assert_eq!(forced.style(ColourChoice::Never, true), Style::Plain);
     }

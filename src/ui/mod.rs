@@ -44,8 +44,16 @@ impl Ui {
     pub fn open(choice: ColourChoice, loudness: Loudness) -> Self {
         let wishes = colour::Wishes::read();
         Self {
-            answer: Stream::open(Box::new(io::stdout()), io::stdout().is_terminal(), wishes.style(choice, io::stdout().is_terminal())),
-            status: Stream::open(Box::new(io::stderr()), io::stderr().is_terminal(), wishes.style(choice, io::stderr().is_terminal())),
+            answer: Stream::open(
+                Box::new(io::stdout()),
+                io::stdout().is_terminal(),
+                wishes.style(choice, io::stdout().is_terminal()),
+            ),
+            status: Stream::open(
+                Box::new(io::stderr()),
+                io::stderr().is_terminal(),
+                wishes.style(choice, io::stderr().is_terminal()),
+            ),
             loudness,
             transient: String::new(),
         }
@@ -88,7 +96,11 @@ impl Ui {
     /// `error: ...`, its causes and its hints. Also when quiet.
     pub fn error(&mut self, chain: &[String], hints: &[String]) {
         for (position, text) in chain.iter().enumerate() {
-            let label = if position == 0 { "error:" } else { "caused by:" };
+            let label = if position == 0 {
+                "error:"
+            } else {
+                "caused by:"
+            };
             let label = self.status.style.paint(Role::Bad, label);
             self.status_line(&format!("{label} {text}"));
         }
@@ -108,7 +120,9 @@ impl Ui {
             Some(width) if self.loudness == Loudness::Normal => {
                 self.clear_transient();
                 let shown: String = text.chars().take(width.saturating_sub(1)).collect();
-                let _ = self.status.write(&self.status.style.paint(Role::Muted, &shown));
+                let _ = self
+                    .status
+                    .write(&self.status.style.paint(Role::Muted, &shown));
                 text.clone_into(&mut self.transient);
             }
             _ => {
@@ -127,7 +141,10 @@ impl Ui {
 
     /// Removes the line of [`Ui::transient`] from the terminal.
     pub fn clear_transient(&mut self) {
-        if !self.transient.is_empty() && self.status.width.is_some() && self.loudness == Loudness::Normal {
+        if !self.transient.is_empty()
+            && self.status.width.is_some()
+            && self.loudness == Loudness::Normal
+        {
             // Carriage return and "erase in line": our own control sequence, past the sanitiser.
             let _ = self.status.writer.write_all(b"\r\x1b[K");
             let _ = self.status.writer.flush();
@@ -145,12 +162,18 @@ impl Stream {
     fn open(writer: Box<dyn Write>, is_terminal: bool, style: Style) -> Self {
         let columns = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
         let columns = colour::columns_wish().unwrap_or(columns);
-        Self { writer, style, width: is_terminal.then_some(columns) }
+        Self {
+            writer,
+            style,
+            width: is_terminal.then_some(columns),
+        }
     }
 
     fn write(&mut self, text: &str) -> io::Result<()> {
         match self.width {
-            Some(_) => self.writer.write_all(sanitize::for_terminal(text).as_bytes())?,
+            Some(_) => self
+                .writer
+                .write_all(sanitize::for_terminal(text).as_bytes())?,
             None => self.writer.write_all(text.as_bytes())?,
         }
         self.writer.flush()
@@ -160,7 +183,11 @@ impl Stream {
 /// Writes one line to standard error from anywhere, e.g. while a request is under way.
 pub fn write_status_line(text: &str) {
     let mut stream = io::stderr().lock();
-    let text = if stream.is_terminal() { sanitize::for_terminal(text) } else { text.into() };
+    let text = if stream.is_terminal() {
+        sanitize::for_terminal(text)
+    } else {
+        text.into()
+    };
     let _ = writeln!(stream, "{text}");
 }
 

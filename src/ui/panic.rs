@@ -13,10 +13,18 @@ pub fn install_panic_hook() {
             // End a half-written status line and all colours, and show the cursor.
             let _ = stream.write_all(b"\r\x1b[K\x1b[0m\x1b[?25h");
         }
-        let place = info.location().map_or(String::new(), |place| format!(" at {}:{}", place.file(), place.line()));
+        let place = info.location().map_or(String::new(), |place| {
+            format!(" at {}:{}", place.file(), place.line())
+        });
         let what = info.payload_as_str().unwrap_or("no message");
         let version = env!("CARGO_PKG_VERSION");
-        let _ = writeln!(stream, "error: kubectl-trainer {version} is broken{place}: {what}");
-        let _ = writeln!(stream, "hint: please report this line and the command that you typed");
+        let _ = writeln!(
+            stream,
+            "error: kubectl-trainer {version} is broken{place}: {what}"
+        );
+        let _ = writeln!(
+            stream,
+            "hint: please report this line and the command that you typed"
+        );
     }));
 }

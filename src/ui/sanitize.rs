@@ -10,15 +10,12 @@ pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
-        let length = match colour_sequence(rest) {
-            Some(length) => {
-                clean.push_str(&rest[..length]);
-                length
-            }
-            None => {
-                push_visible(&mut clean, character);
-                character.len_utf8()
-            }
+        let length = if let Some(length) = colour_sequence(rest) {
+            clean.push_str(&rest[..length]);
+            length
+        } else {
+            push_visible(&mut clean, character);
+            character.len_utf8()
         };
         rest = &rest[length..];
     }

@@ -3,7 +3,10 @@
 use crate::plugin::plugin;
 
 fn is_coloured(arguments: &[&str], environment: &[(&str, &str)]) -> bool {
-    let command = plugin().args(["explain"]).args(arguments).envs(environment.iter().copied());
+    let command = plugin()
+        .args(["explain"])
+        .args(arguments)
+        .envs(environment.iter().copied());
     command.assert().code(0).get_output().stdout.contains(&0x1b)
 }
 

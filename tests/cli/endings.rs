@@ -14,7 +14,13 @@ fn a_reader_that_has_had_enough_is_no_error() {
     let mut child = start(&["--help"], Stdio::piped());
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
+    assert_eq!(
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap().as_str()
+        ),
+        (Some(0), "")
+    );
 }
 
 #[test]
@@ -36,11 +42,22 @@ fn end_while_waiting(signal: Signal) -> (Option<i32>, String) {
     kill_process(Pid::from_child(&child), signal).unwrap();
     let output = child.wait_with_output().unwrap();
     drop(connection);
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
 }
 
 fn start(arguments: &[&str], stdout: Stdio) -> Child {
     let mut command = Command::new(BINARY);
-    command.env_clear().env("HOME", "/nonexistent").args(arguments);
-    command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
+    command
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        .args(arguments);
+    command
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }

@@ -31,7 +31,11 @@ All commands and flags: kubectl trainer --help
 
 #[test]
 fn the_short_help_shows_the_commands_and_says_where_connection_flags_stand() {
-    plugin().arg("-h").assert().code(0).stdout_eq(str![[r#"
+    plugin()
+        .arg("-h")
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 Check a Kubeflow Trainer v2 installation, and see what it offers
 
 Usage: kubectl trainer [OPTIONS] <COMMAND>
@@ -47,7 +51,7 @@ Options:
   -V, --version  Print version
 
 Output:
-      --color <auto|always|never>  Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
+      --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
   -q, --quiet                      Only answers and errors
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
@@ -61,12 +65,17 @@ Connection (as kubectl's):
 All connection flags of kubectl work here too, after the word `trainer`: kubectl passes nothing on
 that stands before it. `--help` shows them all.
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
 fn the_long_help_shows_every_connection_flag() {
-    plugin().arg("--help").assert().code(0).stdout_eq(str![[r#"
+    plugin()
+        .arg("--help")
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 Check a Kubeflow Trainer v2 installation, and see what it offers
 
 Usage: kubectl trainer [OPTIONS] <COMMAND>
@@ -86,7 +95,7 @@ Options:
 
 Output:
       --color <auto|always|never>
-          Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
+          Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
 
   -q, --quiet
           Only answers and errors
@@ -162,12 +171,17 @@ Connection (as kubectl's):
 All connection flags of kubectl work here too, after the word `trainer`: kubectl passes nothing on
 that stands before it. `--help` shows them all.
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
-fn each_command_explains_itself() {
-    plugin().args(["verify", "-h"]).assert().code(0).stdout_eq(str![[r#"
+fn verify_explains_itself() {
+    plugin()
+        .args(["verify", "-h"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 Check that Kubeflow Trainer is installed and working
 
 Usage: kubectl trainer verify [OPTIONS]
@@ -179,7 +193,7 @@ Options:
   -h, --help             Print help (see more with '--help')
 
 Output:
-      --color <auto|always|never>  Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
+      --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
   -q, --quiet                      Only answers and errors
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
@@ -190,8 +204,17 @@ Connection (as kubectl's):
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
-"#]]).stderr_eq(str![]);
-    plugin().args(["runtimes", "-h"]).assert().code(0).stdout_eq(str![[r#"
+"#]])
+        .stderr_eq(str![]);
+}
+
+#[test]
+fn runtimes_explains_itself() {
+    plugin()
+        .args(["runtimes", "-h"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 Show the training runtimes: the recipes that TrainJobs name
 
 Usage: kubectl trainer runtimes [OPTIONS] <COMMAND>
@@ -204,7 +227,7 @@ Options:
   -h, --help  Print help (see more with '--help')
 
 Output:
-      --color <auto|always|never>  Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
+      --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
   -q, --quiet                      Only answers and errors
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
@@ -215,8 +238,17 @@ Connection (as kubectl's):
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
-"#]]).stderr_eq(str![]);
-    plugin().args(["runtimes", "list", "-h"]).assert().code(0).stdout_eq(str![[r#"
+"#]])
+        .stderr_eq(str![]);
+}
+
+#[test]
+fn runtimes_list_explains_itself() {
+    plugin()
+        .args(["runtimes", "list", "-h"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 List the runtimes of the cluster and of the namespace
 
 Usage: kubectl trainer runtimes list [OPTIONS]
@@ -230,7 +262,7 @@ Options:
   -h, --help                          Print help (see more with '--help')
 
 Output:
-      --color <auto|always|never>  Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
+      --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
   -q, --quiet                      Only answers and errors
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
@@ -241,8 +273,17 @@ Connection (as kubectl's):
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
-"#]]).stderr_eq(str![]);
-    plugin().args(["runtimes", "show", "-h"]).assert().code(0).stdout_eq(str![[r#"
+"#]])
+        .stderr_eq(str![]);
+}
+
+#[test]
+fn runtimes_show_explains_itself() {
+    plugin()
+        .args(["runtimes", "show", "-h"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 Show one runtime in detail: policy, jobs, containers, resources, volumes
 
 Usage: kubectl trainer runtimes show [OPTIONS] <NAME>
@@ -256,7 +297,7 @@ Options:
   -h, --help                     Print help (see more with '--help')
 
 Output:
-      --color <auto|always|never>  Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
+      --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
   -q, --quiet                      Only answers and errors
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
@@ -267,8 +308,17 @@ Connection (as kubectl's):
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
-"#]]).stderr_eq(str![]);
-    plugin().args(["explain", "-h"]).assert().code(0).stdout_eq(str![[r#"
+"#]])
+        .stderr_eq(str![]);
+}
+
+#[test]
+fn explain_explains_itself() {
+    plugin()
+        .args(["explain", "-h"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 Explain a check: what it looks at, why it matters, and how to mend what it finds
 
 Usage: kubectl trainer explain [OPTIONS] [ID]
@@ -280,7 +330,7 @@ Options:
   -h, --help  Print help (see more with '--help')
 
 Output:
-      --color <auto|always|never>  Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
+      --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
   -q, --quiet                      Only answers and errors
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
@@ -291,8 +341,17 @@ Connection (as kubectl's):
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
-"#]]).stderr_eq(str![]);
-    plugin().args(["version", "-h"]).assert().code(0).stdout_eq(str![[r#"
+"#]])
+        .stderr_eq(str![]);
+}
+
+#[test]
+fn version_explains_itself() {
+    plugin()
+        .args(["version", "-h"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
 
 Usage: kubectl trainer version [OPTIONS]
@@ -303,7 +362,7 @@ Options:
   -h, --help                Print help (see more with '--help')
 
 Output:
-      --color <auto|always|never>  Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
+      --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
   -q, --quiet                      Only answers and errors
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
@@ -314,19 +373,32 @@ Connection (as kubectl's):
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
 fn check_and_status_mean_verify() {
-    let help = |name: &str| plugin().args([name, "--help"]).assert().code(0).get_output().stdout.clone();
+    let help = |name: &str| {
+        plugin()
+            .args([name, "--help"])
+            .assert()
+            .code(0)
+            .get_output()
+            .stdout
+            .clone()
+    };
     assert_eq!(help("check"), help("verify"));
     assert_eq!(help("status"), help("verify"));
 }
 
 #[test]
 fn every_check_is_listed_offline() {
-    plugin().arg("explain").assert().code(0).stdout_eq(str![[r#"
+    plugin()
+        .arg("explain")
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 ID                 SEVERITY   CHECK
 TRN-API            error      The API server answers and is 1.31 or newer
 TRN-IDENTITY       error      The API server knows who you are
@@ -341,12 +413,17 @@ TRN-CA-BUNDLES     error      Every webhook entry trusts that certificate
 TRN-WEBHOOKS       error      The webhooks answer when they are called
 TRN-RUNTIMES       error      The release's training runtimes are there
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
 fn a_checks_page_is_found_in_any_case() {
-    plugin().args(["explain", "trn-identity"]).assert().code(0).stdout_eq(str![[r#"
+    plugin()
+        .args(["explain", "trn-identity"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 TRN-IDENTITY  The API server knows who you are
 severity error, after TRN-API
 
@@ -379,12 +456,18 @@ What it may find
     The check had no result within its time limit.
     See whether the API server is slow, then run the command again.
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
 fn a_check_that_is_not_there_is_answered_with_the_list() {
-    plugin().args(["explain", "TRN-MOON"]).assert().code(5).stdout_eq(str![]).stderr_eq(str![[r#"
+    plugin()
+        .args(["explain", "TRN-MOON"])
+        .assert()
+        .code(5)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: there is no check "TRN-MOON"
 hint: all checks: kubectl trainer explain
 

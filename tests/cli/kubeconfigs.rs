@@ -13,6 +13,7 @@ use testbed::Testbed;
 
 use crate::{
     certificates::Validity,
+    direct,
     workshop::{Call, Workshop, embedded, kubeconfig},
 };
 
@@ -36,42 +37,194 @@ struct Case {
 const ACCOUNT: &str = "system:serviceaccount:default:workshop";
 
 const CASES: &[Case] = &[
-    Case { name: "embedded data", build: |shop| shop.simple("a", &shop.cluster(), &shop.user("ann")), expected: Same("ann", "default") },
-    Case { name: "files beside the kubeconfig", build: files_beside, expected: Same("ann", "default") },
-    Case { name: "a list with a missing file", build: list_with_missing_file, expected: Same("ann", "default") },
-    Case { name: "the first file of a list wins", build: first_file_wins, expected: Same("ann", "first") },
-    Case { name: "one list entry a file", build: scattered, expected: Same("ann", "team-a") },
-    Case { name: "two documents in one file", build: two_documents, expected: Same("ann", "default") },
-    Case { name: "a token", build: |shop| shop.simple("a", &shop.cluster(), &json!({ "token": shop.token })), expected: Same(ACCOUNT, "default") },
-    Case { name: "a token file that ends with a newline", build: token_file, expected: Same(ACCOUNT, "default") },
-    Case { name: "a plugin that gives a token", build: plugin_token, expected: Same(ACCOUNT, "default") },
-    Case { name: "a plugin that gives a certificate", build: plugin_certificate, expected: Same("ann", "default") },
-    Case { name: "a plugin that is not there", build: plugin_missing, expected: Failure("the credential plugin of user \"someone\" of the kubeconfig cannot be started: `no-such-plugin`") },
-    Case { name: "a plugin that fails", build: plugin_failing, expected: Failure("failed (exit status: 7)") },
-    Case { name: "a plugin without interactiveMode", build: plugin_without_mode, expected: Failure("its exec has no interactiveMode") },
-    Case { name: "a token beats a plugin", build: token_beats_plugin, expected: Same(ACCOUNT, "default") },
-    Case { name: "an expired client certificate", build: expired, expected: Failure("https://127.0.0.1:") },
-    Case { name: "an X.509 v1 client certificate", build: version_one, expected: Same("vera", "default") },
-    Case { name: "another authority", build: wrong_authority, expected: Failure("is signed by an authority that is not trusted here") },
-    Case { name: "no check of the certificate", build: insecure, expected: Same("ann", "default") },
-    Case { name: "a right server name", build: |shop| server_name(shop, "localhost"), expected: Same("ann", "default") },
-    Case { name: "a wrong server name", build: |shop| server_name(shop, "elsewhere.example"), expected: Failure("is not for \"elsewhere.example\", but for ") },
-    Case { name: "a server without a scheme", build: no_scheme, expected: Failure(" speaks TLS, yet its URL begins with http://") },
-    Case { name: "a namespace", build: namespace, expected: Same("ann", "team-a") },
-    Case { name: "another user by impersonation", build: impersonation, expected: Same("eve", "default") },
-    Case { name: "impersonation of a group alone", build: group_alone, expected: Failure("without a user to act as (--as)") },
-    Case { name: "a user name and a password", build: basic, expected: Failure("does not accept the credential of user \"someone\"") },
-    Case { name: "a token and a user name", build: two_methods, expected: Failure("it has a token and a user name") },
-    Case { name: "a certificate without a key", build: half_certificate, expected: Failure("it has a client certificate but no client key") },
-    Case { name: "a context that is not there", build: unknown_context, expected: Failure("there is no context \"only\" in the kubeconfig") },
-    Case { name: "an empty file", build: |shop| Call { kubeconfig: shop.write("a", ""), ..Call::default() }, expected: Failure("no cluster is configured") },
-    Case { name: "a file that is no YAML", build: |shop| Call { kubeconfig: shop.write("a", "clusters: [\n"), ..Call::default() }, expected: Failure("cannot be parsed: ") },
-    Case { name: "a cluster without a server", build: |shop| shop.simple("a", &json!({}), &shop.user("ann")), expected: Failure("it has no server") },
-    Case { name: "a missing authority file", build: missing_authority, expected: Failure("its certificate-authority ") },
-    Case { name: "a proxy that works", build: proxy_works, expected: Same("ann", "default") },
-    Case { name: "a proxy that is not there", build: proxy_missing, expected: Failure("the proxy http://127.0.0.1:") },
-    Case { name: "a proxy of the environment for loopback", build: proxy_for_loopback, expected: Same("ann", "default") },
-    Case { name: "flags over the kubeconfig", build: flags, expected: Same("ann", "by-flag") },
+    Case {
+        name: "embedded data",
+        build: |shop| shop.simple("a", &shop.cluster(), &shop.user("ann")),
+        expected: Same("ann", "default"),
+    },
+    Case {
+        name: "files beside the kubeconfig",
+        build: files_beside,
+        expected: Same("ann", "default"),
+    },
+    Case {
+        name: "a list with a missing file",
+        build: list_with_missing_file,
+        expected: Same("ann", "default"),
+    },
+    Case {
+        name: "the first file of a list wins",
+        build: first_file_wins,
+        expected: Same("ann", "first"),
+    },
+    Case {
+        name: "one list entry a file",
+        build: scattered,
+        expected: Same("ann", "team-a"),
+    },
+    Case {
+        name: "two documents in one file",
+        build: two_documents,
+        expected: Same("ann", "default"),
+    },
+    Case {
+        name: "a token",
+        build: |shop| shop.simple("a", &shop.cluster(), &json!({ "token": shop.token })),
+        expected: Same(ACCOUNT, "default"),
+    },
+    Case {
+        name: "a token file that ends with a newline",
+        build: token_file,
+        expected: Same(ACCOUNT, "default"),
+    },
+    Case {
+        name: "a plugin that gives a token",
+        build: plugin_token,
+        expected: Same(ACCOUNT, "default"),
+    },
+    Case {
+        name: "a plugin that gives a certificate",
+        build: plugin_certificate,
+        expected: Same("ann", "default"),
+    },
+    Case {
+        name: "a plugin that is not there",
+        build: plugin_missing,
+        expected: Failure(
+            "the credential plugin of user \"someone\" of the kubeconfig cannot be started: `no-such-plugin`",
+        ),
+    },
+    Case {
+        name: "a plugin that fails",
+        build: plugin_failing,
+        expected: Failure("failed (exit status: 7)"),
+    },
+    Case {
+        name: "a plugin without interactiveMode",
+        build: plugin_without_mode,
+        expected: Failure("its exec has no interactiveMode"),
+    },
+    Case {
+        name: "a token beats a plugin",
+        build: token_beats_plugin,
+        expected: Same(ACCOUNT, "default"),
+    },
+    Case {
+        name: "an expired client certificate",
+        build: expired,
+        expected: Failure("https://127.0.0.1:"),
+    },
+    Case {
+        name: "an X.509 v1 client certificate",
+        build: version_one,
+        expected: Same("vera", "default"),
+    },
+    Case {
+        name: "another authority",
+        build: wrong_authority,
+        expected: Failure("is signed by an authority that is not trusted here"),
+    },
+    Case {
+        name: "no check of the certificate",
+        build: insecure,
+        expected: Same("ann", "default"),
+    },
+    Case {
+        name: "a right server name",
+        build: |shop| server_name(shop, "localhost"),
+        expected: Same("ann", "default"),
+    },
+    Case {
+        name: "a wrong server name",
+        build: |shop| server_name(shop, "elsewhere.example"),
+        expected: Failure("is not for \"elsewhere.example\", but for "),
+    },
+    Case {
+        name: "a server without a scheme",
+        build: no_scheme,
+        expected: Failure(" speaks TLS, yet its URL begins with http://"),
+    },
+    Case {
+        name: "a namespace",
+        build: namespace,
+        expected: Same("ann", "team-a"),
+    },
+    Case {
+        name: "another user by impersonation",
+        build: impersonation,
+        expected: Same("eve", "default"),
+    },
+    Case {
+        name: "impersonation of a group alone",
+        build: group_alone,
+        expected: Failure("without a user to act as (--as)"),
+    },
+    Case {
+        name: "a user name and a password",
+        build: basic,
+        expected: Failure("does not accept the credential of user \"someone\""),
+    },
+    Case {
+        name: "a token and a user name",
+        build: two_methods,
+        expected: Failure("it has a token and a user name"),
+    },
+    Case {
+        name: "a certificate without a key",
+        build: half_certificate,
+        expected: Failure("it has a client certificate but no client key"),
+    },
+    Case {
+        name: "a context that is not there",
+        build: unknown_context,
+        expected: Failure("there is no context \"only\" in the kubeconfig"),
+    },
+    Case {
+        name: "an empty file",
+        build: |shop| Call {
+            kubeconfig: shop.write("a", ""),
+            ..Call::default()
+        },
+        expected: Failure("no cluster is configured"),
+    },
+    Case {
+        name: "a file that is no YAML",
+        build: |shop| Call {
+            kubeconfig: shop.write("a", "clusters: [\n"),
+            ..Call::default()
+        },
+        expected: Failure("cannot be parsed: "),
+    },
+    Case {
+        name: "a cluster without a server",
+        build: |shop| shop.simple("a", &json!({}), &shop.user("ann")),
+        expected: Failure("it has no server"),
+    },
+    Case {
+        name: "a missing authority file",
+        build: missing_authority,
+        expected: Failure("its certificate-authority "),
+    },
+    Case {
+        name: "a proxy that works",
+        build: proxy_works,
+        expected: Same("ann", "default"),
+    },
+    Case {
+        name: "a proxy that is not there",
+        build: proxy_missing,
+        expected: Failure("the proxy http://127.0.0.1:"),
+    },
+    Case {
+        name: "a proxy of the environment for loopback",
+        build: proxy_for_loopback,
+        expected: Same("ann", "default"),
+    },
+    Case {
+        name: "flags over the kubeconfig",
+        build: flags,
+        expected: Same("ann", "by-flag"),
+    },
 ];
 
 #[test]
@@ -83,15 +236,26 @@ fn the_plugin_and_kubectl_make_the_same_of_every_kubeconfig() {
         let call = (case.build)(&shop);
         let (kubectl, plugin) = (shop.ask_kubectl(&call), shop.ask_plugin(&call));
         let right = match (&case.expected, &kubectl, &plugin) {
-            (Same(user, namespace), Ok(one), Ok(other)) => one == other && one.user == *user && one.namespace == *namespace,
+            (Same(user, namespace), Ok(one), Ok(other)) => {
+                one == other && one.user == *user && one.namespace == *namespace
+            }
             (Failure(words), Err(_), Err(said)) => said.contains(words),
             _ => false,
         };
         if !right {
-            differences.push(format!("{}:\n  kubectl: {kubectl:?}\n  plugin:  {plugin:?}", case.name));
+            differences.push(format!(
+                "{}:\n  kubectl: {kubectl:?}\n  plugin:  {plugin:?}",
+                case.name
+            ));
         }
     }
-    assert!(differences.is_empty(), "{} of {} differ\n{}", differences.len(), CASES.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} of {} differ\n{}",
+        differences.len(),
+        CASES.len(),
+        differences.join("\n")
+    );
 }
 
 #[test]
@@ -109,21 +273,39 @@ fn files_beside(shop: &Workshop) -> Call {
     shop.write("ann.crt", &identity.certificate);
     shop.write("ann.key", &identity.key);
     let cluster = json!({ "server": shop.server, "certificate-authority": "ca.crt" });
-    shop.simple("a", &cluster, &json!({ "client-certificate": "ann.crt", "client-key": "./ann.key" }))
+    shop.simple(
+        "a",
+        &cluster,
+        &json!({ "client-certificate": "ann.crt", "client-key": "./ann.key" }),
+    )
 }
 
 fn list_with_missing_file(shop: &Workshop) -> Call {
     let call = shop.simple("a", &shop.cluster(), &shop.user("ann"));
     let missing = shop.path("missing").to_string_lossy().into_owned();
-    Call { kubeconfig: format!("{missing}:{}", call.kubeconfig), ..call }
+    Call {
+        kubeconfig: format!("{missing}:{}", call.kubeconfig),
+        ..call
+    }
 }
 
 fn first_file_wins(shop: &Workshop) -> Call {
-    let context = |namespace: &str| json!({ "cluster": "bed", "user": "someone", "namespace": namespace });
+    let context =
+        |namespace: &str| json!({ "cluster": "bed", "user": "someone", "namespace": namespace });
     let first = kubeconfig(&shop.cluster(), &shop.user("ann"), &context("first"));
-    let second = kubeconfig(&json!({ "server": "https://127.0.0.1:1" }), &shop.user("ben"), &context("second"));
-    let files = [shop.write("first", &first.to_string()), shop.write("second", &second.to_string())];
-    Call { kubeconfig: files.join(":"), ..Call::default() }
+    let second = kubeconfig(
+        &json!({ "server": "https://127.0.0.1:1" }),
+        &shop.user("ben"),
+        &context("second"),
+    );
+    let files = [
+        shop.write("first", &first.to_string()),
+        shop.write("second", &second.to_string()),
+    ];
+    Call {
+        kubeconfig: files.join(":"),
+        ..Call::default()
+    }
 }
 
 fn scattered(shop: &Workshop) -> Call {
@@ -134,14 +316,27 @@ fn scattered(shop: &Workshop) -> Call {
             { "name": "only", "context": { "cluster": "bed", "user": "someone", "namespace": "team-a" } }
         ] }),
     ];
-    let files = files.iter().enumerate().map(|(number, file)| shop.write(&number.to_string(), &file.to_string()));
-    Call { kubeconfig: files.collect::<Vec<_>>().join(":"), ..Call::default() }
+    let files = files
+        .iter()
+        .enumerate()
+        .map(|(number, file)| shop.write(&number.to_string(), &file.to_string()));
+    Call {
+        kubeconfig: files.collect::<Vec<_>>().join(":"),
+        ..Call::default()
+    }
 }
 
 /// YAML with a comment and a document marker.
 fn two_documents(shop: &Workshop) -> Call {
-    let content = kubeconfig(&shop.cluster(), &shop.user("ann"), &json!({ "cluster": "bed", "user": "someone" }));
-    Call { kubeconfig: shop.write("a", &format!("# mine\n---\n{content}\n")), ..Call::default() }
+    let content = kubeconfig(
+        &shop.cluster(),
+        &shop.user("ann"),
+        &json!({ "cluster": "bed", "user": "someone" }),
+    );
+    Call {
+        kubeconfig: shop.write("a", &format!("# mine\n---\n{content}\n")),
+        ..Call::default()
+    }
 }
 
 fn token_file(shop: &Workshop) -> Call {
@@ -173,7 +368,8 @@ fn plugin_token(shop: &Workshop) -> Call {
 
 fn plugin_certificate(shop: &Workshop) -> Call {
     let identity = shop.authority.identity("ann", Validity::Now);
-    let status = json!({ "clientCertificateData": identity.certificate, "clientKeyData": identity.key });
+    let status =
+        json!({ "clientCertificateData": identity.certificate, "clientKeyData": identity.key });
     let answer = shop.write("answer.json", &credential(&status).to_string());
     shop.write_script("give-certificate", &format!("cat {answer}"));
     shop.simple("a", &shop.cluster(), &exec("./give-certificate"))
@@ -190,7 +386,10 @@ fn plugin_failing(shop: &Workshop) -> Call {
 
 fn plugin_without_mode(shop: &Workshop) -> Call {
     let mut user = exec("no-such-plugin");
-    user["exec"].as_object_mut().unwrap().remove("interactiveMode");
+    user["exec"]
+        .as_object_mut()
+        .unwrap()
+        .remove("interactiveMode");
     shop.simple("a", &shop.cluster(), &user)
 }
 
@@ -201,15 +400,26 @@ fn token_beats_plugin(shop: &Workshop) -> Call {
 }
 
 fn expired(shop: &Workshop) -> Call {
-    shop.simple("a", &shop.cluster(), &embedded(&shop.authority.identity("ann", Validity::LongAgo)))
+    shop.simple(
+        "a",
+        &shop.cluster(),
+        &embedded(&shop.authority.identity("ann", Validity::LongAgo)),
+    )
 }
 
 fn version_one(shop: &Workshop) -> Call {
-    shop.simple("a", &shop.cluster(), &embedded(&shop.authority.identity_v1("vera")))
+    shop.simple(
+        "a",
+        &shop.cluster(),
+        &embedded(&shop.authority.identity_v1("vera")),
+    )
 }
 
 fn wrong_authority(shop: &Workshop) -> Call {
-    let other = shop.authority.identity("not-an-authority", Validity::Now).certificate;
+    let other = shop
+        .authority
+        .identity("not-an-authority", Validity::Now)
+        .certificate;
     shop.write("other.crt", &other);
     let cluster = json!({ "server": shop.server, "certificate-authority": "other.crt" });
     shop.simple("a", &cluster, &shop.user("ann"))
@@ -234,8 +444,11 @@ fn no_scheme(shop: &Workshop) -> Call {
 
 fn namespace(shop: &Workshop) -> Call {
     let context = json!({ "cluster": "bed", "user": "someone", "namespace": "team-a" });
-    let content = kubeconfig(&shop.cluster(), &shop.user("ann"), &context);
-    Call { kubeconfig: shop.write("a", &content.to_string()), ..Call::default() }
+    let file = kubeconfig(&shop.cluster(), &shop.user("ann"), &context);
+    Call {
+        kubeconfig: shop.write("a", &file.to_string()),
+        ..Call::default()
+    }
 }
 
 fn impersonation(shop: &Workshop) -> Call {
@@ -252,11 +465,19 @@ fn group_alone(shop: &Workshop) -> Call {
 }
 
 fn basic(shop: &Workshop) -> Call {
-    shop.simple("a", &shop.cluster(), &json!({ "username": "ann", "password": "secret" }))
+    shop.simple(
+        "a",
+        &shop.cluster(),
+        &json!({ "username": "ann", "password": "secret" }),
+    )
 }
 
 fn two_methods(shop: &Workshop) -> Call {
-    shop.simple("a", &shop.cluster(), &json!({ "token": shop.token, "username": "ann", "password": "secret" }))
+    shop.simple(
+        "a",
+        &shop.cluster(),
+        &json!({ "token": shop.token, "username": "ann", "password": "secret" }),
+    )
 }
 
 fn half_certificate(shop: &Workshop) -> Call {
@@ -266,9 +487,16 @@ fn half_certificate(shop: &Workshop) -> Call {
 }
 
 fn unknown_context(shop: &Workshop) -> Call {
-    let mut content = kubeconfig(&shop.cluster(), &shop.user("ann"), &json!({ "cluster": "bed", "user": "someone" }));
+    let mut content = kubeconfig(
+        &shop.cluster(),
+        &shop.user("ann"),
+        &json!({ "cluster": "bed", "user": "someone" }),
+    );
     content["contexts"][0]["name"] = "other".into();
-    Call { kubeconfig: shop.write("a", &content.to_string()), ..Call::default() }
+    Call {
+        kubeconfig: shop.write("a", &content.to_string()),
+        ..Call::default()
+    }
 }
 
 fn missing_authority(shop: &Workshop) -> Call {
@@ -287,13 +515,19 @@ fn proxy_works(shop: &Workshop) -> Call {
 }
 
 fn proxy_missing(shop: &Workshop) -> Call {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     with_proxy(shop, &format!("http://{free}"))
 }
 
 fn proxy_for_loopback(shop: &Workshop) -> Call {
     let call = shop.simple("a", &shop.cluster(), &shop.user("ann"));
-    Call { environment: vec![("HTTPS_PROXY", "http://127.0.0.1:1".to_owned())], ..call }
+    Call {
+        environment: vec![("HTTPS_PROXY", "http://127.0.0.1:1".to_owned())],
+        ..call
+    }
 }
 
 fn flags(shop: &Workshop) -> Call {
@@ -305,7 +539,16 @@ fn flags(shop: &Workshop) -> Call {
         "users": [{ "name": "someone", "user": shop.user("ann") }, { "name": "other", "user": shop.user("ben") }],
         "contexts": [{ "name": "half", "context": { "cluster": "untrusted", "user": "other", "namespace": "a" } }]
     });
-    let words = ["--context", "half", "--cluster", "bed", "--user", "someone", "--namespace", "by-flag"];
+    let words = [
+        "--context",
+        "half",
+        "--cluster",
+        "bed",
+        "--user",
+        "someone",
+        "--namespace",
+        "by-flag",
+    ];
     Call {
         kubeconfig: shop.write("a", &content.to_string()),
         arguments: words.map(str::to_owned).to_vec(),
@@ -333,11 +576,13 @@ fn connect(mut client: TcpStream) -> io::Result<()> {
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head);
-    let target = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    let target = head
+        .strip_prefix("CONNECT ")
+        .and_then(|rest| rest.split(' ').next())
+        .unwrap_or_default();
     let server = TcpStream::connect(target)?;
     client.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
-    let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
-    thread::spawn(move || io::copy(&mut from_client, &mut to_server));
-    let (mut from_server, mut to_client) = (server, client);
-    io::copy(&mut from_server, &mut to_client).map(drop)
+    let there = (client.try_clone()?, server.try_clone()?);
+    thread::spawn(move || direct::pass_on(there.0, there.1));
+    direct::pass_on(server, client)
 }

@@ -1,8 +1,11 @@
 //! The binary as a user runs it: what it prints where, and how it ends. `runtimes` and `kubeconfigs` ask a real
 //! cluster; everything else needs none.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
 mod certificates;
 mod colours;
+mod direct;
 mod endings;
 mod help;
 mod kubeconfigs;
@@ -10,5 +13,6 @@ mod plugin;
 mod runtimes;
 mod unreachable;
 mod usage;
+mod verify;
 mod version;
 mod workshop;

@@ -13,5 +13,8 @@ pub(crate) fn plugin() -> Command {
 
 /// The plugin under another name.
 pub(crate) fn plugin_at(path: &Path) -> Command {
-    Command::new(path).env_clear().env("COLUMNS", "100").env("HOME", "/nonexistent")
+    Command::new(path)
+        .env_clear()
+        .env("COLUMNS", "100")
+        .env("HOME", "/nonexistent")
 }

@@ -7,7 +7,10 @@ use crate::plugin::plugin;
 
 /// `runtimes` with further words, as this user.
 fn runtimes(bed: &Testbed, user: &User<'_>, words: &[&str]) -> Command {
-    plugin().env("KUBECONFIG", bed.kubeconfig(user).unwrap()).arg("runtimes").args(words)
+    plugin()
+        .env("KUBECONFIG", bed.kubeconfig(user).unwrap())
+        .arg("runtimes")
+        .args(words)
 }
 
 fn as_admin(bed: &Testbed, words: &[&str]) -> Command {
@@ -79,7 +82,10 @@ torchtune-qwen2.5-1.5b   cluster   torchtune   1       2 nvidia.com/gpu   torch 
 xgboost-distributed      cluster   xgboost     1       -                  xgboost   node                                         -      ghcr.io/kubeflow/trainer/xgboost-runtime:v2.3.0     [..]
 
 "#]]).stderr_eq(str![]);
-    as_admin(&bed, &["list", "-o", "name"]).assert().code(0).stdout_eq(str![[r#"
+    as_admin(&bed, &["list", "-o", "name"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 clustertrainingruntime.trainer.kubeflow.org/deepspeed-distributed
 clustertrainingruntime.trainer.kubeflow.org/jax-distributed
 clustertrainingruntime.trainer.kubeflow.org/mlx-distributed
@@ -89,7 +95,8 @@ clustertrainingruntime.trainer.kubeflow.org/torchtune-llama3.2-3b
 clustertrainingruntime.trainer.kubeflow.org/torchtune-qwen2.5-1.5b
 clustertrainingruntime.trainer.kubeflow.org/xgboost-distributed
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
@@ -97,40 +104,99 @@ fn a_namespace_adds_its_own_and_a_selector_chooses() {
     let Some(bed) = Testbed::shared() else { return };
     let namespace = bed.namespace("runtimes").unwrap();
     bed.apply(&namespaced_runtime(namespace.name())).unwrap();
-    let words = ["list", "-n", namespace.name(), "-l", "trainer.kubeflow.org/framework=torch"];
+    let words = [
+        "list",
+        "-n",
+        namespace.name(),
+        "-l",
+        "trainer.kubeflow.org/framework=torch",
+    ];
     as_admin(&bed, &words).assert().code(0).stdout_eq(str![[r#"
 NAME                SCOPE [..] FRAMEWORK   NODES   DEVICES            IMAGE                                            AGE[..]   NOTE
 torch-distributed   cluster [..] torch       1       -                  pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime   [..]
 torch-distributed   namespace/runtimes-[..]   torch       4       8 nvidia.com/gpu   registry.example/team/torch:1                    [..]   deprecated
 
 "#]]).stderr_eq(str![]);
-    let all = as_admin(&bed, &["list", "-A", "-l", "trainer.kubeflow.org/support=deprecated", "-o", "name"]);
-    all.assert().code(0).stdout_eq(str![[r#"
+    let all = as_admin(
+        &bed,
+        &[
+            "list",
+            "-A",
+            "-l",
+            "trainer.kubeflow.org/support=deprecated",
+            "-o",
+            "name",
+        ],
+    );
+    all.assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 trainingruntime.trainer.kubeflow.org/torch-distributed
 trainingruntime.trainer.kubeflow.org/torch-distributed
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
 fn json_is_what_kubectl_prints() {
     let Some(bed) = Testbed::shared() else { return };
-    let kubectl = bed.kubectl(&["get", "clustertrainingruntimes", "-o", "json"]).unwrap().stdout;
-    let plugin = as_admin(&bed, &["list", "-o", "json"]).assert().code(0).get_output().stdout.clone();
-    assert_eq!(String::from_utf8(plugin).unwrap(), String::from_utf8(kubectl).unwrap());
-    let kubectl = bed.kubectl(&["get", "clustertrainingruntime", "jax-distributed", "-o", "json"]).unwrap().stdout;
-    let plugin = as_admin(&bed, &["show", "jax-distributed", "-o", "json"]).assert().code(0).get_output().stdout.clone();
-    assert_eq!(String::from_utf8(plugin).unwrap(), String::from_utf8(kubectl).unwrap());
+    let kubectl = bed
+        .kubectl(&["get", "clustertrainingruntimes", "-o", "json"])
+        .unwrap()
+        .stdout;
+    let plugin = as_admin(&bed, &["list", "-o", "json"])
+        .assert()
+        .code(0)
+        .get_output()
+        .stdout
+        .clone();
+    assert_eq!(
+        String::from_utf8(plugin).unwrap(),
+        String::from_utf8(kubectl).unwrap()
+    );
+    let kubectl = bed
+        .kubectl(&[
+            "get",
+            "clustertrainingruntime",
+            "jax-distributed",
+            "-o",
+            "json",
+        ])
+        .unwrap()
+        .stdout;
+    let plugin = as_admin(&bed, &["show", "jax-distributed", "-o", "json"])
+        .assert()
+        .code(0)
+        .get_output()
+        .stdout
+        .clone();
+    assert_eq!(
+        String::from_utf8(plugin).unwrap(),
+        String::from_utf8(kubectl).unwrap()
+    );
 }
 
 #[test]
 fn yaml_reads_back_as_the_same_object() {
     let Some(bed) = Testbed::shared() else { return };
-    let yaml = as_admin(&bed, &["show", "torch-distributed", "-o", "yaml"]).assert().code(0).get_output().stdout.clone();
+    let yaml = as_admin(&bed, &["show", "torch-distributed", "-o", "yaml"])
+        .assert()
+        .code(0)
+        .get_output()
+        .stdout
+        .clone();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), yaml).unwrap();
-    let diff = bed.kubectl(&["diff", "-f", &file.path().to_string_lossy()]).unwrap();
-    assert_eq!(diff.status.code(), Some(0), "{}", String::from_utf8_lossy(&diff.stdout));
+    let diff = bed
+        .kubectl(&["diff", "-f", &file.path().to_string_lossy()])
+        .unwrap();
+    assert_eq!(
+        diff.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&diff.stdout)
+    );
 }
 
 #[test]
@@ -199,7 +265,10 @@ fn a_name_that_a_cluster_and_a_namespace_have_shows_both_unless_the_kind_is_name
     let namespace = bed.namespace("runtimes").unwrap();
     bed.apply(&namespaced_runtime(namespace.name())).unwrap();
     let show = |name: &str| as_admin(&bed, &["show", name, "-n", namespace.name()]);
-    show("torch-distributed").assert().code(0).stdout_eq(str![[r#"
+    show("torch-distributed")
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 torch-distributed
   Scope:     cluster: every namespace may use it
   Framework: torch
@@ -234,8 +303,12 @@ Job node (step trainer)
     Resources: limits memory 64Gi, nvidia.com/gpu 8
     Env:       HF_TOKEN from key token of Secret hub
 
-"#]]).stderr_eq(str![]);
-    show("trainingruntime/torch-distributed").assert().code(0).stdout_eq(str![[r#"
+"#]])
+        .stderr_eq(str![]);
+    show("trainingruntime/torch-distributed")
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 torch-distributed
   Scope:     namespace runtimes-[..]: a TrainJob there names it with runtimeRef.kind TrainingRuntime
   Framework: torch
@@ -255,8 +328,13 @@ Job node (step trainer)
     Resources: limits memory 64Gi, nvidia.com/gpu 8
     Env:       HF_TOKEN from key token of Secret hub
 
-"#]]).stderr_eq(str![]);
-    show("pod/torch-distributed").assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+"#]])
+        .stderr_eq(str![]);
+    show("pod/torch-distributed")
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: "pod" is not a kind of runtime
 hint: write clustertrainingruntime/torch-distributed or trainingruntime/torch-distributed
 
@@ -266,12 +344,20 @@ hint: write clustertrainingruntime/torch-distributed or trainingruntime/torch-di
 #[test]
 fn a_runtime_that_is_not_there_is_answered_with_the_nearest() {
     let Some(bed) = Testbed::shared() else { return };
-    as_admin(&bed, &["show", "torch-distribute"]).assert().code(5).stdout_eq(str![]).stderr_eq(str![[r#"
+    as_admin(&bed, &["show", "torch-distribute"])
+        .assert()
+        .code(5)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: there is no runtime "torch-distribute" in the cluster or in namespace default
 hint: did you mean "torch-distributed"? all: kubectl trainer runtimes list
 
 "#]]);
-    as_admin(&bed, &["show", "zzz"]).assert().code(5).stdout_eq(str![]).stderr_eq(str![[r#"
+    as_admin(&bed, &["show", "zzz"])
+        .assert()
+        .code(5)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: there is no runtime "zzz" in the cluster or in namespace default
 hint: all runtimes: kubectl trainer runtimes list
 
@@ -281,7 +367,11 @@ hint: all runtimes: kubectl trainer runtimes list
 #[test]
 fn somebody_without_rights_reads_which_rule_is_missing() {
     let Some(bed) = Testbed::shared() else { return };
-    let nobody = User::ServiceAccount { namespace: "default", name: "nobody", rules: &[] };
+    let nobody = User::ServiceAccount {
+        namespace: "default",
+        name: "nobody",
+        rules: &[],
+    };
     runtimes(&bed, &nobody, &["list"]).assert().code(4).stdout_eq(str![]).stderr_eq(str![[r#"
 error: forbidden: user "system:serviceaccount:default:nobody" may not list clustertrainingruntimes.trainer.kubeflow.org at the cluster scope
 hint: ask an administrator for verb "list" on resource "clustertrainingruntimes" of apiGroup "trainer.kubeflow.org"; check it with: kubectl --context nobody auth can-i list clustertrainingruntimes.trainer.kubeflow.org --all-namespaces
@@ -298,7 +388,11 @@ fn whoever_may_read_one_kind_only_sees_it_and_reads_what_is_missing() {
         resources: &["clustertrainingruntimes"],
         verbs: &["get", "list"],
     }];
-    let half = User::ServiceAccount { namespace: "default", name: "half", rules: &rules };
+    let half = User::ServiceAccount {
+        namespace: "default",
+        name: "half",
+        rules: &rules,
+    };
     runtimes(&bed, &half, &["list", "-o", "name"]).assert().code(4).stdout_eq(str![[r#"
 clustertrainingruntime.trainer.kubeflow.org/deepspeed-distributed
 clustertrainingruntime.trainer.kubeflow.org/jax-distributed
@@ -330,11 +424,18 @@ GET /apis/trainer.kubeflow.org/v1alpha1/namespaces/default/trainingruntimes?&lim
 fn no_runtimes_is_an_answer() {
     let Some(bed) = Testbed::shared() else { return };
     let words = ["list", "-n", "kube-public", "-l", "no=such"];
-    as_admin(&bed, &words).assert().code(0).stdout_eq(str![]).stderr_eq(str![[r#"
+    as_admin(&bed, &words)
+        .assert()
+        .code(0)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 No runtimes found in the cluster or in namespace kube-public.
 
 "#]]);
-    as_admin(&bed, &["list", "-l", "no=such", "-o", "json"]).assert().code(0).stdout_eq(str![[r#"
+    as_admin(&bed, &["list", "-l", "no=such", "-o", "json"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 {
     "apiVersion": "v1",
     "items": [],
@@ -344,5 +445,6 @@ No runtimes found in the cluster or in namespace kube-public.
     }
 }
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }

@@ -26,7 +26,12 @@ fn serve(handle: impl Fn(std::net::TcpStream) + Send + 'static) -> SocketAddr {
 
 #[test]
 fn without_any_kubeconfig_the_places_are_named() {
-    plugin().args(["runtimes", "list"]).assert().code(3).stdout_eq(str![]).stderr_eq(str![[r#"
+    plugin()
+        .args(["runtimes", "list"])
+        .assert()
+        .code(3)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: no cluster is configured: there is no kubeconfig at /nonexistent/.kube/config
 hint: name the file with --kubeconfig FILE, or with: export KUBECONFIG=FILE
 
@@ -36,7 +41,11 @@ hint: name the file with --kubeconfig FILE, or with: export KUBECONFIG=FILE
 #[test]
 fn a_kubeconfig_that_does_not_parse_is_shown_with_the_line() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("broken.yaml"), "clusters:\n- name: a\n  cluster: {server: [}\n").unwrap();
+    fs::write(
+        folder.path().join("broken.yaml"),
+        "clusters:\n- name: a\n  cluster: {server: [}\n",
+    )
+    .unwrap();
     plugin()
         .current_dir(folder.path())
         .args(["runtimes", "list", "--kubeconfig", "broken.yaml"])
@@ -58,7 +67,10 @@ hint: correct the file, then check it with: kubectl --kubeconfig broken.yaml con
 
 #[test]
 fn a_port_on_which_nobody_listens_is_named() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     list_from(&format!("https://{free}")).assert().code(3).stdout_eq(str![]).stderr_eq(str![[r#"
 error: cannot list clustertrainingruntimes.trainer.kubeflow.org: nothing listens at https://127.0.0.1:[..] (connection refused)
 hint: is the cluster running, and is this its address? another context: kubectl config use-context NAME; another address: kubectl config set-cluster NAME --server=https://HOST:PORT
@@ -106,7 +118,7 @@ hint: correct the URL: kubectl config set-cluster NAME --server=http://127.0.0.1
 #[test]
 fn silence_ends_at_the_limit() {
     // The connections are kept open and never answered.
-    let address = serve(|stream| std::mem::forget(stream));
+    let address = serve(std::mem::forget);
     list_from(&format!("https://{address}"))
         .args(["--request-timeout", "200ms"])
         .assert()
@@ -121,7 +133,10 @@ hint: is the server slow? kubectl get --raw /readyz; a longer wait: --request-ti
 
 #[test]
 fn a_proxy_that_does_not_answer_is_named_with_its_origin() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     list_from("https://cluster.example:6443")
         .env("HTTPS_PROXY", format!("http://user:secret@{free}"))
         .assert()

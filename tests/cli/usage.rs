@@ -8,7 +8,12 @@ use crate::plugin::{BINARY, plugin, plugin_at};
 
 #[test]
 fn a_mistyped_command_is_answered_with_the_nearest() {
-    plugin().arg("verifi").assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+    plugin()
+        .arg("verifi")
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: unrecognized subcommand 'verifi'
 
   tip: some similar subcommands exist: 'version', 'verify'
@@ -22,7 +27,12 @@ For more information, try '--help'.
 
 #[test]
 fn a_mistyped_flag_is_answered_with_the_nearest() {
-    plugin().args(["version", "--contxt", "a"]).assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+    plugin()
+        .args(["version", "--contxt", "a"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: unexpected argument '--contxt' found
 
   tip: a similar argument exists: '--context'
@@ -44,11 +54,24 @@ fn flags_of_kubectl_that_make_no_sense_here_are_refused_with_the_reason() {
         "--profile=cpu",
         "--log-flush-frequency=1s",
     ] {
-        let output = plugin().args(["version", flag]).assert().code(2).get_output().clone();
+        let output = plugin()
+            .args(["version", flag])
+            .assert()
+            .code(2)
+            .get_output()
+            .clone();
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("hint: kubectl has this flag, but here it is refused: "), "{flag}: {said}");
+        assert!(
+            said.contains("hint: kubectl has this flag, but here it is refused: "),
+            "{flag}: {said}"
+        );
     }
-    plugin().args(["version", "--kuberc", "x"]).assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+    plugin()
+        .args(["version", "--kuberc", "x"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: unexpected argument '--kuberc' found
 
   tip: a similar argument exists: '--kubeconfig'
@@ -63,7 +86,12 @@ hint: kubectl has this flag, but here it is refused: kubectl does not hand its k
 
 #[test]
 fn half_a_command_shows_the_other_half() {
-    plugin().arg("runtimes").assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+    plugin()
+        .arg("runtimes")
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 Show the training runtimes: the recipes that TrainJobs name
 
 Usage: kubectl trainer runtimes [OPTIONS] <COMMAND>
@@ -76,7 +104,7 @@ Options:
   -h, --help  Print help (see more with '--help')
 
 Output:
-      --color <auto|always|never>  Colours; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
+      --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
   -q, --quiet                      Only answers and errors
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
@@ -88,7 +116,12 @@ Connection (as kubectl's):
                            ~/.kube/config
 
 "#]]);
-    plugin().args(["runtimes", "show"]).assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+    plugin()
+        .args(["runtimes", "show"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: the following required arguments were not provided:
   <NAME>
 
@@ -101,7 +134,12 @@ For more information, try '--help'.
 
 #[test]
 fn a_format_that_a_command_does_not_have_is_answered_with_those_it_has() {
-    plugin().args(["version", "-o", "wide"]).assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+    plugin()
+        .args(["version", "-o", "wide"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: invalid value 'wide' for '--output <json|yaml>'
   [possible values: json, yaml]
 
@@ -118,13 +156,23 @@ error: invalid value 'soon' for '--request-timeout <DURATION>': expected a durat
 For more information, try '--help'.
 
 "#]]);
-    plugin().args(["version", "--as-user-extra", "scopes"]).assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+    plugin()
+        .args(["version", "--as-user-extra", "scopes"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: invalid value 'scopes' for '--as-user-extra <KEY=VALUE>': expected KEY=VALUE
 
 For more information, try '--help'.
 
 "#]]);
-    plugin().args(["version", "-q", "-v"]).assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+    plugin()
+        .args(["version", "-q", "-v"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
 error: the argument '--quiet' cannot be used with '--v[=<LEVEL>]'
 
 Usage: kubectl trainer version --quiet
@@ -140,7 +188,13 @@ fn texts_carry_the_name_under_which_the_plugin_was_called() {
     let called = |name: &str| {
         let link = folder.path().join(name);
         symlink(Path::new(BINARY), &link).unwrap();
-        plugin_at(&link).arg("verifi").assert().code(2).get_output().stderr.clone()
+        plugin_at(&link)
+            .arg("verifi")
+            .assert()
+            .code(2)
+            .get_output()
+            .stderr
+            .clone()
     };
     for (name, shown) in [
         ("kubectl-foo", "Usage: kubectl foo "),

@@ -25,7 +25,9 @@ fn the_help_says_what_is_looked_at_and_how_it_ends() {
     let output = plugin().args(["verify", "--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     let (own, _) = help.split_once("\nOutput:").unwrap();
-    snapbox::assert_data_eq!(own, str![[r#"
+    snapbox::assert_data_eq!(
+        own,
+        str![[r#"
 Check that Kubeflow Trainer is installed and working
 
 Looks at the API server, the CRDs, the controllers, their webhooks (which are really called, by dry
@@ -52,7 +54,8 @@ Options:
   -h, --help
           Print help (see a summary with '-h')
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]

@@ -7,17 +7,26 @@ use crate::plugin::plugin;
 
 #[test]
 fn the_plugin_knows_its_own_version_without_a_cluster() {
-    plugin().args(["version", "--client"]).assert().code(0).stdout_eq(str![[r#"
+    plugin()
+        .args(["version", "--client"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 Plugin:        0.1.0
 Knows Trainer: 2.0.1, 2.1.0, 2.2.1, 2.3.0
 ...
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
 fn the_same_is_there_for_programs() {
-    plugin().args(["version", "--client", "-o", "yaml"]).assert().code(0).stdout_eq(str![[r#"
+    plugin()
+        .args(["version", "--client", "-o", "yaml"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 client:
   version: "0.1.0"
   knownReleases:
@@ -28,8 +37,13 @@ client:
   bundledReleases:[..]
 ...
 
-"#]]).stderr_eq(str![]);
-    plugin().args(["version", "--client", "-o", "json"]).assert().code(0).stdout_eq(str![[r#"
+"#]])
+        .stderr_eq(str![]);
+    plugin()
+        .args(["version", "--client", "-o", "json"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 {
     "client": {
         "version": "0.1.0",
@@ -44,27 +58,38 @@ client:
     }
 }
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
 fn the_flag_says_the_version_alone() {
-    plugin().arg("--version").assert().code(0).stdout_eq(str![[r#"
+    plugin()
+        .arg("--version")
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 kubectl-trainer 0.1.0
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]
 fn without_a_cluster_the_plugins_version_is_still_shown_and_a_warning_says_why() {
-    plugin().arg("version").assert().code(0).stdout_eq(str![[r#"
+    plugin()
+        .arg("version")
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 Plugin:        0.1.0
 Knows Trainer: 2.0.1, 2.1.0, 2.2.1, 2.3.0
 ...
 Kubernetes:    unknown (no cluster)
 Trainer:       unknown
 
-"#]]).stderr_eq(str![[r#"
+"#]])
+        .stderr_eq(str![[r#"
 warning: no cluster is configured: there is no kubeconfig at /nonexistent/.kube/config
 
 "#]]);
@@ -72,5 +97,9 @@ warning: no cluster is configured: there is no kubeconfig at /nonexistent/.kube/
 
 #[test]
 fn quiet_leaves_the_answer_and_no_warning() {
-    plugin().args(["version", "-q"]).assert().code(0).stderr_eq(str![]);
+    plugin()
+        .args(["version", "-q"])
+        .assert()
+        .code(0)
+        .stderr_eq(str![]);
 }

@@ -13,6 +13,7 @@ use testbed::{Testbed, User};
 
 use crate::{
     certificates::{Authority, Identity, Validity},
+    direct,
     plugin::BINARY,
 };
 
@@ -21,7 +22,7 @@ pub(crate) struct Workshop {
     folder: TempDir,
     pub(crate) authority: Authority,
     pub(crate) ca: String,
-    /// `https://127.0.0.1:PORT`.
+    /// `https://127.0.0.1:PORT`, straight to the API server.
     pub(crate) server: String,
     /// Of a service account.
     pub(crate) token: String,
@@ -49,14 +50,21 @@ impl Workshop {
     pub(crate) fn new(bed: &Testbed) -> Self {
         let admin = bed.kubeconfig(&User::Admin).unwrap();
         let pki = admin.parent().unwrap().join("pki");
-        let account = User::ServiceAccount { namespace: "default", name: "workshop", rules: &[] };
+        let account = User::ServiceAccount {
+            namespace: "default",
+            name: "workshop",
+            rules: &[],
+        };
         let account = read_json(&bed.kubeconfig(&account).unwrap());
         Self {
             folder: tempfile::tempdir().unwrap(),
             authority: Authority::read(&pki),
             ca: fs::read_to_string(pki.join("ca.crt")).unwrap(),
-            server: bed.url().to_owned(),
-            token: account["users"][0]["user"]["token"].as_str().unwrap().to_owned(),
+            server: direct::open(admin.parent().unwrap()),
+            token: account["users"][0]["user"]["token"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
             kubectl: bed.kubectl_path().to_owned(),
         }
     }
@@ -90,17 +98,32 @@ impl Workshop {
 
     /// One cluster, one user and one context that joins them, as the file `name`.
     pub(crate) fn simple(&self, name: &str, cluster: &Value, user: &Value) -> Call {
-        let content = kubeconfig(cluster, user, &json!({ "cluster": "bed", "user": "someone" }));
-        Call { kubeconfig: self.write(name, &content.to_string()), ..Call::default() }
+        let content = kubeconfig(
+            cluster,
+            user,
+            &json!({ "cluster": "bed", "user": "someone" }),
+        );
+        Call {
+            kubeconfig: self.write(name, &content.to_string()),
+            ..Call::default()
+        }
     }
 
     /// What the real kubectl reaches, or what it says.
     pub(crate) fn ask_kubectl(&self, call: &Call) -> Result<Reached, String> {
-        let whoami = self.run(Command::new(&self.kubectl).args(["auth", "whoami", "-o", "json"]), call)?;
-        let view = self.run(Command::new(&self.kubectl).args(["config", "view", "--minify", "-o", "json"]), call)?;
+        let whoami = self.run(
+            Command::new(&self.kubectl).args(["auth", "whoami", "-o", "json"]),
+            call,
+        )?;
+        let view = self.run(
+            Command::new(&self.kubectl).args(["config", "view", "--minify", "-o", "json"]),
+            call,
+        )?;
         // `config view` shows the file; a flag lies over it.
         let flag = call.arguments.iter().position(|word| word == "--namespace");
-        let flag = flag.and_then(|position| call.arguments.get(position + 1)).map(String::as_str);
+        let flag = flag
+            .and_then(|position| call.arguments.get(position + 1))
+            .map(String::as_str);
         let namespace = view["contexts"][0]["context"]["namespace"].as_str();
         let namespace = flag.or(namespace).unwrap_or("default");
         Ok(Reached {
@@ -115,9 +138,14 @@ impl Workshop {
         let output = self.output(Command::new(BINARY).args(["verify", "-o", "json"]), call);
         let report: Value = serde_json::from_slice(&output.stdout).map_err(|_| said(&output))?;
         let checks = report["checks"].as_array().unwrap();
-        let identity = checks.iter().find(|check| check["id"] == "TRN-IDENTITY").unwrap();
+        let identity = checks
+            .iter()
+            .find(|check| check["id"] == "TRN-IDENTITY")
+            .unwrap();
         if identity["state"] != "ok" {
-            let findings = checks.iter().flat_map(|check| check["findings"].as_array().unwrap());
+            let findings = checks
+                .iter()
+                .flat_map(|check| check["findings"].as_array().unwrap());
             let details: Vec<_> = findings.map(|finding| text(&finding["detail"])).collect();
             assert_eq!(report["exitCode"], 3, "{report}");
             return Err(details.first().cloned().unwrap_or_default());
@@ -140,10 +168,18 @@ impl Workshop {
 
     /// Runs a program in the workshop's folder with no other environment than the case's.
     fn output(&self, command: &mut Command, call: &Call) -> Output {
-        command.args(&call.arguments).current_dir(self.folder.path()).env_clear();
-        command.env("KUBECONFIG", &call.kubeconfig).env("HOME", self.folder.path());
+        command
+            .args(&call.arguments)
+            .current_dir(self.folder.path())
+            .env_clear();
+        command
+            .env("KUBECONFIG", &call.kubeconfig)
+            .env("HOME", self.folder.path());
         command.env("PATH", env::var_os("PATH").unwrap_or_default());
-        command.envs(call.environment.iter().map(|(name, value)| (name, value))).output().unwrap()
+        command
+            .envs(call.environment.iter().map(|(name, value)| (name, value)))
+            .output()
+            .unwrap()
     }
 }
 
