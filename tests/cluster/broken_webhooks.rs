@@ -9,7 +9,7 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::{Value, json};
 use testbed::{Fault, Matcher, Testbed, Times};
 
-use crate::support::{expect, expect_healthy, failed, kubectl, paste, saved, skipped, verify};
+use crate::support::{expect, expect_healthy, failed, kubectl, paste, saved, skipped};
 
 const NAMESPACE: &str = "kubeflow-system";
 const VALIDATOR: &str = "validator.trainer.kubeflow.org";
@@ -194,15 +194,4 @@ fn webhooks_that_refuse_cut_or_stall_are_told_apart() {
         drop(fault);
         expect_healthy(&bed);
     }
-}
-
-#[test]
-fn a_namespace_that_does_not_exist_is_no_place_for_dry_runs() {
-    let Some(bed) = Testbed::shared() else { return };
-    let verified = verify(&bed, &["-n", "no-such-namespace"]);
-    assert_eq!(
-        verified.troubles(),
-        [failed("TRN-WEBHOOKS", "ProbeNamespaceMissing")]
-    );
-    assert_eq!(verified.exit_code, 1);
 }

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use serde_json::{Value, json};
 use testbed::{Reach, Rule, Testbed, User};
 
-use crate::support::{Trouble, failed, skipped, trouble, verify, verify_as};
+use crate::support::{Trouble, binary, failed, skipped, trouble, verify, verify_as};
 
 fn unknown(ids: &[&str]) -> Vec<Trouble> {
     ids.iter()
@@ -99,6 +99,41 @@ fn a_caller_with_rights_in_one_namespace_still_sees_that_the_webhooks_answer() {
     );
 }
 
+#[test]
+fn every_format_is_one_whole_document_for_every_caller() {
+    let Some(bed) = Testbed::shared() else { return };
+    let admin = bed.kubeconfig(&User::Admin).unwrap();
+    let nobody = User::Certificate {
+        name: "nobody",
+        groups: &[],
+    };
+    let nobody = bed.kubeconfig(&nobody).unwrap();
+    for (caller, exit_code, unknown) in [(admin, 0, 0), (nobody, 4, 8)] {
+        let text = |format: &str| {
+            let output = binary()
+                .args(["verify", "-o", format, "--kubeconfig"])
+                .arg(&caller)
+                .output()
+                .unwrap();
+            assert_eq!(
+                (output.status.code(), output.stderr.len()),
+                (Some(exit_code), 0),
+                "{format}"
+            );
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let json: Value = serde_json::from_str(&text("json")).unwrap();
+        let yaml: Value = serde_saphyr::from_str(&text("yaml")).unwrap();
+        assert_eq!(yaml, json);
+        let junit = quick_junit::Report::deserialize_from_str(&text("junit")).unwrap();
+        assert_eq!(
+            (junit.tests, junit.failures, junit.errors),
+            (12, 0, unknown)
+        );
+        assert!(text("table").lines().last().unwrap().ends_with(" ok.") || unknown == 0);
+    }
+}
+
 /// Everything after this check, in the catalogue's order.
 fn skipped_after(id: &str) -> Vec<Trouble> {
     let all = [
@@ -160,4 +195,15 @@ fn a_server_that_cannot_be_reached_gives_one_whole_report() {
         "{:#?}",
         verified.problems()
     );
+}
+
+#[test]
+fn a_namespace_that_does_not_exist_is_no_place_for_dry_runs() {
+    let Some(bed) = Testbed::shared() else { return };
+    let verified = verify(&bed, &["-n", "no-such-namespace"]);
+    assert_eq!(
+        verified.troubles(),
+        [failed("TRN-WEBHOOKS", "ProbeNamespaceMissing")]
+    );
+    assert_eq!(verified.exit_code, 1);
 }

@@ -111,7 +111,7 @@ pub(crate) const CA_BUNDLES: Check<TrainerContext> = Check {
 
 const CONFIGURATION_MISSING: Reason = Reason {
     code: "ConfigurationMissing",
-    meaning: "A webhook configuration that the installed release ships does not exist, so that its webhooks are never called: mistakes in TrainJobs are no longer refused, and defaults no longer filled in.",
+    meaning: "A webhook configuration that the installed release ships does not exist or is empty, so that its webhooks are never called: mistakes in TrainJobs are no longer refused, and defaults no longer filled in.",
     mend: "Apply the manager overlay of the Trainer release again.",
 };
 const BUNDLE_EMPTY: Reason = Reason {
@@ -342,6 +342,12 @@ fn judge_configuration(
     authority: &[Vec<u8>],
 ) -> Outcome {
     let object = format!("{} {}", configuration.kind.resource(), configuration.name);
+    if configuration.webhooks.is_empty() {
+        return Outcome::of(Finding::failed(
+            &CONFIGURATION_MISSING,
+            format!("{object} has no entries"),
+        ));
+    }
     let verdicts: Vec<_> = configuration
         .webhooks
         .iter()

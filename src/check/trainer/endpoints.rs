@@ -42,7 +42,7 @@ pub(crate) const ENDPOINTS: Check<TrainerContext> = Check {
 
 const SERVICE_MISSING: Reason = Reason {
     code: "ServiceMissing",
-    meaning: "A webhook configuration names a Service that does not exist.",
+    meaning: "A webhook configuration names a Service that does not exist, or there is no webhook configuration that names one.",
     mend: "Apply the manager overlay of the Trainer release again.",
 };
 const NO_ENDPOINTS: Reason = Reason {
@@ -82,8 +82,16 @@ async fn check_endpoints(context: &TrainerContext) -> Outcome {
 
 async fn check_part(context: &TrainerContext, part: Part) -> Result<Outcome, Rc<Failure>> {
     let configurations = context.fetch_configurations(part).await?;
+    let addresses = services(&configurations);
     let mut outcomes = Vec::new();
-    for address in services(&configurations) {
+    if addresses.is_empty() && context.fetch_place(part).await?.is_some() {
+        let detail = format!(
+            "no webhook configuration of {} names a Service",
+            part.name()
+        );
+        outcomes.push(Outcome::of(Finding::failed(&SERVICE_MISSING, detail)));
+    }
+    for address in addresses {
         let namespace = &address.namespace;
         let (service, slices, deployments, pods) = tokio::join!(
             context.fetch_service(namespace, &address.name),
