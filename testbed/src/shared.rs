@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::handle::Testbed;
 use crate::kwok::FAKE_RUNTIME;
+use crate::node;
 use crate::options::Options;
 use crate::process::run;
 use crate::requirements;
@@ -24,13 +25,23 @@ const SKIPPED_VARIABLE: &str = "KUBECTL_TRAINER_SKIPPED";
 /// How long webhooks may take to answer again after they were put back.
 const HEALTH_LIMIT: Duration = Duration::from_mins(2);
 /// What a test may have changed and what `apply` alone would not put back, because others own the change.
-const REPLACED_KINDS: [&str; 6] = [
+const REPLACED_KINDS: [&str; 8] = [
     "ClusterRole",
     "ClusterTrainingRuntime",
     "ConfigMap",
+    "CustomResourceDefinition",
     "Deployment",
     "MutatingWebhookConfiguration",
+    "Service",
     "ValidatingWebhookConfiguration",
+];
+/// Runtimes can be applied once their definition is there.
+const ESTABLISHED: [&str; 5] = [
+    "wait",
+    "--for=condition=Established",
+    "customresourcedefinition",
+    "--all",
+    "--timeout=30s",
 ];
 /// Kinds of which a healthy bed has none but the released objects.
 const SWEPT_KINDS: [&str; 4] = [
@@ -144,7 +155,12 @@ fn restore(bed: &Testbed) -> Result<(), Error> {
         kubectl: &kubectl,
         manifests: &manifests,
     };
+    restore_machine(bed)?;
     installer.apply_manager()?;
+    run(
+        "waiting for definitions",
+        bed.kubectl_command().args(ESTABLISHED),
+    )?;
     installer.apply_runtimes()?;
     installer.replace(&REPLACED_KINDS)?;
     let released: Vec<&str> = manifests
@@ -158,6 +174,24 @@ fn restore(bed: &Testbed) -> Result<(), Error> {
         remove_strangers(bed, kind, &released)?;
     }
     wait_healthy(&installer)
+}
+
+/// Clears faults, and starts what was stopped or killed.
+fn restore_machine(bed: &Testbed) -> Result<(), Error> {
+    for proxy in [
+        bed.between_client_and_server(),
+        bed.between_server_and_cluster(),
+    ] {
+        proxy
+            .clear_all()
+            .map_err(Error::command("clearing faults"))?;
+    }
+    for number in 1..=bed.options().nodes {
+        let node = node::name(number);
+        bed.start_node(&node)?;
+        bed.start_kubelet(&node)?;
+    }
+    Ok(())
 }
 
 fn remove_strangers(bed: &Testbed, kind: &str, released: &[&str]) -> Result<(), Error> {
