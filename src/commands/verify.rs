@@ -11,7 +11,7 @@ use crate::{
         trainer::{CATALOGUE, TrainerContext},
     },
     cli::{RequestsShown, parse_duration},
-    cluster::{Cluster, Failure, Target, shell_word},
+    cluster::{Cluster, Failure, shell_word},
     commands::CommandContext,
     error::{CommandError, ErrorKind},
     render::check::{Depth, ReportFormat, Sheet, render_report},
@@ -54,27 +54,16 @@ pub(crate) async fn run(
     args: &VerifyArgs,
 ) -> Result<(), CommandError> {
     let cluster = context.connect().await;
-    // A kubeconfig does not heal while one waits.
-    let limits = Limits {
-        check: CHECK_LIMIT,
-        wait: args.wait.filter(|_| cluster.is_ok()),
-    };
     let namespace = cluster
         .as_ref()
         .map_or("default", Cluster::namespace)
         .to_owned();
-    let report = prove(&CATALOGUE, &limits, &mut Progress { ui }, || {
-        TrainerContext::new(cluster.clone(), namespace.clone(), context.now())
-    })
-    .await;
-    let report = match kubectl_flags(context) {
-        Some(flags) => report.with_kubectl_flags(&flags),
-        None => report,
-    };
+    let report = look(&mut Progress { ui }, context, args.wait, &cluster).await;
     let kind = error_kind(report.verdict());
-    let target = cluster
-        .as_ref()
-        .map_or_else(target_of_failure, |cluster| cluster.target().clone());
+    let target = match &cluster {
+        Ok(cluster) => cluster.target().clone(),
+        Err(failure) => failure.target.as_deref().cloned().unwrap_or_default(),
+    };
     let sheet = Sheet {
         report: &report,
         context: &target.context,
@@ -90,6 +79,28 @@ pub(crate) async fn run(
     kind.map_or(Ok(()), |kind| Err(CommandError::silent(kind)))
 }
 
+/// The report, with mends that reach the same cluster.
+async fn look(
+    progress: &mut Progress<'_>,
+    context: &CommandContext,
+    wait: Option<Duration>,
+    cluster: &Result<Cluster, Failure>,
+) -> Report {
+    let limits = Limits {
+        check: CHECK_LIMIT,
+        // A kubeconfig does not heal while one waits.
+        wait: wait.filter(|_| cluster.is_ok()),
+    };
+    let report = prove(&CATALOGUE, &limits, progress, || {
+        let namespace = cluster.as_ref().map_or("default", Cluster::namespace);
+        TrainerContext::new(cluster.clone(), namespace.to_owned(), context.now())
+    });
+    match kubectl_flags(context) {
+        Some(flags) => report.await.with_kubectl_flags(&flags),
+        None => report.await,
+    }
+}
+
 /// The flags with which kubectl reaches the same cluster, where the user had to name it.
 fn kubectl_flags(context: &CommandContext) -> Option<String> {
     let options = context.options();
@@ -103,10 +114,6 @@ fn kubectl_flags(context: &CommandContext) -> Option<String> {
         .map(|name| format!("--context {}", shell_word(name)));
     let flags: Vec<_> = [kubeconfig, context].into_iter().flatten().collect();
     (!flags.is_empty()).then(|| flags.join(" "))
-}
-
-fn target_of_failure(failure: &Failure) -> Target {
-    failure.target.as_deref().cloned().unwrap_or_default()
 }
 
 fn format(args: &VerifyArgs, context: &CommandContext) -> ReportFormat {

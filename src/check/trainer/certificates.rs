@@ -164,14 +164,13 @@ async fn check_part(
         context.fetch_deployments(&place.namespace)
     );
     // Which Secret it is can be assumed when the Deployment may not be read; the Secret itself will tell.
-    let deployments = deployments
-        .map(|deployments| deployments.to_vec())
-        .unwrap_or_default();
+    let deployments = deployments.as_deref().map_or(&[][..], Vec::as_slice);
     let deployment = deployments
         .iter()
         .find(|deployment| belongs_to(deployment, part));
     let name = certificate_secret(deployment, part);
     let secret = context.fetch_secret(&place.namespace, &name).await;
+    let configurations = configurations?;
     let place = Place {
         namespace: &place.namespace,
         secret: &name,
@@ -181,30 +180,19 @@ async fn check_part(
         Look::Certificate => Ok(judge_secret(
             &place,
             secret?.as_ref().as_ref(),
-            &configurations?,
+            &configurations,
             context.now,
         )),
         Look::Bundles => {
-            let release = fetch_versions(context)
-                .await
-                .trainer()
-                .and_then(releases::find);
-            let present = judge_presence(
-                part,
-                release,
-                configurations.as_deref().map_or(&[], Vec::as_slice),
+            let versions = fetch_versions(context).await;
+            let release = versions.trainer().and_then(releases::find);
+            let present = judge_presence(part, release, &configurations);
+            let trusted = judge_bundles(
+                &place,
+                &configurations,
+                secret.as_deref().map_err(Rc::as_ref),
             );
-            Ok(merge(
-                None,
-                [
-                    present,
-                    judge_bundles(
-                        &place,
-                        &configurations?,
-                        secret.as_deref().map_err(Rc::as_ref),
-                    ),
-                ],
-            ))
+            Ok(merge(None, [present, trusted]))
         }
     }
 }

@@ -220,52 +220,52 @@ fn judge_definition(needed: &Needed, definition: Option<&Definition>) -> Outcome
     let Some(definition) = definition else {
         return Outcome::of(missing(needed));
     };
-    let look = format!("kubectl get crd {name} -o yaml");
     if definition.metadata.deletion_timestamp.is_some() {
         let detail = format!("CRD {name} is being deleted and still has objects");
-        return Outcome::of(
-            Finding::failed(&TERMINATING, detail)
-                .mended_by(format!("kubectl get {name} --all-namespaces")),
-        );
+        let finding = Finding::failed(&TERMINATING, detail);
+        return Outcome::of(finding.mended_by(format!("kubectl get {name} --all-namespaces")));
     }
-    for kind in ["NamesAccepted", "Established"] {
-        let condition = definition
-            .status
-            .conditions
-            .iter()
-            .find(|condition| condition.kind == kind);
-        if condition.is_none_or(|condition| condition.status != "True") {
-            let message = condition.map_or("no such condition yet", |condition| {
-                condition.message.as_str()
-            });
-            let detail = format!("CRD {name} is not {kind}: {message}");
-            return Outcome::of(Finding::failed(&NOT_ESTABLISHED, detail).mended_by(look));
-        }
+    let finding =
+        judge_conditions(&name, definition).or_else(|| judge_versions(needed, definition));
+    match finding {
+        Some(finding) => Outcome::of(finding.mended_by(format!("kubectl get crd {name} -o yaml"))),
+        None => Outcome::passed(format!(
+            "{name} is established and serves {}",
+            needed.version
+        )),
     }
-    if !definition
+}
+
+fn judge_conditions(name: &str, definition: &Definition) -> Option<Finding> {
+    ["NamesAccepted", "Established"]
+        .into_iter()
+        .find_map(|kind| {
+            let mut conditions = definition.status.conditions.iter();
+            let condition = conditions.find(|condition| condition.kind == kind);
+            if condition.is_some_and(|condition| condition.status == "True") {
+                return None;
+            }
+            let message = condition.map_or("no such condition yet", |condition| &condition.message);
+            Some(Finding::failed(
+                &NOT_ESTABLISHED,
+                format!("CRD {name} is not {kind}: {message}"),
+            ))
+        })
+}
+
+fn judge_versions(needed: &Needed, definition: &Definition) -> Option<Finding> {
+    let served = definition
         .spec
         .versions
         .iter()
-        .any(|version| version.name == needed.version && version.served)
-    {
-        let served: Vec<_> = definition
-            .spec
-            .versions
-            .iter()
-            .filter(|version| version.served)
-            .map(|version| version.name.as_str())
-            .collect();
-        let detail = format!(
-            "CRD {name} serves {} instead of {}",
-            served.join(", "),
-            needed.version
-        );
-        return Outcome::of(Finding::failed(&VERSION_NOT_SERVED, detail).mended_by(look));
+        .filter(|version| version.served);
+    let served: Vec<_> = served.map(|version| version.name.as_str()).collect();
+    if served.contains(&needed.version) {
+        return None;
     }
-    Outcome::passed(format!(
-        "{name} is established and serves {}",
-        needed.version
-    ))
+    let (name, found) = (needed.name(), served.join(", "));
+    let detail = format!("CRD {name} serves {found} instead of {}", needed.version);
+    Some(Finding::failed(&VERSION_NOT_SERVED, detail))
 }
 
 fn missing(needed: &Needed) -> Finding {

@@ -173,27 +173,22 @@ fn judge_endpoints(scene: &Scene<'_>, service: &Service, object: &str) -> Outcom
     let ServiceAddress {
         namespace, name, ..
     } = scene.address;
-    // A missing condition means ready, by the API's definition.
-    let is_ready = |endpoint: &&&Endpoint| {
-        endpoint
-            .conditions
-            .as_ref()
-            .and_then(|conditions| conditions.ready)
-            .unwrap_or(true)
-    };
-    let ready: Vec<_> = scene.endpoints.iter().filter(is_ready).collect();
     let look = format!(
         "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name} -o wide"
     );
+    let ready: Vec<_> = scene
+        .endpoints
+        .iter()
+        .copied()
+        .filter(|endpoint| is_ready(endpoint))
+        .collect();
     if scene.endpoints.is_empty() {
         let detail = format!(
             "{object} selects no pod (its selector: {})",
             selector_text(service)
         );
-        return Outcome::of(
-            Finding::failed(&NO_ENDPOINTS, detail)
-                .mended_by(selector_patch(scene, service).unwrap_or(look)),
-        );
+        let mend = selector_patch(scene, service).unwrap_or(look);
+        return Outcome::of(Finding::failed(&NO_ENDPOINTS, detail).mended_by(mend));
     }
     if ready.is_empty() {
         let detail = format!(
@@ -202,29 +197,45 @@ fn judge_endpoints(scene: &Scene<'_>, service: &Service, object: &str) -> Outcom
         );
         return Outcome::of(Finding::failed(&ENDPOINTS_NOT_READY, detail).mended_by(look));
     }
+    let foreign = foreign_pods(scene, &ready);
+    if !foreign.is_empty() {
+        let detail = format!(
+            "{object} also leads to pods that are not the controller's: {}",
+            foreign.join(", ")
+        );
+        let mend = selector_patch(scene, service).unwrap_or(look);
+        return Outcome::of(Finding::failed(&FOREIGN_ENDPOINTS, detail).mended_by(mend));
+    }
+    Outcome::passed(format!("{object} has {} ready", ready.len()))
+}
+
+/// A missing condition means ready, by the API's definition.
+fn is_ready(endpoint: &Endpoint) -> bool {
+    endpoint
+        .conditions
+        .as_ref()
+        .and_then(|conditions| conditions.ready)
+        .unwrap_or(true)
+}
+
+/// Names of the pods behind these endpoints that are not the controller's, sorted; none while the controller is unknown.
+fn foreign_pods<'a>(scene: &Scene<'_>, endpoints: &[&'a Endpoint]) -> Vec<&'a str> {
+    if scene.deployment.is_none() {
+        return Vec::new();
+    }
     let own = |pod: &str| {
         scene
             .own_pods
             .iter()
             .any(|own| own.metadata.name.as_deref() == Some(pod))
     };
-    let targets = ready
+    let targets = endpoints
         .iter()
         .filter_map(|endpoint| endpoint.target_ref.as_ref()?.name.as_deref());
     let mut foreign: Vec<_> = targets.filter(|pod| !own(pod)).collect();
     foreign.sort_unstable();
     foreign.dedup();
-    if scene.deployment.is_some() && !foreign.is_empty() {
-        let detail = format!(
-            "{object} also leads to pods that are not the controller's: {}",
-            foreign.join(", ")
-        );
-        return Outcome::of(
-            Finding::failed(&FOREIGN_ENDPOINTS, detail)
-                .mended_by(selector_patch(scene, service).unwrap_or(look)),
-        );
-    }
-    Outcome::passed(format!("{object} has {} ready", ready.len()))
+    foreign
 }
 
 fn selector(service: &Service) -> BTreeMap<String, String> {
