@@ -14,25 +14,16 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
     (
         "You run the platform",
         &[
-            ("verify", "is Trainer healthy, and if not, what mends it?"),
-            (
-                "verify --wait 5m",
-                "the same, until it is or the time is over",
-            ),
-            ("version", "which Trainer, Kubernetes and plugin meet here"),
-            (
-                "explain",
-                "every check: what it looks at, and how to mend what it finds",
-            ),
+            ("verify", "is Trainer healthy? what mends it?"),
+            ("verify --wait 5m", "the same, until it is healthy"),
+            ("version", "the versions that meet here"),
+            ("explain", "each check, and how to mend it"),
         ],
     ),
     (
         "You own a namespace",
         &[
-            (
-                "runtimes list -n NAMESPACE",
-                "which recipes its people can train with",
-            ),
+            ("runtimes list -n NAMESPACE", "the recipes of its people"),
             (
                 "runtimes list --as USER",
                 "the same, as one of them sees it",
@@ -42,12 +33,9 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
     (
         "You train models",
         &[
-            (
-                "runtimes list",
-                "which recipes there are: framework, nodes, devices, image",
-            ),
+            ("runtimes list", "framework, nodes, devices, image"),
             ("runtimes show NAME", "one recipe in detail"),
-            ("verify", "is it my job, or is it the cluster?"),
+            ("verify", "is it my job, or the cluster?"),
         ],
     ),
 ];

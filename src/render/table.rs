@@ -15,7 +15,7 @@ pub struct Column {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Give {
     Never,
-    /// Loses its beginning first: the end of an image's name tells more.
+    /// Loses its beginning first (the end of an image's name tells more), then goes altogether.
     Beginning,
 }
 
@@ -44,10 +44,10 @@ const GAP: usize = 3;
 
 /// Renders rows under their headings; every line ends with a line feed.
 pub fn render_table(columns: &[Column], rows: Vec<Vec<CellText>>, look: &Look) -> String {
-    let mut rows = rows;
-    let one_line = rows.iter_mut().flatten();
-    one_line.for_each(|cell| cell.text = visible(&cell.text));
-    fit(columns, &mut rows, look.width);
+    let (mut columns, mut rows) = (columns.to_vec(), rows);
+    let cells = rows.iter_mut().flatten();
+    cells.for_each(|cell| cell.text = visible(&cell.text));
+    fit(&mut columns, &mut rows, look.width);
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -89,28 +89,28 @@ fn styled(text: &str, role: Option<Role>) -> Cell {
     }
 }
 
-/// Shortens the cells of the column that gives way, until the table fits or is as narrow as is useful.
-fn fit(columns: &[Column], rows: &mut [Vec<CellText>], width: Option<usize>) {
-    let (Some(width), Some(giving)) = (
-        width,
-        columns
-            .iter()
-            .position(|column| column.give == Give::Beginning),
-    ) else {
+/// Shortens the cells of the column that gives way until the table fits, or leaves that column out.
+fn fit(columns: &mut Vec<Column>, rows: &mut [Vec<CellText>], width: Option<usize>) {
+    let giving = columns
+        .iter()
+        .position(|column| column.give == Give::Beginning);
+    let (Some(width), Some(giving)) = (width, giving) else {
         return;
     };
     let widest = |index: usize| {
-        let cells = rows
-            .iter()
-            .filter_map(|row| row.get(index))
-            .map(|cell| cell.text.chars().count());
-        cells.max().unwrap_or(0).max(columns[index].heading.len())
+        let cells = rows.iter().filter_map(|row| row.get(index));
+        let longest = cells.map(|cell| cell.text.chars().count()).max();
+        longest.unwrap_or(0).max(columns[index].heading.len())
     };
-    let others: usize = (0..columns.len())
-        .filter(|index| *index != giving)
-        .map(|index| widest(index) + GAP)
-        .sum();
-    let room = width.saturating_sub(others).max(NARROWEST);
+    let others = (0..columns.len()).filter(|index| *index != giving);
+    let room = width.saturating_sub(others.map(|index| widest(index) + GAP).sum());
+    if room < NARROWEST.min(widest(giving)) {
+        columns.remove(giving);
+        for row in rows {
+            row.remove(giving);
+        }
+        return;
+    }
     for cell in rows.iter_mut().filter_map(|row| row.get_mut(giving)) {
         let length = cell.text.chars().count();
         if length > room {
@@ -201,6 +201,20 @@ two\nlines   a                       1s
 "#]]
             .raw()
         );
+    }
+
+    #[test]
+    fn what_would_be_cut_beyond_use_is_left_out() {
+        let look = Look {
+            width: Some(20),
+            ..Look::plain(Timestamp::UNIX_EPOCH)
+        };
+        assert_data_eq!(render_table(&COLUMNS, rows(), &look), str![[r#"
+NAME         AGE
+torch        5d
+two\nlines   1s
+
+"#]].raw());
     }
 
     #[test]

@@ -10,19 +10,19 @@ fn without_a_command_each_reader_finds_the_first_ones() {
 Kubeflow Trainer v2, on the cluster of your current context.
 
 You run the platform
-  kubectl trainer verify                      is Trainer healthy, and if not, what mends it?
-  kubectl trainer verify --wait 5m            the same, until it is or the time is over
-  kubectl trainer version                     which Trainer, Kubernetes and plugin meet here
-  kubectl trainer explain                     every check: what it looks at, and how to mend what it finds
+  kubectl trainer verify                      is Trainer healthy? what mends it?
+  kubectl trainer verify --wait 5m            the same, until it is healthy
+  kubectl trainer version                     the versions that meet here
+  kubectl trainer explain                     each check, and how to mend it
 
 You own a namespace
-  kubectl trainer runtimes list -n NAMESPACE  which recipes its people can train with
+  kubectl trainer runtimes list -n NAMESPACE  the recipes of its people
   kubectl trainer runtimes list --as USER     the same, as one of them sees it
 
 You train models
-  kubectl trainer runtimes list               which recipes there are: framework, nodes, devices, image
+  kubectl trainer runtimes list               framework, nodes, devices, image
   kubectl trainer runtimes show NAME          one recipe in detail
-  kubectl trainer verify                      is it my job, or is it the cluster?
+  kubectl trainer verify                      is it my job, or the cluster?
 
 All commands and flags: kubectl trainer --help
 
