@@ -6,7 +6,10 @@ use crate::plugin::plugin;
 
 #[test]
 fn without_a_command_each_reader_finds_the_first_ones() {
-    plugin().assert().code(0).stdout_eq(str![[r#"
+    plugin()
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
 Kubeflow Trainer v2, on the cluster of your current context.
 
 You run the platform
@@ -26,7 +29,8 @@ You train models
 
 All commands and flags: kubectl trainer --help
 
-"#]]).stderr_eq(str![]);
+"#]])
+        .stderr_eq(str![]);
 }
 
 #[test]

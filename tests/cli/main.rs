@@ -7,6 +7,7 @@ mod certificates;
 mod colours;
 mod direct;
 mod endings;
+mod faults;
 mod help;
 mod kubeconfigs;
 mod plugin;

@@ -448,3 +448,62 @@ No runtimes found in the cluster or in namespace kube-public.
 "#]])
         .stderr_eq(str![]);
 }
+
+#[test]
+fn a_cluster_without_trainer_is_told_so_with_the_commands_that_install_it() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    let kubectl =
+        |words: &[&str]| assert!(bed.kubectl(words).unwrap().status.success(), "{words:?}");
+    kubectl(&[
+        "delete",
+        "crd",
+        "clustertrainingruntimes.trainer.kubeflow.org",
+        "trainingruntimes.trainer.kubeflow.org",
+        "trainjobs.trainer.kubeflow.org",
+    ]);
+    as_admin(&bed, &["list"])
+        .assert()
+        .code(5)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: Kubeflow Trainer v2 is not installed in the cluster of context "admin"
+hint: install it: kubectl --context admin apply --server-side -k "https://github.com/kubeflow/trainer.git/manifests/overlays/manager?ref=v2.3.0"
+hint: then its runtimes: kubectl --context admin apply --server-side -k "https://github.com/kubeflow/trainer.git/manifests/overlays/runtimes?ref=v2.3.0"
+
+"#]]);
+    bed.apply(OLD_JOB).unwrap();
+    kubectl(&[
+        "wait",
+        "--for=condition=Established",
+        "crd",
+        "pytorchjobs.kubeflow.org",
+    ]);
+    as_admin(&bed, &["show", "torch-distributed"])
+        .assert()
+        .code(5)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: Kubeflow Trainer v2 is not installed in the cluster of context "admin"; it has Training Operator v1 only (pytorchjobs), whose jobs Trainer v2 does not run
+hint: install it: kubectl --context admin apply --server-side -k "https://github.com/kubeflow/trainer.git/manifests/overlays/manager?ref=v2.3.0"
+hint: then its runtimes: kubectl --context admin apply --server-side -k "https://github.com/kubeflow/trainer.git/manifests/overlays/runtimes?ref=v2.3.0"
+
+"#]]);
+}
+
+/// A kind of job of Training Operator v1.
+const OLD_JOB: &str = "apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: pytorchjobs.kubeflow.org
+spec:
+  group: kubeflow.org
+  scope: Namespaced
+  names: {kind: PyTorchJob, plural: pytorchjobs, singular: pytorchjob, listKind: PyTorchJobList}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+";
