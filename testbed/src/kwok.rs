@@ -1,9 +1,8 @@
-//! Fake nodes: what kwok is told, so that pods without containers look as a test wants them to.
+//! Fake nodes: what kwok is told, so that pods without containers look as a test wants them to ([`FATE`]).
 //!
-//! A pod chooses by annotation: [`FATE`] what becomes of it, [`AFTER`] when, [`EXIT_CODE`] with which code. A
-//! TrainJob that names the runtime of [`fake_runtime`] runs there. Fake containers count as running for the log
-//! server whatever their status says, so ends of logs can be seen on real nodes only. Each followed log takes one
-//! of the machine's inotify instances (often 128 in all), and beyond them a follower gets an error as its last line.
+//! Fake containers count as running for the log server whatever their status says, so ends of logs can be seen on
+//! real nodes only. Each followed log takes one of the machine's inotify instances (often 128 in all); beyond them a
+//! follower gets an error as its last line.
 
 mod stages;
 
