@@ -104,14 +104,17 @@ impl Bed {
         Ok(())
     }
 
+    /// The kubelet's log tells why a node does not come.
     fn wait_node_ready(&self, name: &str) -> Result<(), Error> {
         let node = format!("node/{name}");
-        self.control_plane.kubectl(
-            &self.site,
-            &["wait", "--for=create", &node, "--timeout=60s"],
-        )?;
-        let ready = ["wait", "--for=condition=Ready", &node, "--timeout=60s"];
-        self.control_plane.kubectl(&self.site, &ready).map(drop)
+        let what = format!("{name} is ready");
+        self.site.wait(&what, &format!("kubelet@{name}"), || {
+            let created = ["wait", "--for=create", &node, "--timeout=5s"];
+            let ready = ["wait", "--for=condition=Ready", &node, "--timeout=5s"];
+            let is_met =
+                |arguments: &[&str]| self.control_plane.kubectl(&self.site, arguments).is_ok();
+            is_met(&created) && is_met(&ready)
+        })
     }
 
     fn wait_trainer(

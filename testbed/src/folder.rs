@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::error::Error;
 
 const BEDS: &str = "/var/cache/kubectl-trainer-testbed";
-/// The start of every cgroup folder that a bed makes.
+/// The start of every cgroup folder that a bed makes. What follows is divided by a sign that no name has, so that the
+/// beds `a` and `a-b` can be told apart.
 const CGROUP_PREFIX: &str = "kubectl-trainer-testbed";
 
 /// `$XDG_CACHE_HOME/kubectl-trainer`, by default `~/.cache/kubectl-trainer`.
@@ -93,7 +94,7 @@ impl BedFolder {
 
     /// The name of the cgroup folder of one node.
     pub(crate) fn cgroup(&self, node: &str) -> String {
-        format!("{CGROUP_PREFIX}-{}-{node}", self.name)
+        format!("{CGROUP_PREFIX}_{}_{node}", self.name)
     }
 
     /// Makes the folder and takes its lock, for as long as the returned file is open.

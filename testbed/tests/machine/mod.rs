@@ -92,7 +92,7 @@ pub(crate) fn traces(name: &str) -> Vec<String> {
             .filter(|mount| mount.contains(&format!("{}/", folder.display())))
             .map(str::to_owned),
     );
-    let cgroup = format!("kubectl-trainer-testbed-{name}-");
+    let cgroup = format!("kubectl-trainer-testbed_{name}_");
     for hierarchy in [PathBuf::from("/sys/fs/cgroup")]
         .into_iter()
         .chain(folders("/sys/fs/cgroup"))
