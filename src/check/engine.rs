@@ -393,6 +393,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_finding_that_lasts() {
+        const LASTS: Check<Scene> = Check {
+            run: |_| Box::pin(async { Outcome::of(Finding::failed(&BROKEN, "too old").lasting()) }),
+            ..FAILS
+        };
+        let start = Instant::now();
+        run(&[&LASTS], Some(60), Scene::default()).await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_failed_gate_means_that_nothing_is_known() {
         const GATE: Check<Scene> = Check {
             id: CheckId("GATE"),

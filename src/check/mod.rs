@@ -130,6 +130,8 @@ pub struct Finding {
     pub advice: Option<String>,
     /// For [`Level::Unknown`]: the rule that the caller lacks.
     pub missing_rule: Option<Box<MissingRule>>,
+    /// Whether waiting can help, where the check itself says that it can.
+    pub retry: Retry,
 }
 
 impl Finding {
@@ -141,6 +143,7 @@ impl Finding {
             mend: None,
             advice: None,
             missing_rule: None,
+            retry: Retry::UntilDeadline,
         }
     }
 
@@ -148,6 +151,15 @@ impl Finding {
         Self {
             level: Level::Warning,
             ..Self::failed(reason, detail)
+        }
+    }
+
+    /// Nothing that happens in a cluster while one waits will change it.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self {
+            retry: Retry::Never,
+            ..self
         }
     }
 

@@ -143,9 +143,15 @@ impl Report {
 
     /// Whether waiting may still turn a failure into a success.
     pub fn can_heal(&self) -> bool {
-        self.results
+        let checks = self
+            .results
             .iter()
-            .any(|result| result.state == State::Failed && result.retry == Retry::UntilDeadline)
+            .filter(|result| result.retry == Retry::UntilDeadline);
+        let mut findings = checks
+            .filter(|result| result.state == State::Failed)
+            .flat_map(|result| &result.findings);
+        findings
+            .any(|finding| finding.level == Level::Failed && finding.retry == Retry::UntilDeadline)
     }
 
     /// The same report with these flags in every `kubectl` command that mends something, so that it reaches

@@ -1,8 +1,17 @@
 //! Clusters without training runtimes, or with ones that the SDK does not see.
 
-use testbed::Testbed;
+use snapbox::{cmd::Command, str};
+use testbed::{Testbed, User};
 
 use crate::support::{expect, expect_healthy, failed, kubectl, paste, trouble};
+
+/// `verify` as a person runs it.
+fn table(bed: &Testbed) -> Command {
+    let kubeconfig = bed.kubeconfig(&User::Admin).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_kubectl-trainer"))
+        .env("KUBECONFIG", kubeconfig)
+        .arg("verify")
+}
 
 #[test]
 fn a_missing_runtime_is_a_warning_that_names_it() {
@@ -18,8 +27,59 @@ fn a_missing_runtime_is_a_warning_that_names_it() {
         &[trouble("TRN-RUNTIMES", "warning", "RuntimesMissing")],
     );
     assert!(verified.detail("TRN-RUNTIMES").ends_with("jax-distributed"));
+    table(&bed).assert().success().stderr_eq(str![]).stdout_eq(str![[r#"
+Cluster
+  ✓ ok       The API server answers and is 1.31 or newer  v1.[..]
+  ✓ ok       The API server knows who you are             you are admin
+Custom resource definitions
+  ✓ ok       No older Kubeflow training API is left over  none found
+  ✓ ok       Trainer's and JobSet's CRDs are served       4 of 4
+  ✓ ok       The CRDs are of the controllers' release     Trainer v2.3.0
+Controllers
+  ✓ ok       Trainer and JobSet are installed, once       in kubeflow-system
+  ✓ ok       The controllers of Trainer and JobSet run    v2.3.0, JobSet v0.12.0
+  ✓ ok       The webhook Services lead to the right pods  2 Services
+Webhooks
+  ✓ ok       The webhook certificates are valid           2 certificates
+  ✓ ok       Every webhook entry trusts that certificate  8 entries
+  ✓ ok       The webhooks answer when they are called     3 dry runs in default
+Training runtimes
+  ! warning  The release's training runtimes are there
+             RuntimesMissing: release 2.3.0 ships 8 runtimes, of which are missing: jax-distributed
+             mend: kubectl apply --server-side -k 'https://github.com/kubeflow/trainer.git/manifests/overlays/runtimes?ref=v2.3.0'
+             see:  kubectl trainer explain TRN-RUNTIMES
+
+Kubeflow Trainer on context admin works, but deserves a look: 1 warning (TRN-RUNTIMES), 11 ok.
+
+"#]]);
     bed.apply_runtimes().unwrap();
     expect_healthy(&bed);
+    table(&bed)
+        .assert()
+        .success()
+        .stderr_eq(str![])
+        .stdout_eq(str![[r#"
+Cluster
+  ✓ ok       The API server answers and is 1.31 or newer  v1.[..]
+  ✓ ok       The API server knows who you are             you are admin
+Custom resource definitions
+  ✓ ok       No older Kubeflow training API is left over  none found
+  ✓ ok       Trainer's and JobSet's CRDs are served       4 of 4
+  ✓ ok       The CRDs are of the controllers' release     Trainer v2.3.0
+Controllers
+  ✓ ok       Trainer and JobSet are installed, once       in kubeflow-system
+  ✓ ok       The controllers of Trainer and JobSet run    v2.3.0, JobSet v0.12.0
+  ✓ ok       The webhook Services lead to the right pods  2 Services
+Webhooks
+  ✓ ok       The webhook certificates are valid           2 certificates
+  ✓ ok       Every webhook entry trusts that certificate  8 entries
+  ✓ ok       The webhooks answer when they are called     3 dry runs in default
+Training runtimes
+  ✓ ok       The release's training runtimes are there    all 8 of release 2.3.0
+
+Kubeflow Trainer on context admin is healthy: all 12 checks passed.
+
+"#]]);
 }
 
 #[test]

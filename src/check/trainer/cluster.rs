@@ -130,10 +130,8 @@ fn judge_version(version: &ServerVersion) -> Outcome {
     match minor_version(found) {
         Some(number) if number < OLDEST_SERVER => {
             let (major, minor) = OLDEST_SERVER;
-            Outcome::of(Finding::failed(
-                &SERVER_TOO_OLD,
-                format!("the server is {found}, older than {major}.{minor}"),
-            ))
+            let detail = format!("the server is {found}, older than {major}.{minor}");
+            Outcome::of(Finding::failed(&SERVER_TOO_OLD, detail).lasting())
         }
         _ => Outcome::passed(found.clone()),
     }
