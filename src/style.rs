@@ -5,8 +5,6 @@ use anstyle::{AnsiColor, Style as Ansi};
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The title of a part.
-    Heading,
     /// As it should be.
     Good,
     /// Deserves a look.
@@ -45,7 +43,6 @@ impl Style {
 impl Role {
     const fn ansi(self) -> Ansi {
         match self {
-            Self::Heading => Ansi::new().bold().underline(),
             Self::Good => AnsiColor::Green.on_default(),
             Self::Warning => AnsiColor::Yellow.on_default(),
             Self::Bad => AnsiColor::Red.on_default().bold(),

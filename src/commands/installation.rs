@@ -20,15 +20,15 @@ const OLD_JOBS: [&str; 6] = [
 ];
 
 /// The error for a failed request: of a resource of Trainer that is not served, it says what is not installed.
-pub(super) async fn explain(cluster: &Cluster, failure: Failure) -> CommandError {
+pub(super) async fn fetch_explanation(cluster: &Cluster, failure: Failure) -> CommandError {
     if !matches!(failure.kind, FailureKind::NotFound { object: None, .. }) {
         return failure.into();
     }
-    explain_absence(cluster).await
+    fetch_absence(cluster).await
 }
 
 /// The error for a cluster that is known to have no Trainer.
-pub(super) async fn explain_absence(cluster: &Cluster) -> CommandError {
+pub(super) async fn fetch_absence(cluster: &Cluster) -> CommandError {
     // Only a better sentence depends on this answer, so its failure does not matter.
     let served = cluster
         .fetch_api_resources("kubeflow.org/v1")

@@ -95,7 +95,7 @@ async fn list(ui: &mut Ui, context: &CommandContext, args: &ListArgs) -> Result<
     let lists = Kind::BOTH.map(|kind| fetch_kind(&cluster, kind, args));
     let found = Found::gather(join_all(lists).await);
     if let Some(missing) = found.not_served() {
-        return Err(installation::explain(&cluster, missing).await);
+        return Err(installation::fetch_explanation(&cluster, missing).await);
     }
     let failure = found.failures.into_iter().next();
     let format = args
@@ -126,12 +126,12 @@ async fn show(ui: &mut Ui, context: &CommandContext, args: &ShowArgs) -> Result<
     let fetches = kinds.iter().map(|kind| fetch_named(&cluster, *kind, name));
     let found = Found::gather(join_all(fetches).await);
     if let Some(missing) = found.not_served() {
-        return Err(installation::explain(&cluster, missing).await);
+        return Err(installation::fetch_explanation(&cluster, missing).await);
     }
     if found.runtimes.is_empty() {
         return Err(match found.failures.into_iter().next() {
             Some(failure) => failure.into(),
-            None => not_found(&cluster, context, name).await,
+            None => fetch_not_found(&cluster, context, name).await,
         });
     }
     for failure in &found.failures {
@@ -265,7 +265,7 @@ async fn fetch_named(
 }
 
 /// Names what there is instead, if the caller may list it.
-async fn not_found(cluster: &Cluster, context: &CommandContext, name: &str) -> CommandError {
+async fn fetch_not_found(cluster: &Cluster, context: &CommandContext, name: &str) -> CommandError {
     let lists = Kind::BOTH.map(|kind| async move {
         let objects = cluster
             .fetch_objects(&kind.resource(), &kind.scope(cluster), None)

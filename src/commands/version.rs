@@ -145,7 +145,7 @@ async fn fetch_trainer(cluster: &Cluster) -> Result<TrainerVersion, String> {
     }
     match (cluster.fetch_api_groups().await, refusal) {
         (Ok(groups), _) if !groups.iter().any(|group| group == resources::TRAINER_GROUP) => {
-            Err(installation::explain_absence(cluster)
+            Err(installation::fetch_absence(cluster)
                 .await
                 .chain()
                 .join("; "))

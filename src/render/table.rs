@@ -80,7 +80,7 @@ fn styled(text: &str, role: Option<Role>) -> Cell {
     let cell = Cell::new(text);
     match role {
         None => cell,
-        Some(Role::Heading | Role::Strong) => cell.add_attribute(Attribute::Bold),
+        Some(Role::Strong) => cell.add_attribute(Attribute::Bold),
         Some(Role::Muted) => cell.add_attribute(Attribute::Dim),
         Some(Role::Good) => cell.fg(Color::DarkGreen),
         Some(Role::Warning) => cell.fg(Color::DarkYellow),
@@ -209,12 +209,16 @@ two\nlines   a                       1s
             width: Some(20),
             ..Look::plain(Timestamp::UNIX_EPOCH)
         };
-        assert_data_eq!(render_table(&COLUMNS, rows(), &look), str![[r#"
+        assert_data_eq!(
+            render_table(&COLUMNS, rows(), &look),
+            str![[r#"
 NAME         AGE
 torch        5d
 two\nlines   1s
 
-"#]].raw());
+"#]]
+            .raw()
+        );
     }
 
     #[test]
