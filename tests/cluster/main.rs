@@ -12,3 +12,4 @@ mod broken_runtimes;
 mod broken_webhooks;
 mod callers;
 mod support;
+mod without_trainer;

@@ -19,7 +19,7 @@ pub(crate) const NAMESPACE: Check<TrainerContext> = Check {
     id: NAMESPACE_ID,
     category: Category::Controllers,
     title: "Trainer and JobSet are installed, once",
-    hint: "apply the manager overlay of the Trainer release again",
+    hint: "apply the manager overlay of a Trainer release",
     page: "Finds the namespaces of Trainer and JobSet. The webhook configurations of both have fixed names and say which Service the API server calls, so they name the namespace whatever it is: kubeflow-system, kubeflow, or one of your own.\n\n\
            Without webhook configurations, the Deployments of all namespaces are searched for the controllers' labels and images.",
     reasons: &[
