@@ -39,7 +39,7 @@ pub struct ConnectionOptions {
     pub password: Option<SecretString>,
     /// `--as`, `--as-uid`, `--as-group`, `--as-user-extra`.
     pub impersonate: Impersonation,
-    /// `--request-timeout`; `None` (also for `0`) means [`super::transport::DEFAULT_RESPONSE_LIMIT`].
+    /// `--request-timeout`; `None` (also for `0`) means 30 s.
     pub request_timeout: Option<Duration>,
     /// `--disable-compression`.
     pub disable_compression: bool,
