@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::fake_nodes;
 use crate::image::Recipe;
 use crate::node::{self, Node};
+use crate::process::log_tail;
 use crate::programs::PAUSE;
 use crate::site::Site;
 use crate::trainer::{self, Installer};
@@ -97,24 +98,38 @@ impl Bed {
         })
     }
 
-    fn wait_nodes_ready(&self) -> Result<(), Error> {
-        for node in &self.nodes {
-            self.wait_node_ready(node.name())?;
-        }
-        Ok(())
+    fn wait_nodes_ready(&mut self) -> Result<(), Error> {
+        (1..=self.site.options.nodes)
+            .try_for_each(|number| self.wait_node_ready(&node::name(number)))
     }
 
-    /// The kubelet's log tells why a node does not come.
-    fn wait_node_ready(&self, name: &str) -> Result<(), Error> {
+    /// A kubelet that ends instead is an error at once; its log tells why.
+    fn wait_node_ready(&mut self, name: &str) -> Result<(), Error> {
+        let Self {
+            site,
+            nodes,
+            control_plane,
+            ..
+        } = self;
         let node = format!("node/{name}");
-        let what = format!("{name} is ready");
-        self.site.wait(&what, &format!("kubelet@{name}"), || {
-            let created = ["wait", "--for=create", &node, "--timeout=5s"];
-            let ready = ["wait", "--for=condition=Ready", &node, "--timeout=5s"];
-            let is_met =
-                |arguments: &[&str]| self.control_plane.kubectl(&self.site, arguments).is_ok();
-            is_met(&created) && is_met(&ready)
-        })
+        let created = ["wait", "--for=create", &node, "--timeout=5s"];
+        let ready = ["wait", "--for=condition=Ready", &node, "--timeout=5s"];
+        let is_met = |arguments: &[&str]| control_plane.kubectl(site, arguments).is_ok();
+        let component = format!("kubelet@{name}");
+        let mut ended = false;
+        site.wait(&format!("{name} is ready"), &component, || {
+            ended = nodes
+                .iter_mut()
+                .any(|node| node.name() == name && node.kubelet_has_ended());
+            ended || (is_met(&created) && is_met(&ready))
+        })?;
+        if ended {
+            return Err(Error::Command {
+                what: format!("starting the kubelet of {name}"),
+                output: log_tail(&site.log(&component)),
+            });
+        }
+        Ok(())
     }
 
     fn wait_trainer(

@@ -111,6 +111,11 @@ impl Node {
         self.kubelet = None;
     }
 
+    /// Whether the kubelet was started and has ended by itself.
+    pub(crate) fn kubelet_has_ended(&mut self) -> bool {
+        self.kubelet.as_mut().is_some_and(Service::has_ended)
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.identity.name
     }
