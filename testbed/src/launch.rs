@@ -40,7 +40,8 @@ impl Leash {
 
 /// A keeper that this process launched. Its bed ends when this is dropped, or when this process ends in any way.
 pub(crate) struct Keeper {
-    process: Child,
+    /// None once the keeper goes its own way.
+    process: Option<Child>,
     leash: Leash,
 }
 
@@ -68,7 +69,10 @@ impl Keeper {
             .spawn()
             .map_err(Error::command("launching a test bed"))?;
         let leash = Leash(Arc::new(Mutex::new(process.stdin.take())));
-        Ok(Self { process, leash })
+        Ok(Self {
+            process: Some(process),
+            leash,
+        })
     }
 
     pub(crate) fn leash(&self) -> Leash {
@@ -78,7 +82,10 @@ impl Keeper {
     /// Passes the keeper's steps on, with their times, until the bed is up or has failed.
     pub(crate) fn wait_ready(&mut self, progress: &mut dyn Write) -> Result<(), Error> {
         let start = Instant::now();
-        let stdout = self.process.stdout.take();
+        let stdout = self
+            .process
+            .as_mut()
+            .and_then(|process| process.stdout.take());
         for line in stdout
             .into_iter()
             .flat_map(|stdout| BufReader::new(stdout).lines())
@@ -97,18 +104,21 @@ impl Keeper {
     }
 
     /// From now on the bed stays until it is taken down by name.
-    pub(crate) fn detach(self) -> Result<(), Error> {
+    pub(crate) fn detach(mut self) -> Result<(), Error> {
         let mut stdin = self.leash.take().ok_or(Error::Interrupted)?;
-        writeln!(stdin, "{DETACH}").map_err(Error::command("detaching the test bed"))
+        writeln!(stdin, "{DETACH}").map_err(Error::command("detaching the test bed"))?;
+        self.process = None;
+        Ok(())
     }
 }
 
 impl Drop for Keeper {
+    /// Waits until the bed is gone, however its end began.
     fn drop(&mut self) {
-        if let Some(stdin) = self.leash.take() {
-            drop(stdin);
+        self.leash.let_go();
+        if let Some(process) = &mut self.process {
             let start = Instant::now();
-            while matches!(self.process.try_wait(), Ok(None)) && start.elapsed() < END_LIMIT {
+            while matches!(process.try_wait(), Ok(None)) && start.elapsed() < END_LIMIT {
                 thread::sleep(Duration::from_millis(10));
             }
         }

@@ -6,6 +6,7 @@ mod machine;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use machine::{Footprint, changed, settings, traces, wait_empty};
@@ -16,6 +17,12 @@ use testbed::{Options, Testbed, is_skipped};
 const MOMENT: Duration = Duration::from_secs(10);
 /// Marks the line by which a process of its own names its bed.
 const HOLDS: &str = "holds the bed ";
+
+/// One test at a time: the kernel gives the names of namespaces that have ended to new ones, here of another test.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn testbed() -> Command {
     Command::new(env!("CARGO_BIN_EXE_testbed"))
@@ -53,6 +60,7 @@ fn down_leaves_nothing_and_changes_no_setting() {
     if is_skipped() {
         return;
     }
+    let _turn = turn();
     let before = settings();
     let name = name("down");
     assert!(
@@ -87,6 +95,7 @@ fn a_failed_start_says_why_and_leaves_nothing() {
     if is_skipped() {
         return;
     }
+    let _turn = turn();
     let options = Options {
         api_server_flags: vec!["--no-such-flag".to_owned()],
         ..Options::default()
@@ -105,6 +114,7 @@ fn ctrl_c_during_up_takes_down_what_has_begun() {
     if is_skipped() {
         return;
     }
+    let _turn = turn();
     let name = name("ctrlc");
     let (mut up, said) = interrupted_up(&name, Signal::INT);
     assert_eq!(up.wait().unwrap().code(), Some(1));
@@ -117,6 +127,7 @@ fn the_death_of_up_takes_down_what_has_begun() {
     if is_skipped() {
         return;
     }
+    let _turn = turn();
     let name = name("killed");
     let (mut up, _) = interrupted_up(&name, Signal::KILL);
     up.wait().unwrap();
@@ -128,6 +139,7 @@ fn the_death_of_the_process_that_started_a_bed_takes_it_down() {
     if is_skipped() {
         return;
     }
+    let _turn = turn();
     let mut parent = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -169,6 +181,7 @@ fn the_death_of_the_keeper_ends_every_process_and_the_next_command_clears_the_re
     if is_skipped() {
         return;
     }
+    let _turn = turn();
     let name = name("keeper");
     assert!(
         testbed()
@@ -199,6 +212,7 @@ fn two_beds_run_side_by_side_and_end_one_by_one() {
     if is_skipped() {
         return;
     }
+    let _turn = turn();
     let start = || Testbed::start(&Options::default(), &mut io::stderr()).unwrap();
     let (first, second) = std::thread::scope(|scope| {
         let other = scope.spawn(start);
