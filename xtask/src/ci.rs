@@ -110,7 +110,7 @@ fn tests() -> Result<(), StepError> {
 
 fn deny() -> Result<(), StepError> {
     have_cargo_deny()?;
-    run(cargo().args(["deny", "--offline", "check", "licenses", "bans", "sources"]))
+    run(cargo().args(["deny", "--locked", "check", "licenses", "bans", "sources"]))
 }
 
 fn have_cargo_deny() -> Result<(), StepError> {
@@ -136,7 +136,7 @@ fn have_cargo_deny() -> Result<(), StepError> {
 /// Advisories live in a git repository that is not a package registry: where it cannot be reached, that is said.
 fn advisories() -> Result<(), StepError> {
     let mut check = cargo();
-    check.args(["deny", "check", "advisories"]);
+    check.args(["deny", "--locked", "check", "advisories"]);
     let ended = output(&mut check)?;
     let text = String::from_utf8_lossy(&ended.stderr);
     if ended.status.success() {
