@@ -42,8 +42,41 @@ const STEPS: &[Step] = &[
     },
 ];
 
-/// Runs every step, also after one has failed, and ends with a line for each.
+/// Runs every step, also after one has failed, and ends with a line for each and the time of all.
 pub(crate) fn ci() -> Result<(), StepError> {
+    have_components()?;
+    let (steps, duration) = timed(run_steps);
+    say("");
+    for (name, duration, result) in &steps {
+        say(summary_line(name, *duration, result));
+    }
+    say(format_args!("{:34} {}", "all", spelled(duration)));
+    match steps.iter().filter(|(.., result)| result.is_err()).count() {
+        0 => Ok(()),
+        failed => Err(StepError::Steps(format!(
+            "{failed} of {} steps failed",
+            STEPS.len()
+        ))),
+    }
+}
+
+/// What a toolchain can lack is said before anything is built.
+fn have_components() -> Result<(), StepError> {
+    for component in ["fmt", "clippy"] {
+        if !output(cargo().args([component, "--version"]))?
+            .status
+            .success()
+        {
+            let text = format!(
+                "cargo {component} is missing; mend it with: rustup component add rustfmt clippy"
+            );
+            return Err(StepError::Steps(text));
+        }
+    }
+    Ok(())
+}
+
+fn run_steps() -> Vec<(&'static str, Duration, Result<(), StepError>)> {
     let mut ended = Vec::new();
     for (index, step) in STEPS.iter().enumerate() {
         say(format_args!(
@@ -56,23 +89,13 @@ pub(crate) fn ci() -> Result<(), StepError> {
         if let Err(error) = &result {
             say(format_args!("failed: {error}"));
         }
-        ended.push((step.name, duration, result.is_ok()));
+        ended.push((step.name, duration, result));
     }
-    say("");
-    for (name, duration, passed) in &ended {
-        say(summary_line(name, *duration, *passed));
-    }
-    match ended.iter().filter(|(.., passed)| !passed).count() {
-        0 => Ok(()),
-        failed => Err(StepError::Steps(format!(
-            "{failed} of {} steps failed",
-            STEPS.len()
-        ))),
-    }
+    ended
 }
 
-fn summary_line(name: &str, duration: Duration, passed: bool) -> String {
-    let mark = if passed { "ok    " } else { "FAILED" };
+fn summary_line(name: &str, duration: Duration, result: &Result<(), StepError>) -> String {
+    let mark = if result.is_ok() { "ok    " } else { "FAILED" };
     format!("{mark}  {name:<26} {}", spelled(duration))
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 
 use testbed::{Options, Testbed};
 
@@ -16,42 +16,47 @@ use crate::process::{StepError, cargo, run, say, spelled, target_folder, timed, 
 struct Tally {
     passed: usize,
     failed: usize,
-    ignored: usize,
+    /// Names of the tests that libtest itself passed over, with its reason.
+    ignored: Vec<String>,
 }
 
 impl Tally {
-    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`; every other line is nothing.
+    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …` or `test NAME ... ignored, REASON`.
     fn read(&mut self, line: &str) {
-        let Some((_, counts)) = line
+        if let Some((name, reason)) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.split_once(" ... ignored"))
+        {
+            let reason = reason.trim_start_matches(", ");
+            self.ignored.push(format!("{name}: {reason}"));
+        } else if let Some((_, counts)) = line
             .strip_prefix("test result: ")
             .and_then(|rest| rest.split_once(". "))
-        else {
-            return;
-        };
-        for part in counts.split("; ") {
-            let Some((number, what)) = part.split_once(' ') else {
-                continue;
-            };
-            let number: usize = number.parse().unwrap_or(0);
-            match what {
-                "passed" => self.passed += number,
-                "failed" => self.failed += number,
-                "ignored" => self.ignored += number,
-                _ => {}
-            }
+        {
+            self.passed += count(counts, "passed");
+            self.failed += count(counts, "failed");
         }
     }
+}
+
+/// `3` of `3 passed` in `3 passed; 0 failed; …`.
+fn count(counts: &str, what: &str) -> usize {
+    let found = counts.split("; ").find_map(|part| {
+        let (number, word) = part.split_once(' ')?;
+        (word == what).then(|| number.parse().ok())?
+    });
+    found.unwrap_or(0)
 }
 
 /// Runs the tests; `filter` is handed to `cargo test` as it is.
 pub(crate) fn test(filter: &[String]) -> Result<(), StepError> {
     let (result, duration) = timed(|| test_on_a_cluster(filter));
     let (tally, skipped, status) = result?;
-    for line in &skipped {
+    for line in skipped.iter().chain(&tally.ignored) {
         say(format_args!("skipped: {line}"));
     }
     let passed = tally.passed.saturating_sub(skipped.len());
-    let all_skipped = skipped.len() + tally.ignored;
+    let all_skipped = skipped.len() + tally.ignored.len();
     say(format_args!(
         "{passed} passed, {} failed, {all_skipped} skipped in {}",
         tally.failed,
@@ -91,6 +96,7 @@ enum Ground {
 fn prepare_ground() -> Result<Ground, StepError> {
     let missing = testbed::requirements::missing();
     if missing.is_empty() {
+        testbed::requirements::provide(&mut io::stderr())?;
         bundle::make_if_missing()?;
         return Ok(Ground::Cluster);
     }
@@ -106,11 +112,23 @@ fn run_tests(
     bed: Option<&Testbed>,
     skipped: &Path,
 ) -> Result<(Tally, ExitStatus), StepError> {
+    let mut tests = test_command(filter, bed, skipped);
+    let command = words(&tests);
+    let mut child = tests
+        .spawn()
+        .map_err(|source| StepError::NotStarted { command, source })?;
+    let tally = child.stdout.take().map(read_results).unwrap_or_default();
+    let status = child
+        .wait()
+        .map_err(|error| StepError::io("the tests", error))?;
+    Ok((tally, status))
+}
+
+fn test_command(filter: &[String], bed: Option<&Testbed>, skipped: &Path) -> Command {
     let mut tests = cargo();
     tests
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
-        .args(filter);
-    tests
+        .args(filter)
         .env("KUBECTL_TRAINER_SKIPPED", skipped)
         .env(
             "KUBECTL_TRAINER_TESTBED_PROGRAM",
@@ -121,22 +139,19 @@ fn run_tests(
     if let Some(bed) = bed {
         tests.env("KUBECTL_TRAINER_TESTBED", bed.name());
     }
-    let command = words(&tests);
-    let mut child = tests
-        .spawn()
-        .map_err(|source| StepError::NotStarted { command, source })?;
+    tests
+}
+
+/// Passes the tests' output on as it comes, whatever bytes are in it, and adds up the result lines.
+fn read_results(stdout: ChildStdout) -> Tally {
     let mut tally = Tally::default();
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).lines() {
-            let line = line.map_err(|error| StepError::io("the tests' output", error))?;
-            tally.read(&line);
-            let _ = writeln!(io::stdout().lock(), "{line}");
-        }
+    for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        tally.read(&line);
+        // The tests go on, and are counted, also when nobody reads along.
+        let _ = writeln!(io::stdout().lock(), "{line}");
     }
-    let status = child
-        .wait()
-        .map_err(|error| StepError::io("the tests", error))?;
-    Ok((tally, status))
+    tally
 }
 
 fn skipped_tests(file: &PathBuf) -> Vec<String> {
@@ -154,7 +169,7 @@ mod tests {
     #[test]
     fn the_tally_adds_up_the_result_lines_of_all_test_programs() {
         let mut tally = Tally::default();
-        let output = "running 3 tests\ntest a ... ok\n\
+        let output = "running 3 tests\ntest a ... ok\ntest b::c ... ignored, too long\n\
             test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
             test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 0.10s\n";
         output.lines().for_each(|line| tally.read(line));
@@ -163,7 +178,7 @@ mod tests {
             Tally {
                 passed: 7,
                 failed: 2,
-                ignored: 1
+                ignored: vec!["b::c: too long".to_owned()]
             }
         );
     }

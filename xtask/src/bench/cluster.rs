@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use testbed::{Options, Testbed};
 
-use super::{median, say_row};
+use super::say_row;
+use super::spread::{Kept, Spread};
 use crate::process::{StepError, say, timed};
 
 /// How often in a row.
@@ -13,8 +14,8 @@ const TIMES: usize = 10;
 const UP_LIMIT: Duration = Duration::from_secs(45);
 const DOWN_LIMIT: Duration = Duration::from_secs(3);
 
-/// Runs the ten rounds; over a limit is an error.
-pub(super) fn measure() -> Result<(), StepError> {
+/// Runs the ten rounds, and returns what was over its limit in any of them.
+pub(super) fn measure() -> Result<Vec<&'static str>, StepError> {
     let mut ups = Vec::new();
     let mut downs = Vec::new();
     for round in 1..=TIMES {
@@ -25,35 +26,23 @@ pub(super) fn measure() -> Result<(), StepError> {
         ups.push(up);
         downs.push(down);
     }
-    let kept = [
-        report("up with Trainer", &ups, UP_LIMIT),
-        report("down", &downs, DOWN_LIMIT),
+    let reports = [
+        ("up with Trainer", &ups, UP_LIMIT),
+        ("down", &downs, DOWN_LIMIT),
     ];
-    if kept == [Kept::Yes; 2] {
-        Ok(())
-    } else {
-        Err(StepError::Steps(
-            "the test bed is over its limit".to_owned(),
-        ))
-    }
-}
-
-/// Whether a limit was kept.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    Yes,
-    No,
+    let missed = reports
+        .into_iter()
+        .filter(|(what, durations, limit)| report(what, durations, *limit) == Kept::No);
+    Ok(missed.map(|(what, ..)| what).collect())
 }
 
 fn report(what: &str, durations: &[Duration], limit: Duration) -> Kept {
-    let mut seconds: Vec<f64> = durations.iter().map(Duration::as_secs_f64).collect();
-    seconds.sort_by(f64::total_cmp);
-    let middle = median(&seconds);
-    let (low, high) = (seconds[0], seconds[seconds.len() - 1]);
-    let times = seconds.len();
+    let seconds = Spread::of(durations.iter().map(Duration::as_secs_f64));
+    let times = durations.len();
     let limit = limit.as_secs_f64();
+    let (middle, low, high) = (seconds.median, seconds.minimum, seconds.maximum);
     say_row(&format!(
         "| {what}, {times} times in a row | {middle:.1} s ({low:.1} to {high:.1}) | {limit:.0} s |"
     ));
-    if high <= limit { Kept::Yes } else { Kept::No }
+    Kept::judge(high, limit)
 }

@@ -2,16 +2,20 @@
 //! their times. A Markdown row for docs/benchmarks.md comes on standard output.
 
 mod cluster;
+mod comparison;
+mod spread;
 mod start;
 mod verify;
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use crate::process::{StepError, cargo, run, say, target_folder, words};
+use crate::process::{StepError, cargo, run, say, target_folder};
+use comparison::Comparison;
+use spread::Kept;
 
-/// How often plugin and rival are run in turn.
-const PAIRS: usize = 11;
+/// The largest release binary, in bytes.
+const SIZE_LIMIT: u64 = 10_000_000;
 
 /// Which comparisons to run.
 #[derive(clap::Args)]
@@ -29,173 +33,77 @@ enum Name {
     Cluster,
 }
 
-/// What the two sides took, pair by pair, and what is asked of their ratio.
-struct Comparison {
-    what: &'static str,
-    rival: &'static str,
-    limit: f64,
-    pairs: Vec<(Duration, Duration)>,
-}
+/// A comparison of the release binary, whose path it is given, with its rival.
+type Compare = fn(&Path) -> Result<Comparison, StepError>;
 
-/// Runs what was chosen.
+/// Runs what was chosen, all of it, and ends with what is over its limit.
 pub(crate) fn bench(args: &BenchArgs) -> Result<(), StepError> {
     let names = match args.names.as_slice() {
         [] => &[Name::Start, Name::Verify],
         names => names,
     };
+    let mut missed = Vec::new();
     if names.contains(&Name::Cluster) {
-        cluster::measure()?;
+        missed.extend(cluster::measure()?);
     }
-    if names.iter().all(|name| *name == Name::Cluster) {
+    let comparisons: Vec<Compare> = names.iter().filter_map(|name| comparison(*name)).collect();
+    if !comparisons.is_empty() {
+        missed.extend(compare(&comparisons)?);
+    }
+    if missed.is_empty() {
         return Ok(());
     }
-    compare(names)
+    let text = format!("over the limit: {}", missed.join(", "));
+    Err(StepError::Steps(text))
 }
 
-/// Builds the release binary and runs the comparisons.
-fn compare(names: &[Name]) -> Result<(), StepError> {
-    let chosen = |name| names.contains(&name);
-    let plugin = target_folder().join("release/kubectl-trainer");
+fn comparison(name: Name) -> Option<Compare> {
+    match name {
+        Name::Start => Some(start::compare),
+        Name::Verify => Some(verify::compare),
+        Name::Cluster => None,
+    }
+}
+
+/// Builds the release binary, runs the comparisons, and returns what is over its limit.
+fn compare(comparisons: &[Compare]) -> Result<Vec<&'static str>, StepError> {
+    let plugin = build_release()?;
+    let mut missed = Vec::new();
+    if judge_size(&plugin)? == Kept::No {
+        missed.push("size of the release binary");
+    }
+    for compare in comparisons {
+        let comparison = compare(&plugin)?;
+        if comparison.report() == Kept::No {
+            missed.push(comparison.what);
+        }
+    }
+    Ok(missed)
+}
+
+fn build_release() -> Result<PathBuf, StepError> {
     crate::bundle::make_if_missing()?;
-    run(cargo().args([
-        "build",
-        "--locked",
-        "--release",
-        "--package",
-        "kubectl-trainer",
-    ]))?;
-    say_size(&plugin)?;
-    let mut comparisons = Vec::new();
-    if chosen(Name::Start) {
-        comparisons.push(start::compare(&plugin)?);
-    }
-    if chosen(Name::Verify) {
-        comparisons.push(verify::compare(&plugin)?);
-    }
-    let missed: Vec<_> = comparisons
-        .iter()
-        .filter(|comparison| !comparison.report())
-        .map(|one| one.what)
-        .collect();
-    if missed.is_empty() {
-        Ok(())
-    } else {
-        Err(StepError::Steps(format!(
-            "over the limit: {}",
-            missed.join(", ")
-        )))
-    }
+    let build = ["build", "--locked", "--release"];
+    run(cargo().args(build).args(["--package", "kubectl-trainer"]))?;
+    Ok(target_folder().join("release/kubectl-trainer"))
 }
 
-fn say_size(plugin: &std::path::Path) -> Result<(), StepError> {
-    let bytes = std::fs::metadata(plugin)
-        .map_err(|error| StepError::io(plugin.display(), error))?
-        .len();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a size in megabytes with two digits"
-    )]
-    let megabytes = bytes as f64 / 1e6;
+fn judge_size(plugin: &Path) -> Result<Kept, StepError> {
+    let metadata = fs::metadata(plugin).map_err(|error| StepError::io(plugin.display(), error))?;
+    let bytes = metadata.len();
     say(format_args!(
-        "release binary: {megabytes:.2} MB (limit 10 MB)"
+        "release binary: {bytes} bytes, limit {SIZE_LIMIT}"
     ));
-    if megabytes <= 10.0 {
-        Ok(())
+    Ok(if bytes <= SIZE_LIMIT {
+        Kept::Yes
     } else {
-        Err(StepError::Steps(
-            "the release binary is over 10 MB".to_owned(),
-        ))
-    }
+        Kept::No
+    })
 }
 
-impl Comparison {
-    /// Shows median, minimum and maximum of the ratio; true when the median keeps the limit.
-    fn report(&self) -> bool {
-        let mut ratios: Vec<f64> = self
-            .pairs
-            .iter()
-            .map(|(ours, theirs)| ours.as_secs_f64() / theirs.as_secs_f64())
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        let ratio = median(&ratios);
-        let ours = median_ms(self.pairs.iter().map(|pair| pair.0));
-        let theirs = median_ms(self.pairs.iter().map(|pair| pair.1));
-        let (low, high) = (
-            ratios.first().copied().unwrap_or(f64::NAN),
-            ratios.last().copied().unwrap_or(f64::NAN),
-        );
-        say_row(&format!(
-            "| {} | {ours:.1} ms | {} | {theirs:.1} ms | {ratio:.3} ({low:.3} to {high:.3}) | {:.3} |",
-            self.what, self.rival, self.limit
-        ));
-        ratio <= self.limit
-    }
-}
-
+/// A row for the document.
 fn say_row(row: &str) {
     use std::io::Write as _;
     // A closed standard output leaves nobody to read the row.
     let _ = writeln!(std::io::stdout().lock(), "{row}");
-}
-
-fn median(sorted: &[f64]) -> f64 {
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn median_ms(durations: impl Iterator<Item = Duration>) -> f64 {
-    let mut millis: Vec<f64> = durations.map(|one| one.as_secs_f64() * 1e3).collect();
-    millis.sort_by(f64::total_cmp);
-    median(&millis)
-}
-
-/// Runs both sides in turn, once each unmeasured so that files are in memory.
-fn pairs(
-    mut ours: Vec<Command>,
-    mut theirs: Vec<Command>,
-) -> Result<Vec<(Duration, Duration)>, StepError> {
-    one_side(&mut ours)?;
-    one_side(&mut theirs)?;
-    (0..PAIRS)
-        .map(|_| Ok((one_side(&mut ours)?, one_side(&mut theirs)?)))
-        .collect()
-}
-
-/// The commands of one side, one after the other; each must succeed, or its time means nothing.
-fn one_side(commands: &mut [Command]) -> Result<Duration, StepError> {
-    let start = Instant::now();
-    for command in commands {
-        let ended = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        let status = ended.map_err(|source| StepError::NotStarted {
-            command: words(command),
-            source,
-        })?;
-        if !status.success() {
-            return Err(StepError::Failed {
-                command: words(command),
-                status,
-            });
-        }
-    }
-    Ok(start.elapsed())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_of_eleven_is_the_sixth() {
-        let values: Vec<f64> = (1..=11).map(f64::from).collect();
-        assert!((median(&values) - 6.0).abs() < f64::EPSILON);
-    }
-
-    #[test]
-    fn a_command_that_fails_is_not_measured() {
-        let failed = one_side(&mut [Command::new("false")]).unwrap_err();
-        assert_eq!(failed.to_string(), "`false` ended with exit status: 1");
-    }
 }

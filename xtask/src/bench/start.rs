@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Comparison, pairs};
+use super::comparison::{Comparison, pairs};
 use crate::process::StepError;
 
 /// At most a twentieth of kubectl's time.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use testbed::{Options, Testbed, User};
 
-use super::{Comparison, pairs};
+use super::comparison::{Comparison, pairs};
 use crate::process::StepError;
 
 /// No longer than the four gets.
