@@ -1,6 +1,7 @@
 //! What is said when a cluster has no Kubeflow Trainer: one place, so that every command says the same.
 
 use crate::{
+    check::trainer::LEGACY_KINDS,
     cluster::{Cluster, Failure, FailureKind, Target},
     error::{CommandError, ErrorKind},
 };
@@ -8,16 +9,6 @@ use crate::{
 /// The first overlay holds the controllers, the second the runtimes. Published by the project for its release 2.3.0.
 const OVERLAYS: [&str; 2] = ["manager", "runtimes"];
 const RELEASE: &str = "v2.3.0";
-
-/// Job kinds of Training Operator v1, which a cluster may still have.
-const OLD_JOBS: [&str; 6] = [
-    "pytorchjobs",
-    "tfjobs",
-    "mpijobs",
-    "xgboostjobs",
-    "paddlejobs",
-    "jaxjobs",
-];
 
 /// The error for a failed request: of a resource of Trainer that is not served, it says what is not installed.
 pub(super) async fn fetch_explanation(cluster: &Cluster, failure: Failure) -> CommandError {
@@ -36,7 +27,7 @@ pub(super) async fn fetch_absence(cluster: &Cluster) -> CommandError {
         .ok()
         .flatten()
         .unwrap_or_default();
-    let old: Vec<_> = OLD_JOBS
+    let old: Vec<_> = LEGACY_KINDS
         .into_iter()
         .filter(|job| served.iter().any(|name| name == job))
         .collect();

@@ -7,11 +7,17 @@ use k8s_openapi::api::{
     admissionregistration::v1::ValidatingWebhookConfiguration, apps::v1::Deployment,
     core::v1::ConfigMap,
 };
+use tokio::time::timeout;
 
 use crate::{
-    cluster::{Cluster, ConnectionOptions, Failure, Scope, resources},
+    check::trainer::{
+        PUBLIC_CONFIG_MAP, PUBLIC_VERSION_KEY, Part, USUAL_NAMESPACES, image_version,
+    },
+    cluster::{
+        Cluster, ConnectionOptions, Failure, FailureKind, Scope, ServerVersion, Target, resources,
+    },
     commands::{CommandContext, installation},
-    error::CommandError,
+    error::{CommandError, ErrorKind, kind_of},
     releases,
     render::{
         document::{render_json, render_yaml},
@@ -53,8 +59,13 @@ pub(crate) async fn run(
     } else {
         Some(fetch_cluster(context).await)
     };
-    for problem in cluster.iter().flat_map(|cluster| &cluster.problems) {
-        ui.warning(problem);
+    let (cluster, problems) = match cluster {
+        Some((cluster, problems)) => (Some(cluster), problems),
+        None => (None, Vec::new()),
+    };
+    for problem in &problems {
+        ui.warning(&sentence(problem));
+        problem.hints().iter().for_each(|hint| ui.hint(hint));
     }
     let report = VersionReport {
         client: client(),
@@ -89,50 +100,65 @@ fn bundled_releases() -> Vec<String> {
         .collect()
 }
 
-async fn fetch_cluster(context: &CommandContext) -> ClusterVersions {
+/// What the cluster says of itself, and what could not be found out.
+async fn fetch_cluster(context: &CommandContext) -> (ClusterVersions, Vec<CommandError>) {
     let given = context.options();
+    let limit = given.request_timeout.unwrap_or(LIMIT);
     let options = ConnectionOptions {
-        request_timeout: given.request_timeout.or(Some(LIMIT)),
+        request_timeout: Some(limit),
         ..given.clone()
     };
     let cluster = match Cluster::connect(&options).await {
         Ok(cluster) => cluster,
         Err(failure) => {
-            return ClusterVersions {
-                problems: vec![failure.to_string()],
-                ..ClusterVersions::default()
-            };
+            let target = failure.target.as_deref().cloned().unwrap_or_default();
+            return judge_versions(&target, Err(failure), None);
         }
     };
-    let (kubernetes, trainer) = futures::join!(cluster.fetch_version(), fetch_trainer(&cluster));
-    let mut versions = ClusterVersions {
-        context: cluster.context_name().to_owned(),
-        server: cluster.server().to_owned(),
-        ..ClusterVersions::default()
+    let late = |request: &str| Failure {
+        request: request.to_owned(),
+        kind: FailureKind::TimedOut { limit },
+        target: Some(cluster.target().clone().into()),
     };
-    match kubernetes {
-        Ok(kubernetes) => versions.kubernetes = Some(kubernetes),
-        // Without the server there is nothing to say about Trainer.
-        Err(failure) => {
-            versions.problems.push(failure.to_string());
-            return versions;
-        }
-    }
-    match trainer {
-        Ok(trainer) => versions.trainer = Some(trainer),
-        Err(problem) => versions.problems.push(problem),
-    }
-    versions
+    // Both at once, so that a silent server costs the limit only once.
+    let (kubernetes, trainer) = futures::join!(
+        cluster.fetch_version(),
+        timeout(limit, fetch_trainer(&cluster))
+    );
+    let trainer = trainer.unwrap_or_else(|_| Err(unreadable(&late("look for Trainer"))));
+    judge_versions(cluster.target(), kubernetes, Some(trainer))
 }
 
-/// Where the overlays and the chart install by default; asked when the caller may not read webhook configurations.
-const USUAL_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
+fn judge_versions(
+    target: &Target,
+    kubernetes: Result<ServerVersion, Failure>,
+    trainer: Option<Result<TrainerVersion, CommandError>>,
+) -> (ClusterVersions, Vec<CommandError>) {
+    let mut problems = Vec::new();
+    let kubernetes = kubernetes.map_err(|failure| problems.push(failure.into()));
+    // Without the server there is nothing to say about Trainer.
+    let trainer = trainer.filter(|_| kubernetes.is_ok());
+    let trainer = trainer.and_then(|trainer| trainer.map_err(|error| problems.push(error)).ok());
+    let versions = ClusterVersions {
+        context: target.context.clone(),
+        server: target.server.clone(),
+        kubernetes: kubernetes.ok(),
+        trainer,
+        problems: problems.iter().map(sentence).collect(),
+    };
+    (versions, problems)
+}
 
-/// Finds the installation through its webhook, and its version in the public `ConfigMap` (since 2.2; everybody may
-/// read it) or in the controller's image. The error is a sentence for the user.
-async fn fetch_trainer(cluster: &Cluster) -> Result<TrainerVersion, String> {
+/// An error as one line.
+fn sentence(error: &CommandError) -> String {
+    error.chain().join("; ")
+}
+
+/// Finds the installation through its webhook, and its version in the public `ConfigMap` or in the controller's image.
+async fn fetch_trainer(cluster: &Cluster) -> Result<TrainerVersion, CommandError> {
     let namespaces = match fetch_webhook_namespace(cluster).await {
         Ok(Some(namespace)) => vec![namespace],
+        // Whoever may not read webhook configurations may still read the usual places.
         Ok(None) | Err(_) => USUAL_NAMESPACES.map(str::to_owned).to_vec(),
     };
     let mut refusal = None;
@@ -145,19 +171,40 @@ async fn fetch_trainer(cluster: &Cluster) -> Result<TrainerVersion, String> {
     }
     match (cluster.fetch_api_groups().await, refusal) {
         (Ok(groups), _) if !groups.iter().any(|group| group == resources::TRAINER_GROUP) => {
-            Err(installation::fetch_absence(cluster)
-                .await
-                .chain()
-                .join("; "))
+            Err(installation::fetch_absence(cluster).await)
         }
-        (_, Some(failure)) => Err(format!("the version of Trainer cannot be read: {failure}")),
-        (_, None) => Err("Trainer's API is served, but its controller was not found".to_owned()),
+        (_, Some(failure)) | (Err(failure), None) => Err(unreadable(&failure)),
+        (Ok(_), None) => Err(controller_missing(cluster.target())),
     }
 }
 
+fn unreadable(failure: &Failure) -> CommandError {
+    let hint = failure.hint();
+    let error = CommandError::new(
+        kind_of(failure),
+        format!("the version of Trainer cannot be read: {failure}"),
+    );
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+fn controller_missing(target: &Target) -> CommandError {
+    CommandError::new(
+        ErrorKind::NotFound,
+        "Trainer's API is served, but its controller was not found",
+    )
+    .with_hint(format!(
+        "look for it: {} get deployments --all-namespaces",
+        target.kubectl()
+    ))
+}
+
 async fn fetch_webhook_namespace(cluster: &Cluster) -> Result<Option<String>, Failure> {
+    let (validating, _) = Part::Trainer.configurations();
     let found = cluster
-        .fetch::<ValidatingWebhookConfiguration>(&Scope::Cluster, "validator.trainer.kubeflow.org")
+        .fetch::<ValidatingWebhookConfiguration>(&Scope::Cluster, validating)
         .await?;
     let webhook = found.and_then(|found| found.webhooks.into_iter().flatten().next());
     Ok(webhook
@@ -167,25 +214,19 @@ async fn fetch_webhook_namespace(cluster: &Cluster) -> Result<Option<String>, Fa
 
 async fn fetch_trainer_of(cluster: &Cluster, namespace: &str) -> Result<Option<String>, Failure> {
     let scope = Scope::Namespace(namespace.to_owned());
-    let public = cluster
-        .fetch::<ConfigMap>(&scope, "kubeflow-trainer-public")
-        .await;
+    let public = cluster.fetch::<ConfigMap>(&scope, PUBLIC_CONFIG_MAP).await;
     let stated = public
         .ok()
         .flatten()
-        .and_then(|map| map.data?.remove("kubeflow_trainer_version"));
+        .and_then(|map| map.data?.remove(PUBLIC_VERSION_KEY));
     if let Some(version) = stated {
         return Ok(Some(version.trim_start_matches('v').to_owned()));
     }
     let controller = cluster
         .fetch::<Deployment>(&scope, "kubeflow-trainer-controller-manager")
         .await?;
-    Ok(controller.as_ref().and_then(parse_image_version))
-}
-
-/// The tag of the controller's image, such as `2.0.1` of `...:v2.0.1`.
-fn parse_image_version(deployment: &Deployment) -> Option<String> {
-    let pod = deployment.spec.as_ref()?.template.spec.as_ref()?;
-    let (_, tag) = pod.containers.first()?.image.as_ref()?.rsplit_once(':')?;
-    Some(tag.trim_start_matches('v').to_owned())
+    Ok(controller.map(|controller| {
+        let version = image_version(&controller, Part::Trainer);
+        version.unwrap_or("untagged").to_owned()
+    }))
 }

@@ -93,6 +93,12 @@ impl Ui {
         self.note(&format!("{label} {text}"));
     }
 
+    /// `hint: ...` to a warning, unless quiet.
+    pub fn hint(&mut self, text: &str) {
+        let label = self.status.style.paint(Role::Command, "hint:");
+        self.note(&format!("{label} {text}"));
+    }
+
     /// `error: ...`, its causes and its hints. Also when quiet.
     pub fn error(&mut self, chain: &[String], hints: &[String]) {
         for (position, text) in chain.iter().enumerate() {

@@ -1,7 +1,13 @@
 //! `version`: the plugin's own words, with and without a cluster. Whether manifests are inside depends on the build,
 //! so the snapshots leave those lines open.
 
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
 use snapbox::str;
+use testbed::{Testbed, User};
 
 use crate::plugin::plugin;
 
@@ -91,8 +97,56 @@ Trainer:       unknown
 "#]])
         .stderr_eq(str![[r#"
 warning: no cluster is configured: there is no kubeconfig at /nonexistent/.kube/config
+hint: [..]
 
 "#]]);
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up_after_five_seconds() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("https://{}", silent.local_addr().unwrap());
+    let begin = Instant::now();
+    plugin()
+        .args(["version", "--server", &server])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
+...
+Kubernetes:    unknown (https://127.0.0.1:[..])
+Trainer:       unknown
+
+"#]])
+        .stderr_eq(str![[r#"
+warning: cannot read the server's version: [..]
+hint: [..]
+
+"#]]);
+    assert!(begin.elapsed() < Duration::from_secs(8));
+}
+
+#[test]
+fn a_cluster_says_its_versions_also_to_somebody_without_rights() {
+    let Some(bed) = Testbed::shared() else { return };
+    let nobody = User::ServiceAccount {
+        namespace: "default",
+        name: "nobody",
+        rules: &[],
+    };
+    for user in [User::Admin, nobody] {
+        plugin()
+            .env("KUBECONFIG", bed.kubeconfig(&user).unwrap())
+            .arg("version")
+            .assert()
+            .code(0)
+            .stdout_eq(str![[r#"
+...
+Kubernetes:    v1.[..]
+Trainer:       2.3.0 (namespace kubeflow-system)
+
+"#]])
+            .stderr_eq(str![]);
+    }
 }
 
 #[test]

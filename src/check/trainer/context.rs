@@ -19,7 +19,10 @@ use tokio::sync::OnceCell;
 
 use super::{
     definition::Definition,
-    installation::{Configuration, FoundBy, Part, Place, belongs_to, services},
+    installation::{
+        Configuration, FoundBy, PUBLIC_CONFIG_MAP, Part, Place, USUAL_NAMESPACES, belongs_to,
+        services,
+    },
 };
 use crate::cluster::{Cluster, Failure, FailureKind, Identity, Scope, ServerVersion, resources};
 
@@ -28,10 +31,6 @@ pub(crate) type Fact<Value> = Result<Rc<Value>, Rc<Failure>>;
 
 /// A fact that is being fetched; boxed, because a request's future is large and many are under way at once.
 type Looking<'a, Value> = LocalBoxFuture<'a, Fact<Value>>;
-
-/// Namespaces in which Trainer's public `ConfigMap` lies, by the two overlays of the project.
-const PUBLIC_CONFIG_MAP_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
-pub(crate) const PUBLIC_CONFIG_MAP: &str = "kubeflow-trainer-public";
 
 /// What the checks of this catalogue look at.
 pub struct TrainerContext {
@@ -208,7 +207,7 @@ impl TrainerContext {
     }
 
     async fn find_public_config(&self) -> Option<Place> {
-        for namespace in PUBLIC_CONFIG_MAP_NAMESPACES {
+        for namespace in USUAL_NAMESPACES {
             if let Ok(found) = self.fetch_public_config(namespace).await
                 && found.is_some()
             {

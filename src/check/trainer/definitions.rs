@@ -56,7 +56,7 @@ pub(crate) const NEEDED: [Needed; 4] = [
 ];
 
 /// What Training Operator v1 serves under `kubeflow.org/v1`; other parts of Kubeflow share the group.
-const LEGACY_KINDS: [&str; 6] = [
+pub(crate) const LEGACY_KINDS: [&str; 6] = [
     "pytorchjobs",
     "tfjobs",
     "mpijobs",

@@ -10,6 +10,12 @@ use k8s_openapi::api::{
     core::v1::Pod,
 };
 
+/// Where the project's overlays and its chart install by default.
+pub(crate) const USUAL_NAMESPACES: [&str; 2] = ["kubeflow-system", "kubeflow"];
+/// Holds the installed version under [`PUBLIC_VERSION_KEY`] since release 2.2; everybody may read it.
+pub(crate) const PUBLIC_CONFIG_MAP: &str = "kubeflow-trainer-public";
+pub(crate) const PUBLIC_VERSION_KEY: &str = "kubeflow_trainer_version";
+
 /// One of the two controllers that training needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
@@ -244,6 +250,13 @@ pub(crate) fn image_tag(image: &str) -> Option<&str> {
         .map(|(_, tag)| tag)
 }
 
+/// The release that a controller's image is tagged with, such as `2.0.1`; `None` without a tag.
+pub(crate) fn image_version(deployment: &Deployment, part: Part) -> Option<&str> {
+    let own = images(deployment).find(|image| image_name(image) == part.image_name());
+    let image = own.or_else(|| images(deployment).next())?;
+    Some(image_tag(image)?.trim_start_matches('v'))
+}
+
 /// The pods of a Deployment: owned by one of its `ReplicaSets`, and not on their way out.
 pub(crate) fn pods_of<'a>(deployment: &Deployment, pods: &'a [Pod]) -> Vec<&'a Pod> {
     let prefix = format!(
@@ -341,6 +354,33 @@ mod tests {
             Some("v0.12.0")
         );
         assert_eq!(image_tag("mirror.example.com:5000/jobset"), None);
+    }
+
+    #[test]
+    fn the_version_is_the_tag_of_the_controllers_own_image() {
+        for (image, version) in [
+            (
+                "ghcr.io/kubeflow/trainer/trainer-controller-manager:v2.0.1",
+                Some("2.0.1"),
+            ),
+            ("registry:5000/manager", None),
+            ("example.com/manager@sha256:abc", None),
+            ("example.com/manager:v2.1.0@sha256:abc", Some("2.1.0")),
+        ] {
+            let deployment = deployment("any", image, &json!({}));
+            assert_eq!(
+                image_version(&deployment, Part::Trainer),
+                version,
+                "{image}"
+            );
+        }
+        let mut two = deployment("any", "example.com/proxy:v9", &json!({}));
+        let pod = two.spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+        pod.containers.push(k8s_openapi::api::core::v1::Container {
+            image: Some("mirror/trainer-controller-manager:v2.3.0".to_owned()),
+            ..Default::default()
+        });
+        assert_eq!(image_version(&two, Part::Trainer), Some("2.3.0"));
     }
 
     #[test]

@@ -19,7 +19,10 @@ mod x509;
 use std::rc::Rc;
 
 pub use context::TrainerContext;
-pub(crate) use definitions::NOT_INSTALLED;
+pub(crate) use definitions::{LEGACY_KINDS, NOT_INSTALLED};
+pub(crate) use installation::{
+    PUBLIC_CONFIG_MAP, PUBLIC_VERSION_KEY, Part, USUAL_NAMESPACES, image_version,
+};
 
 use super::{Check, CheckId, Finding, Outcome, engine::Catalogue};
 use crate::cluster::Failure;

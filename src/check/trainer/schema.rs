@@ -10,10 +10,9 @@ use crate::{
 
 use super::{
     CRD_SCHEMA as CRD_SCHEMA_ID, CRDS, TrainerContext, conclude,
-    context::PUBLIC_CONFIG_MAP,
     definition::Definition,
     definitions::{NEEDED, Needed},
-    installation::{Part, belongs_to, image_tag, images},
+    installation::{PUBLIC_CONFIG_MAP, PUBLIC_VERSION_KEY, Part, belongs_to, image_tag, images},
     merge,
 };
 
@@ -104,7 +103,7 @@ pub(super) async fn fetch_versions(context: &TrainerContext) -> Versions {
             .as_ref()
             .as_ref()
             .and_then(|config| config.data.as_ref());
-        versions.declared = data.and_then(|data| data.get("kubeflow_trainer_version").cloned());
+        versions.declared = data.and_then(|data| data.get(PUBLIC_VERSION_KEY).cloned());
     }
     versions
 }
