@@ -15,10 +15,13 @@ use crate::namespaces::{NamespaceSet, Service};
 use crate::site::{CONTROL_PLANE_ADDRESS, Site};
 
 /// Settings that a kubelet would change for the whole machine, and the values that it wants to find.
-const SYSCTLS: [(&str, &str); 3] = [
+const SYSCTLS: [(&str, &str); 6] = [
     ("vm/overcommit_memory", "1"),
+    ("vm/panic_on_oom", "0"),
     ("kernel/panic", "10"),
     ("kernel/panic_on_oops", "1"),
+    ("kernel/keys/root_maxkeys", "1000000"),
+    ("kernel/keys/root_maxbytes", "25000000"),
 ];
 
 /// A node that runs. Dropping it ends everything on it; its folder (images, logs) stays until the bed goes.
