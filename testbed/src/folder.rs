@@ -4,13 +4,18 @@
 
 use std::env;
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 
 const BEDS: &str = "/var/cache/kubectl-trainer-testbed";
+/// Who only looks whether a bed is kept has its lock for a moment; a lock that is held for longer is a keeper's.
+const LOOK_LIMIT: Duration = Duration::from_secs(2);
 /// The start of every cgroup folder that a bed makes. What follows is divided by a sign that no name has, so that the
 /// beds `a` and `a-b` can be told apart.
 const CGROUP_PREFIX: &str = "kubectl-trainer-testbed";
@@ -99,18 +104,31 @@ impl BedFolder {
 
     /// Makes the folder and takes its lock, for as long as the returned file is open.
     pub(crate) fn create_and_lock(&self) -> Result<File, Error> {
+        let start = Instant::now();
         loop {
-            fs::create_dir_all(self.join("log")).map_err(Error::file("make", &self.path))?;
-            let Some(lock) = self.try_lock()? else {
-                return Err(Error::AlreadyUp(self.name.clone()));
-            };
-            if self.is_same_folder(&lock) {
-                return Ok(lock);
+            match self.try_create_and_lock() {
+                Ok(Some(lock)) => return Ok(lock),
+                Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+                Ok(None) if start.elapsed() > LOOK_LIMIT => {
+                    return Err(Error::AlreadyUp(self.name.clone()));
+                }
+                Ok(None) => thread::sleep(Duration::from_millis(20)),
             }
         }
     }
 
-    /// Whether a keeper holds the folder.
+    /// One try; none while somebody has the lock, and when the folder was swept between making and locking.
+    fn try_create_and_lock(&self) -> Result<Option<File>, Error> {
+        fs::create_dir_all(&self.path).map_err(Error::file("make", &self.path))?;
+        let lock = self.try_lock()?.filter(|lock| self.is_same_folder(lock));
+        if lock.is_some() {
+            fs::create_dir_all(self.join("log")).map_err(Error::file("make", &self.path))?;
+        }
+        Ok(lock)
+    }
+
+    /// Whether somebody holds the folder: a keeper, or for a moment who looks at it or sweeps it.
     pub(crate) fn is_kept(&self) -> bool {
         self.path.exists() && matches!(self.try_lock(), Ok(None))
     }
@@ -160,6 +178,24 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_that_is_held_for_a_moment_only_does_not_keep_a_bed_from_starting() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = BedFolder {
+            name: "looked-at".to_owned(),
+            path: home.path().join("looked-at"),
+        };
+        let look = folder.create_and_lock().unwrap();
+        let looker = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(200));
+            drop(look);
+        });
+        let _keeper = folder.create_and_lock().unwrap();
+        looker.join().unwrap();
+        let second = folder.create_and_lock().unwrap_err();
+        assert!(matches!(second, Error::AlreadyUp(_)), "{second}");
+    }
 
     #[test]
     fn a_name_that_could_leave_the_folder_is_refused() {
