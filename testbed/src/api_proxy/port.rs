@@ -12,12 +12,24 @@ use tokio::net::TcpStream;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
+/// How often another free port is tried.
+const BIND_TRIES: u8 = 10;
+
 /// Binds a free port of 127.0.0.1 for [`super::ApiProxyOptions::listener`].
 ///
 /// It is bound by its number, because only such a socket keeps its port while it does not listen.
 pub fn bind_free_port() -> io::Result<TcpListener> {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-    TcpListener::bind(free)
+    let mut tries = 0;
+    loop {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        match TcpListener::bind(free) {
+            // Somebody else was faster.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < BIND_TRIES => {
+                tries += 1;
+            }
+            bound => return bound,
+        }
+    }
 }
 
 pub(super) struct Port {
