@@ -23,7 +23,7 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use crate::faults::control::{bind_fresh, serve_control};
+use crate::faults::control::{bind_fresh, rest_after_failed_accept, serve_control};
 use crate::faults::table::FaultTable;
 use crate::open_files;
 use forward::Exchange;
@@ -102,7 +102,7 @@ pub async fn serve_api(options: ApiProxyOptions) -> Result<(), ApiProxyError> {
     });
     let control = bind_fresh(&options.control)?;
     tokio::select! {
-        result = serve_control(control, Arc::clone(&shared.table)) => Ok(result?),
+        never = serve_control(control, Arc::clone(&shared.table)) => match never {},
         result = serve_clients(options.listener, &shared) => Ok(result?),
     }
 }
@@ -118,7 +118,10 @@ async fn serve_clients(listener: TcpListener, shared: &Arc<Shared>) -> io::Resul
         }
         tokio::select! {
             accepted = port.accept() => {
-                let client = accepted?;
+                let Ok(client) = accepted else {
+                    rest_after_failed_accept().await;
+                    continue;
+                };
                 let shared = Arc::clone(shared);
                 // A client that breaks off is nobody's error.
                 tokio::spawn(async move { drop(serve_client(client, &shared).await) });

@@ -2,6 +2,7 @@
 //!
 //! It runs in the control plane's network namespace, where it dials the addresses of nodes and pods.
 
+use std::convert::Infallible;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::faults::Fault;
 use crate::faults::carry::{FaultWatch, OwnedPassing, carry};
-use crate::faults::control::{bind_fresh, serve_control};
+use crate::faults::control::{bind_fresh, rest_after_failed_accept, serve_control};
 use crate::faults::flow::Flow;
 use crate::faults::table::{Due, FaultTable, Stage};
 use crate::open_files;
@@ -27,21 +28,24 @@ use crate::open_files;
 /// As long as the API server itself would try to reach an address.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves dials at the socket `listen`, and faults at the socket `control`; returns only when it fails.
+/// Serves dials at the socket `listen`, and faults at the socket `control`; returns only when it cannot start.
 pub async fn serve_connect(listen: &Path, control: &Path) -> io::Result<()> {
     open_files::raise_limit();
     let table = Arc::new(FaultTable::new());
     let control = bind_fresh(control)?;
     let listener = bind_fresh(listen)?;
     tokio::select! {
-        result = serve_control(control, Arc::clone(&table)) => result,
-        result = serve_dials(listener, &table) => result,
+        never = serve_control(control, Arc::clone(&table)) => match never {},
+        never = serve_dials(listener, &table) => match never {},
     }
 }
 
-async fn serve_dials(listener: UnixListener, table: &Arc<FaultTable>) -> io::Result<()> {
+async fn serve_dials(listener: UnixListener, table: &Arc<FaultTable>) -> Infallible {
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else {
+            rest_after_failed_accept().await;
+            continue;
+        };
         table.count_connection();
         let table = Arc::clone(table);
         // A dial that breaks is its caller's to notice.

@@ -1,9 +1,11 @@
 //! The control socket of a proxy: reads commands, one JSON text a line, and answers each with one.
 
+use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -20,13 +22,19 @@ pub(crate) fn bind_fresh(path: &Path) -> io::Result<UnixListener> {
     UnixListener::bind(path)
 }
 
-/// Answers everyone who connects; returns when accepting fails.
-pub(crate) async fn serve_control(
-    listener: UnixListener,
-    table: Arc<FaultTable>,
-) -> io::Result<()> {
+/// The pause after an accept that failed, for example because too many files are open: it may work again soon, and
+/// one such failure must not end a whole proxy.
+pub(crate) async fn rest_after_failed_accept() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+/// Answers everyone who connects, for ever.
+pub(crate) async fn serve_control(listener: UnixListener, table: Arc<FaultTable>) -> Infallible {
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else {
+            rest_after_failed_accept().await;
+            continue;
+        };
         let table = Arc::clone(&table);
         // Somebody who goes away without reading the answer is nobody's error.
         tokio::spawn(async move { drop(answer_lines(stream, &table).await) });
