@@ -39,7 +39,9 @@ const FOLDERS: [&str; 8] = [
 /// Something that the machine lacks, and the command that brings it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lack {
+    /// Completes a list of what is wrong: `missing: root`.
     pub what: String,
+    /// A command, or what to do in words.
     pub mend: String,
 }
 
@@ -116,6 +118,7 @@ fn install(packages: &[&str], progress: &mut dyn Write) -> Result<(), Error> {
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
         command
+            .args(["-o", "DPkg::Lock::Timeout=300"])
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive");
         command
@@ -153,7 +156,7 @@ fn missing_foundations() -> Vec<Lack> {
         ));
     }
     if installed_go() < Some(OLDEST_GO) {
-        lacks.push(lack("Go 1.26 or newer", &go_command()));
+        lacks.push(lack("Go 1.26 or newer", &go_installation()));
     }
     if find("cc").is_none() {
         lacks.push(lack("a C compiler", "apt-get install --yes gcc libc6-dev"));
@@ -172,19 +175,24 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-fn go_command() -> String {
+fn go_installation() -> String {
     let architecture = crate::image::go_architecture();
     format!(
         "curl -fsSL https://go.dev/dl/go1.26.0.linux-{architecture}.tar.gz | tar -C /usr/local -xz && export PATH=/usr/local/go/bin:$PATH"
     )
 }
 
+/// The Go client, with a home for its caches also where the environment names none, as that of services.
+pub(crate) fn go() -> Command {
+    let mut command = Command::new("go");
+    if let (None, Some(home)) = (env::var_os("HOME"), env::home_dir()) {
+        command.env("HOME", home);
+    }
+    command
+}
+
 fn installed_go() -> Option<(u32, u32)> {
-    let text = run(
-        "go env GOVERSION",
-        Command::new("go").args(["env", "GOVERSION"]),
-    )
-    .ok()?;
+    let text = run("go env GOVERSION", go().args(["env", "GOVERSION"])).ok()?;
     parse_go_version(text.trim())
 }
 

@@ -1,11 +1,12 @@
 //! The Go modules of Trainer and JobSet: which version is pinned, and where the Go client keeps its files.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use super::BundleError;
+use crate::folder;
+use crate::requirements::go;
 
 /// The module path of Trainer.
 pub(super) const TRAINER: &str = "github.com/kubeflow/trainer/v2";
@@ -39,9 +40,9 @@ pub(super) fn fetch_module(path: &str, pin: &str, version: &str) -> Result<Modul
         module: name.clone(),
         reason,
     };
-    let output = Command::new("go")
+    let output = go()
         .args(["mod", "download", "-json", path])
-        .current_dir(pins_folder().join(pin))
+        .current_dir(folder::go_modules().join(pin))
         .output()
         .map_err(|error| failed(format!("go cannot be started: {error}")))?;
     let download: Download = serde_json::from_slice(&output.stdout)
@@ -60,8 +61,4 @@ pub(super) fn fetch_module(path: &str, pin: &str, version: &str) -> Result<Modul
         name,
         folder: download.dir,
     })
-}
-
-fn pins_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("go")
 }
