@@ -123,15 +123,10 @@ pub fn manifests(
     kubectl: &Path,
     progress: &mut dyn Write,
 ) -> Result<ReleaseManifests, BundleError> {
-    let packed = match fs::read(bundle) {
-        Ok(packed) if is_current(&packed) => packed,
-        _ => {
-            make(kubectl, bundle, progress)?;
-            fs::read(bundle).map_err(BundleError::file(bundle))?
-        }
-    };
-    pack::unpack(&packed)
-        .map_err(BundleError::file(bundle))?
+    if !is_current(bundle) {
+        make(kubectl, bundle, progress)?;
+    }
+    all_manifests(bundle)?
         .into_iter()
         .find(|manifests| manifests.version == release)
         .ok_or_else(|| BundleError::UnknownRelease {
@@ -145,9 +140,10 @@ pub fn all_manifests(bundle: &Path) -> Result<Vec<ReleaseManifests>, BundleError
     pack::unpack(&packed).map_err(BundleError::file(bundle))
 }
 
-/// Whether the bundle has this format and exactly the releases of [`RELEASES`].
-fn is_current(packed: &[u8]) -> bool {
-    archive::read_index(packed).is_ok_and(|index| {
+/// Whether there is a bundle at this path, in this format and with exactly the releases of [`RELEASES`].
+pub fn is_current(bundle: &Path) -> bool {
+    let packed = fs::read(bundle).unwrap_or_default();
+    archive::read_index(&packed).is_ok_and(|index| {
         let inside = index
             .releases
             .iter()

@@ -51,5 +51,5 @@ pub use handle::Testbed;
 pub use image::BUSYBOX_IMAGE;
 pub use namespace::Namespace;
 pub use options::{LogRotation, Options};
-pub use shared::{ExclusiveTestbed, is_skipped};
+pub use shared::{ExclusiveTestbed, is_skipped, record_skip};
 pub use user::{Reach, Rule, User};

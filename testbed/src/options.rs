@@ -82,11 +82,4 @@ impl Options {
             ..Self::default()
         }
     }
-
-    /// The same under a name of one's own.
-    #[must_use]
-    pub fn named(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.name);
-        self
-    }
 }

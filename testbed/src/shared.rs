@@ -51,8 +51,15 @@ const SWEPT_KINDS: [&str; 4] = [
     "validatingwebhookconfigurations",
 ];
 
-/// The beds that this process started for its tests, by suffix. They end with the process.
-static OWN_BEDS: Mutex<Vec<(&str, Testbed)>> = Mutex::new(Vec::new());
+/// What a bed of this process is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Purpose {
+    Shared,
+    Exclusive,
+}
+
+/// The beds that this process started for its tests. They end with the process.
+static OWN_BEDS: Mutex<Vec<(Purpose, Testbed)>> = Mutex::new(Vec::new());
 
 impl Testbed {
     /// The bed with Trainer that all tests share; none where no bed can run, which is then recorded.
@@ -63,11 +70,15 @@ impl Testbed {
         if is_skipped() {
             return None;
         }
-        Some(required(find_or_start("")))
+        let bed = match env::var(BED_VARIABLE) {
+            Ok(name) => Self::attach(&name),
+            Err(_) => own_bed(Purpose::Shared),
+        };
+        Some(required(bed))
     }
 
-    /// A second bed, for tests that change what all namespaces share. One test has it at a time, over all processes;
-    /// each finds it as released and healthy.
+    /// A second bed, for tests that change what all namespaces share; each test program has its own. One test has it
+    /// at a time, and finds it as released and healthy.
     ///
     /// # Panics
     /// As [`Testbed::shared`] does.
@@ -75,7 +86,7 @@ impl Testbed {
         if is_skipped() {
             return None;
         }
-        let bed = required(find_or_start("-x"));
+        let bed = required(own_bed(Purpose::Exclusive));
         let lock = required(lock(&bed));
         required(restore(&bed));
         Some(ExclusiveTestbed { bed, _lock: lock })
@@ -106,33 +117,29 @@ pub fn is_skipped() -> bool {
     let Some(lack) = requirements::missing().into_iter().next() else {
         return false;
     };
+    record_skip(&lack.what);
+    true
+}
+
+/// Tells the test run that the running test is skipped, and why; the thread has the test's name.
+pub fn record_skip(reason: &str) {
     let test = thread::current();
-    let line = format!("{}: {}\n", test.name().unwrap_or("unnamed test"), lack.what);
+    let line = format!("{}: {reason}\n", test.name().unwrap_or("unnamed test"));
     if let Some(path) = env::var_os(SKIPPED_VARIABLE) {
         let file = File::options().create(true).append(true).open(path);
         // One write a line, so that lines of several processes do not mix.
         let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
     }
-    true
 }
 
-/// The bed named by the environment with this suffix, or one of this process's own.
-fn find_or_start(suffix: &'static str) -> Result<Testbed, Error> {
-    let named = env::var(BED_VARIABLE)
-        .ok()
-        .map(|name| format!("{name}{suffix}"));
-    match named.map(|name| Testbed::attach(&name)) {
-        Some(Ok(bed)) => return Ok(bed),
-        // Only the shared bed must be there; the other is started by who first needs it.
-        Some(Err(error)) if suffix.is_empty() => return Err(error),
-        _ => {}
-    }
+/// The bed that this process has for a purpose, started by who first asks for it.
+fn own_bed(purpose: Purpose) -> Result<Testbed, Error> {
     let mut beds = OWN_BEDS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, bed)) = beds.iter().find(|(known, _)| *known == suffix) {
+    if let Some((_, bed)) = beds.iter().find(|(known, _)| *known == purpose) {
         return Ok(bed.clone());
     }
     let bed = Testbed::start(&Options::with_trainer(), &mut io::stderr())?;
-    beds.push((suffix, bed.clone()));
+    beds.push((purpose, bed.clone()));
     Ok(bed)
 }
 

@@ -5,52 +5,30 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::thread;
 
 use lzma_rust2::XzReader;
 use serde_json::Value;
-use testbed::bundle::{self, BundleError, ReleaseManifests, SIZE_LIMIT};
-use testbed::{programs, releases_table};
+use testbed::bundle::{self, ReleaseManifests, SIZE_LIMIT};
+use testbed::{is_skipped, programs, record_skip, releases_table};
 
-/// A bundle made anew, once for all tests here; none where the pinned modules cannot be had, which is recorded.
+/// A bundle made anew, once for all tests here; none on a machine that lacks what the test bed needs, which is
+/// recorded. A pinned module that cannot be had there is a failure.
 fn bundle_path() -> Option<&'static Path> {
-    static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    if is_skipped() {
+        return None;
+    }
     let made = MADE.get_or_init(|| {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manifests.json.xz");
-        let kubectl = programs::kubectl(&mut io::stderr()).map_err(|error| error.to_string())?;
-        match bundle::make(&kubectl, &path, &mut io::stderr()) {
-            Err(error @ BundleError::Module { .. }) => Err(error.to_string()),
-            made => {
-                made.unwrap();
-                Ok(path)
-            }
-        }
+        let kubectl = programs::kubectl(&mut io::stderr()).unwrap();
+        bundle::make(&kubectl, &path, &mut io::stderr()).unwrap();
+        assert!(bundle::is_current(&path));
+        path
     });
-    match made {
-        Ok(path) => Some(path),
-        Err(reason) => {
-            record_skip(reason);
-            None
-        }
-    }
-}
-
-/// Tells the test run that this test was skipped, and why; the thread has the test's name.
-fn record_skip(reason: &str) {
-    let Some(path) = env::var_os("KUBECTL_TRAINER_SKIPPED") else {
-        return;
-    };
-    let test = thread::current();
-    let line = format!("{}: {reason}\n", test.name().unwrap_or_default());
-    let mut file = File::options()
-        .create(true)
-        .append(true)
-        .open(path)
-        .unwrap();
-    file.write_all(line.as_bytes()).unwrap();
+    Some(made)
 }
 
 #[test]
