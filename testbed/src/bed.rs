@@ -39,7 +39,7 @@ impl Bed {
             .options
             .trainer
             .as_deref()
-            .map(trainer::manifests)
+            .map(|release| trainer::manifests(release, &mut std::io::sink()))
             .transpose()?;
         let archives = archives(site, manifests.as_ref())?;
         let control_plane = ControlPlane::create(site)?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 
+use crate::bundle::RELEASES;
 use crate::error::Error;
 use crate::folder::BedFolder;
 use crate::handle::Testbed;
@@ -54,7 +55,7 @@ pub struct UpArgs {
     #[arg(long, default_value_t = 0)]
     pub fake_nodes: u16,
     /// Release of Kubeflow Trainer to install, such as v2.3.0
-    #[arg(long)]
+    #[arg(long, value_parser = parse_release)]
     pub trainer: Option<String>,
     /// Size at which the log of a container is rotated
     #[arg(long, default_value = "10Mi")]
@@ -69,6 +70,19 @@ pub struct LogsArgs {
     pub name: String,
     /// Component, such as kube-apiserver or kubelet-n1
     pub component: Option<String>,
+}
+
+/// A release of the bundle, with or without the `v`.
+fn parse_release(text: &str) -> Result<String, String> {
+    let known = |(trainer, _): &(&str, &str)| text.strip_prefix('v').unwrap_or(text) == *trainer;
+    if RELEASES.iter().any(known) {
+        return Ok(text.to_owned());
+    }
+    let names: Vec<String> = RELEASES
+        .iter()
+        .map(|(name, _)| format!("v{name}"))
+        .collect();
+    Err(format!("the test bed has {}", names.join(", ")))
 }
 
 /// Carries a command out; answers go to stdout, the course of long work to stderr.
@@ -86,7 +100,24 @@ pub fn run(command: &ClusterCommand) -> Result<(), Error> {
 /// Brings a bed up that stays. Ctrl-C before the end takes it down again.
 pub fn up(args: &UpArgs, progress: &mut dyn Write) -> Result<(), Error> {
     let start = Instant::now();
-    let options = Options {
+    let mut keeper = Keeper::launch(&options(args), progress)?;
+    let_go_on_interrupt(keeper.leash())?;
+    keeper.wait_ready(progress)?;
+    keeper.detach()?;
+    let (name, seconds) = (&args.name, start.elapsed().as_secs_f64());
+    let lines = [
+        format!("cluster {name} is up after {seconds:.1} s"),
+        format!("use it:       eval \"$(cargo xtask cluster env --name {name})\""),
+        format!("take it down: cargo xtask cluster down --name {name}"),
+    ];
+    for line in &lines {
+        say(progress, line);
+    }
+    Ok(())
+}
+
+fn options(args: &UpArgs) -> Options {
+    Options {
         name: args.name.clone(),
         nodes: args.nodes,
         fake_nodes: args.fake_nodes,
@@ -96,28 +127,7 @@ pub fn up(args: &UpArgs, progress: &mut dyn Write) -> Result<(), Error> {
             ..LogRotation::default()
         },
         ..Options::default()
-    };
-    let mut keeper = Keeper::launch(&options, progress)?;
-    let_go_on_interrupt(keeper.leash())?;
-    keeper.wait_ready(progress)?;
-    keeper.detach()?;
-    let name = &args.name;
-    say(
-        progress,
-        &format!(
-            "cluster {name} is up after {:.1} s",
-            start.elapsed().as_secs_f64()
-        ),
-    );
-    say(
-        progress,
-        &format!("use it:       eval \"$(cargo xtask cluster env --name {name})\""),
-    );
-    say(
-        progress,
-        &format!("take it down: cargo xtask cluster down --name {name}"),
-    );
-    Ok(())
+    }
 }
 
 /// Takes a bed down, and clears away what dead ones left. No such bed is an error.
@@ -125,32 +135,37 @@ pub fn down(name: &str, progress: &mut dyn Write) -> Result<(), Error> {
     let start = Instant::now();
     let folder = BedFolder::new(name)?;
     let dead = folder.path().exists() && !folder.is_kept();
+    if dead {
+        sweep::clear_dead(&folder)?;
+    }
     sweep::sweep();
     if dead {
-        say(
-            progress,
-            &format!("cluster {name} had died; what it left is cleared away"),
-        );
+        let text = format!("cluster {name} had died; what it left is cleared away");
+        say(progress, &text);
         return Ok(());
     }
     ask(&folder, &Request::Down)?;
+    wait_gone(&folder)?;
+    let seconds = start.elapsed().as_secs_f64();
+    say(
+        progress,
+        &format!("cluster {name} is down after {seconds:.1} s"),
+    );
+    Ok(())
+}
+
+fn wait_gone(folder: &BedFolder) -> Result<(), Error> {
+    let start = Instant::now();
     while folder.path().exists() {
         if start.elapsed() > DOWN_LIMIT {
             return Err(Error::TimedOut {
-                what: format!("taking the cluster {name} down"),
+                what: format!("taking the cluster {} down", folder.name()),
                 seconds: DOWN_LIMIT.as_secs(),
                 log: String::new(),
             });
         }
         thread::sleep(Duration::from_millis(20));
     }
-    say(
-        progress,
-        &format!(
-            "cluster {name} is down after {:.1} s",
-            start.elapsed().as_secs_f64()
-        ),
-    );
     Ok(())
 }
 

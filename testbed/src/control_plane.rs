@@ -11,6 +11,7 @@ use crate::namespaces::{NamespaceSet, Service};
 use crate::pki::subject;
 use crate::process::run;
 use crate::site::{CONTROL_PLANE_ADDRESS, KUBERNETES_SERVICE_ADDRESS, Site};
+use crate::trainer::REQUEST_LIMIT;
 use crate::{api_server, connect_proxy, controller_manager, dns, etcd, fake_nodes, scheduler};
 
 /// The socket at which the CONNECT proxy serves the API server, in the bed's folder.
@@ -64,6 +65,9 @@ impl ControlPlane {
     /// kubectl as the administrator, not through the door.
     pub(crate) fn kubectl(&self, site: &Site, arguments: &[&str]) -> Result<String, Error> {
         let mut command = site.kubectl(&self.set);
+        if arguments.first() != Some(&"wait") {
+            command.arg(REQUEST_LIMIT);
+        }
         run(
             &format!("kubectl {}", arguments.join(" ")),
             command.args(arguments),

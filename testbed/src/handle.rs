@@ -17,8 +17,8 @@ use crate::launch::Keeper;
 use crate::namespace::Namespace;
 use crate::options::Options;
 use crate::pki::{PKI_FOLDER, Pki};
-use crate::protocol::{Record, Request, ask};
-use crate::trainer::{self, Installer};
+use crate::protocol::{NodeAction, Record, Request, ask};
+use crate::trainer::{self, Installer, REQUEST_LIMIT};
 use crate::user::{self, User};
 
 /// A running bed. Cheap to clone; a bed that was started (not attached to) ends with its last clone.
@@ -70,6 +70,7 @@ impl Testbed {
         keeper.map_or(Ok(()), Keeper::detach)
     }
 
+    /// The name by which the bed is attached to and taken down.
     pub fn name(&self) -> &str {
         self.inner.folder.name()
     }
@@ -118,7 +119,8 @@ impl Testbed {
     /// Applies a manifest (YAML or JSON) as the administrator.
     pub fn apply(&self, manifest: &str) -> Result<(), Error> {
         let mut kubectl = self.kubectl_command();
-        kubectl.args(["apply", "--server-side", "--force-conflicts", "-f", "-"]);
+        kubectl.args([REQUEST_LIMIT, "apply", "--server-side"]);
+        kubectl.args(["--force-conflicts", "-f", "-"]);
         crate::process::run_with_input("kubectl apply", &mut kubectl, manifest).map(drop)
     }
 
@@ -161,7 +163,7 @@ impl Testbed {
                     "this bed has none; start one with: cargo xtask cluster up --trainer v2.3.0"
                         .to_owned(),
             })?;
-        trainer::manifests(release)
+        trainer::manifests(release, &mut std::io::sink())
     }
 
     /// Faults between clients and the API server.
@@ -176,22 +178,22 @@ impl Testbed {
 
     /// Kills the kubelet of a node, such as `n1`; containers go on.
     pub fn stop_kubelet(&self, node: &str) -> Result<(), Error> {
-        self.ask(&Request::StopKubelet(node.to_owned()))
+        self.ask(&Request::Node(NodeAction::StopKubelet, node.to_owned()))
     }
 
     /// Starts a stopped kubelet again and waits until its node is ready.
     pub fn start_kubelet(&self, node: &str) -> Result<(), Error> {
-        self.ask(&Request::StartKubelet(node.to_owned()))
+        self.ask(&Request::Node(NodeAction::StartKubelet, node.to_owned()))
     }
 
     /// Ends everything on a node at once, as a power cut does.
     pub fn kill_node(&self, node: &str) -> Result<(), Error> {
-        self.ask(&Request::KillNode(node.to_owned()))
+        self.ask(&Request::Node(NodeAction::Kill, node.to_owned()))
     }
 
     /// Brings a killed node back and waits until it is ready. Its containers are gone.
     pub fn start_node(&self, node: &str) -> Result<(), Error> {
-        self.ask(&Request::StartNode(node.to_owned()))
+        self.ask(&Request::Node(NodeAction::Start, node.to_owned()))
     }
 
     fn ask(&self, request: &Request) -> Result<(), Error> {

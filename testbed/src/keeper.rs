@@ -3,10 +3,11 @@
 //! It ends on a request, on a signal, and when the process that launched it ends without having said `detach`.
 
 use std::fs;
-use std::io::{BufRead, stdin, stdout};
+use std::io::{BufRead, sink, stdin, stdout};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,14 +20,17 @@ use crate::options::Options;
 use crate::pki::{PKI_FOLDER, Pki};
 use crate::process::Stop;
 use crate::programs::{Programs, base_catalogue};
-use crate::protocol::{Answer, DETACH, Event, Record, Request, receive, send};
+use crate::protocol::{Answer, DETACH, Event, NodeAction, Record, Request, receive, send};
 use crate::site::Site;
 use crate::{sweep, trainer};
+
+/// A request is one short line, sent at once.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
 /// What reaches the thread that owns the bed.
 enum Message {
     Stop,
-    Request(Request, UnixStream),
+    Node(NodeAction, String, UnixStream),
 }
 
 /// Puts a bed up, keeps it until it shall end, and takes it down. The calling thread must be the main one.
@@ -38,10 +42,11 @@ pub fn keep(options: &str) -> Result<(), Error> {
     let folder = BedFolder::new(&options.name)?;
     let lock = folder.create_and_lock().inspect_err(report_failure)?;
     log_panics(&folder);
-    let kept = keep_locked(&folder, options).inspect_err(report_failure);
+    let kept = keep_locked(&folder, options);
     let swept = sweep::clear(&folder);
     drop(lock);
-    kept.and(swept)
+    // Said last, so that who hears of the failure finds nothing left.
+    kept.and(swept).inspect_err(report_failure)
 }
 
 fn keep_locked(folder: &BedFolder, options: Options) -> Result<(), Error> {
@@ -49,8 +54,8 @@ fn keep_locked(folder: &BedFolder, options: Options) -> Result<(), Error> {
     let (sender, messages) = channel();
     watch_launcher(site.stop.clone(), sender.clone());
     watch_signals(site.stop.clone(), sender.clone())?;
+    listen(folder, site.stop.clone(), sender)?;
     let mut bed = Bed::start(&site, &mut |step| emit(&Event::Step(step.to_owned())))?;
-    listen(folder, sender)?;
     let record = Record {
         options: site.options.clone(),
         url: bed.url(),
@@ -75,7 +80,7 @@ fn site(folder: &BedFolder, options: Options) -> Result<Site, Error> {
     let manifests: Option<ReleaseManifests> = options
         .trainer
         .as_deref()
-        .map(trainer::manifests)
+        .map(|release| trainer::manifests(release, &mut sink()))
         .transpose()?;
     let mut catalogue = base_catalogue();
     catalogue.extend(manifests.iter().flat_map(trainer::programs));
@@ -90,16 +95,12 @@ fn site(folder: &BedFolder, options: Options) -> Result<Site, Error> {
 
 /// Answers requests one after the other until the bed shall end.
 fn serve(bed: &mut Bed, messages: &Receiver<Message>) {
-    while let Ok(Message::Request(request, mut stream)) = messages.recv() {
-        let done = match request {
-            Request::Down => {
-                answer(&mut stream, &Ok(()));
-                return;
-            }
-            Request::StopKubelet(node) => bed.stop_kubelet(&node),
-            Request::StartKubelet(node) => bed.start_kubelet(&node),
-            Request::KillNode(node) => bed.kill_node(&node),
-            Request::StartNode(node) => bed.start_node(&node),
+    while let Ok(Message::Node(action, node, mut stream)) = messages.recv() {
+        let done = match action {
+            NodeAction::StopKubelet => bed.stop_kubelet(&node),
+            NodeAction::StartKubelet => bed.start_kubelet(&node),
+            NodeAction::Kill => bed.kill_node(&node),
+            NodeAction::Start => bed.start_node(&node),
         };
         answer(&mut stream, &done.map_err(|error| error.to_string()));
     }
@@ -164,13 +165,23 @@ fn end(stop: &Stop, sender: &Sender<Message>) {
     let _ = sender.send(Message::Stop);
 }
 
-fn listen(folder: &BedFolder, sender: Sender<Message>) -> Result<(), Error> {
+/// From the start on, so that a bed that is still starting can be taken down.
+fn listen(folder: &BedFolder, stop: Stop, sender: Sender<Message>) -> Result<(), Error> {
     let path = folder.control_socket();
     let listener = UnixListener::bind(&path).map_err(Error::file("make", &path))?;
     thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            if let Some(request) = receive(&stream) {
-                let _ = sender.send(Message::Request(request, stream));
+        for mut stream in listener.incoming().flatten() {
+            // One that stays silent must not keep the others waiting.
+            let _ = stream.set_read_timeout(Some(REQUEST_LIMIT));
+            match receive(&stream) {
+                Some(Request::Down) => {
+                    answer(&mut stream, &Ok(()));
+                    end(&stop, &sender);
+                }
+                Some(Request::Node(action, node)) => {
+                    let _ = sender.send(Message::Node(action, node, stream));
+                }
+                None => {}
             }
         }
     });

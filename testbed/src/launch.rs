@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -129,13 +130,15 @@ impl Drop for Keeper {
 fn prepare(options: &Options, progress: &mut dyn Write) -> Result<(), Error> {
     requirements::provide(progress)?;
     sweep::sweep();
-    if BedFolder::new(&options.name)?.is_kept() {
+    // Who answers at the socket is a keeper; the lock alone may be held by one that looks or sweeps.
+    let socket = BedFolder::new(&options.name)?.control_socket();
+    if UnixStream::connect(socket).is_ok() {
         return Err(Error::AlreadyUp(options.name.clone()));
     }
     let mut catalogue = base_catalogue();
     build_missing(&catalogue, progress)?;
     if let Some(release) = &options.trainer {
-        catalogue.extend(trainer::programs(&trainer::manifests(release)?));
+        catalogue.extend(trainer::programs(&trainer::manifests(release, progress)?));
         build_missing(&catalogue, progress)?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::process::{Stop, children, kill_children, log_tail, run, spawn_logged};
@@ -17,6 +17,8 @@ use crate::requirements::require;
 
 /// The line with which the init says that the set is ready.
 const READY: &str = "ready";
+/// A killed program is gone at once, unless it hangs in the kernel.
+const KILL_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running set of namespaces. Dropping it kills everything inside and waits for the end of it.
 pub(crate) struct NamespaceSet {
@@ -41,20 +43,28 @@ impl NamespaceSet {
             .stderr(open_log(log)?)
             .spawn()
             .map_err(Error::command("unshare"))?;
-        let answer = read_line(holder.stdout.take());
-        let init = children(holder.id()).first().copied().unwrap_or_default();
-        let set = Self {
+        // Known before the wait for its answer, so that an interrupt ends this wait too.
+        stop.register(holder.id());
+        let stdout = holder.stdout.take();
+        let mut set = Self {
             holder,
-            init,
+            init: 0,
             stop: stop.clone(),
         };
-        if answer.trim() != READY || init == 0 {
+        let answer = read_line(stdout);
+        set.init = children(set.holder.id())
+            .first()
+            .copied()
+            .unwrap_or_default();
+        if stop.is_tripped() {
+            return Err(Error::Interrupted);
+        }
+        if answer.trim() != READY || set.init == 0 {
             return Err(Error::Command {
                 what: format!("making the namespaces of {host_name}"),
                 output: log_tail(log),
             });
         }
-        stop.register(set.holder.id());
         Ok(set)
     }
 
@@ -174,9 +184,11 @@ impl Service {
         !matches!(self.entrance.try_wait(), Ok(None))
     }
 
-    /// Kills the program and waits for its end. An entrance that was just started may not have begun it yet.
+    /// Kills the program and waits for its end. An entrance that was just started may not have begun it yet; one
+    /// that the kernel does not let go is left behind.
     pub(crate) fn kill(&mut self) {
-        while !self.has_ended() {
+        let start = Instant::now();
+        while !self.has_ended() && start.elapsed() < KILL_LIMIT {
             kill_children(self.entrance.id());
             thread::sleep(Duration::from_millis(5));
         }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,14 +23,31 @@ pub(crate) enum Event {
     Failed(String),
 }
 
-/// From a handle to the keeper, on the control socket; each gets one answer. Nodes go by their names.
+/// From a handle to the keeper, on the control socket; each gets one answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     Down,
-    StopKubelet(String),
-    StartKubelet(String),
-    KillNode(String),
-    StartNode(String),
+    /// The text is the node's name.
+    Node(NodeAction, String),
+}
+
+impl Request {
+    /// How long the answer may take: `Down` is answered before it is carried out, the others afterwards.
+    fn limit(&self) -> Duration {
+        match self {
+            Self::Down => Duration::from_secs(20),
+            Self::Node(..) => Duration::from_mins(5),
+        }
+    }
+}
+
+/// What can be done to a node.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum NodeAction {
+    StopKubelet,
+    StartKubelet,
+    Kill,
+    Start,
 }
 
 /// The answer to a request: nothing, or an error's text.
@@ -67,11 +85,19 @@ pub(crate) fn ask(folder: &BedFolder, request: &Request) -> Result<(), Error> {
     let socket = folder.control_socket();
     let mut stream =
         UnixStream::connect(&socket).map_err(|_| Error::NotUp(folder.name().to_owned()))?;
+    let (limit, start) = (request.limit(), Instant::now());
+    stream
+        .set_read_timeout(Some(limit))
+        .map_err(Error::file("read", &socket))?;
     send(&mut stream, request).map_err(Error::file("write", &socket))?;
-    let answer: Option<Answer> = receive(&stream);
-    match answer {
+    match receive::<Answer>(&stream) {
         Some(Ok(())) => Ok(()),
         Some(Err(text)) => Err(Error::Keeper(text)),
+        None if start.elapsed() >= limit => Err(Error::TimedOut {
+            what: format!("the answer of the test bed {}", folder.name()),
+            seconds: limit.as_secs(),
+            log: String::new(),
+        }),
         None => Err(Error::NotUp(folder.name().to_owned())),
     }
 }

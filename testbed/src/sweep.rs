@@ -14,6 +14,15 @@ pub(crate) fn sweep() {
     }
 }
 
+/// Removes everything of one bed that has died; the error says what could not be removed.
+pub(crate) fn clear_dead(folder: &BedFolder) -> Result<(), Error> {
+    match folder.try_lock()? {
+        Some(_lock) => clear(folder),
+        // Somebody else is at it.
+        None => Ok(()),
+    }
+}
+
 /// Removes the cgroups and the folder of one bed, whose lock the caller holds.
 pub(crate) fn clear(folder: &BedFolder) -> Result<(), Error> {
     cgroup::remove_all(&folder.cgroup(""));

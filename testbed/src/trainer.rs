@@ -1,5 +1,6 @@
 //! Kubeflow Trainer and JobSet on a bed: their images, their released manifests, and the proof that webhooks answer.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -13,27 +14,26 @@ use crate::process::{run, run_with_input};
 use crate::programs::{JOBSET, Program, Programs, TRAINER, controllers, kubectl};
 
 /// Where both controllers live.
-pub const NAMESPACE: &str = "kubeflow-system";
+const NAMESPACE: &str = "kubeflow-system";
 /// The release that a bed with Trainer has unless another is named.
 pub const DEFAULT_RELEASE: &str = "v2.3.0";
+/// For kubectl: nothing that is asked once may take for ever. `wait` and `logs --follow` have limits of their own.
+pub(crate) const REQUEST_LIMIT: &str = "--request-timeout=60s";
 /// A runtime that every release ships.
 const PROBE_RUNTIME: &str = "torch-distributed";
 /// Released runtimes carry it, and webhooks pass over what carries it.
 const SKIPS_WEBHOOK: &str = "trainer.kubeflow.org/webhook-validation";
 
 /// What a release (`v2.3.0` or `2.3.0`) installs; renders the bundle first when there is none.
-pub(crate) fn manifests(release: &str) -> Result<ReleaseManifests, Error> {
-    let kubectl = kubectl(&mut std::io::sink())?;
+pub(crate) fn manifests(
+    release: &str,
+    progress: &mut dyn Write,
+) -> Result<ReleaseManifests, Error> {
+    let kubectl = kubectl(progress)?;
     let path = bundle::default_path(&folder::target());
-    bundle::manifests(
-        release.trim_start_matches('v'),
-        &path,
-        &kubectl,
-        &mut std::io::sink(),
+    bundle::manifests(release.trim_start_matches('v'), &path, &kubectl, progress).map_err(
+        Error::command(&format!("reading the manifests of Trainer {release}")),
     )
-    .map_err(Error::command(&format!(
-        "reading the manifests of Trainer {release}"
-    )))
 }
 
 /// The two programs of a release.
@@ -139,7 +139,8 @@ impl Installer<'_> {
     fn send(&self, what: &str, arguments: &[&str], objects: &[Value]) -> Result<(), Error> {
         let mut command = (self.kubectl)();
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-        run_with_input(what, command.args(arguments), &list.to_string()).map(drop)
+        command.arg(REQUEST_LIMIT).args(arguments);
+        run_with_input(what, &mut command, &list.to_string()).map(drop)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Users of a bed's API server, and their kubeconfig files.
 
 use std::path::PathBuf;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
@@ -9,6 +11,7 @@ use crate::handle::Testbed;
 use crate::kubeconfig::{self, Credential};
 use crate::pki::subject;
 use crate::process::run;
+use crate::trainer::REQUEST_LIMIT;
 
 /// Who a kubeconfig is for.
 #[derive(Clone, Debug)]
@@ -55,7 +58,7 @@ pub(crate) fn kubeconfig(bed: &Testbed, user: &User<'_>) -> Result<PathBuf, Erro
             write(bed, "admin", &path, &Credential::Certificate("admin"))
         }
         User::Certificate { name, groups } => {
-            let file = format!("user-{}", file_name(name));
+            let file = certificate_name(name);
             bed.pki().issue(&file, &subject(name, groups), &[])?;
             let path = bed.folder().join(&format!("{file}.kubeconfig"));
             write(bed, name, &path, &Credential::Certificate(&file))
@@ -66,20 +69,19 @@ pub(crate) fn kubeconfig(bed: &Testbed, user: &User<'_>) -> Result<PathBuf, Erro
             rules,
         } => {
             bed.apply(&account(namespace, name, rules).to_string())?;
-            let mut kubectl = bed.kubectl_command();
-            kubectl.args([
-                "create",
-                "token",
-                name,
-                "--namespace",
-                namespace,
-                "--duration=24h",
-            ]);
-            let token = run("kubectl create token", &mut kubectl)?;
-            let path = bed.folder().join(&format!("{namespace}-{name}.kubeconfig"));
+            let token = token(bed, namespace, name)?;
+            let path = bed.folder().join(&format!("{namespace}_{name}.kubeconfig"));
             write(bed, name, &path, &Credential::Token(token.trim()))
         }
     }
+}
+
+fn token(bed: &Testbed, namespace: &str, name: &str) -> Result<String, Error> {
+    let mut kubectl = bed.kubectl_command();
+    kubectl
+        .args([REQUEST_LIMIT, "create", "token", name])
+        .args(["--namespace", namespace, "--duration=24h"]);
+    run("kubectl create token", &mut kubectl)
 }
 
 fn write(
@@ -91,10 +93,13 @@ fn write(
     kubeconfig::write(path, context, bed.url(), &bed.pki(), credential)
 }
 
-fn file_name(user: &str) -> String {
-    user.chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect()
+/// Another one each time, so that the key of one test never meets the certificate of another.
+fn certificate_name(user: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let user: String = user.chars().map(plain).collect();
+    format!("user-{user}-{}-{count}", process::id())
 }
 
 /// The service account with a role, a cluster role, and their bindings.

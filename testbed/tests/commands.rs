@@ -46,6 +46,20 @@ error: naming a test bed `../x` failed: a name has 1 to 20 lower-case letters, d
 }
 
 #[test]
+fn an_unknown_release_is_refused_before_anything_is_built() {
+    testbed(&["up", "--name", "nobody", "--trainer", "v9.9.9"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: invalid value 'v9.9.9' for '--trainer <TRAINER>': the test bed has v2.0.1, v2.1.0, v2.2.1, v2.3.0
+
+For more information, try '--help'.
+
+"#]]);
+}
+
+#[test]
 fn everything_that_the_machine_lacks_is_said_at_once() {
     // No Go in the PATH, and somebody who may not do anything, not even look into the folder of the build.
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use machine::{Footprint, changed, settings, traces, wait_empty};
+use machine::{Footprint, changed, programs, settings, traces, wait_empty};
 use rustix::process::{Pid, Signal, kill_process};
 use testbed::{Options, Testbed, is_skipped};
 
@@ -37,8 +37,8 @@ fn signal(process: u32, signal: Signal) {
     kill_process(process, signal).unwrap();
 }
 
-/// `up`, killed or interrupted once it has begun to make things.
-fn interrupted_up(name: &str, with: Signal) -> (Child, String) {
+/// `up`, ended by `end` once it has begun to make things; with what it said, and what there was of the bed then.
+fn ended_up(name: &str, end: impl FnOnce(&Child)) -> (Child, String, Footprint) {
     let mut up = testbed()
         .args(["up", "--name", name])
         .stderr(Stdio::piped())
@@ -50,9 +50,22 @@ fn interrupted_up(name: &str, with: Signal) -> (Child, String) {
         assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "{said}");
     }
     assert!(!traces(name).is_empty(), "the bed has begun");
-    signal(up.id(), with);
+    let footprint = Footprint::of(name, up.id());
+    assert!(footprint.namespaces() > 5, "{}", footprint.namespaces());
+    end(&up);
     stderr.read_to_string(&mut said).unwrap();
-    (up, said)
+    (up, said, footprint)
+}
+
+/// A process that is not to outlive its test, however the test ends.
+struct Parent(Child);
+
+impl Drop for Parent {
+    fn drop(&mut self) {
+        // One that is already gone is no error.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
@@ -106,6 +119,7 @@ fn a_failed_start_says_why_and_leaves_nothing() {
         .to_string();
     assert!(error.contains("starting kube-apiserver failed"), "{error}");
     assert!(error.contains("unknown flag: --no-such-flag"), "{error}");
+    assert_eq!(programs(&options.name), Vec::<String>::new());
     assert_eq!(traces(&options.name), Vec::<String>::new());
 }
 
@@ -116,10 +130,27 @@ fn ctrl_c_during_up_takes_down_what_has_begun() {
     }
     let _turn = turn();
     let name = name("ctrlc");
-    let (mut up, said) = interrupted_up(&name, Signal::INT);
+    let (mut up, said, footprint) = ended_up(&name, |up| signal(up.id(), Signal::INT));
     assert_eq!(up.wait().unwrap().code(), Some(1));
     assert!(said.contains("error: interrupted"), "{said}");
-    assert_eq!(traces(&name), Vec::<String>::new());
+    assert_eq!(footprint.left(), Vec::<String>::new());
+}
+
+#[test]
+fn down_during_up_takes_down_what_has_begun() {
+    if is_skipped() {
+        return;
+    }
+    let _turn = turn();
+    let name = name("early");
+    let (mut up, said, footprint) = ended_up(&name, |_| {
+        let down = testbed().args(["down", "--name", &name]).output().unwrap();
+        let down = String::from_utf8_lossy(&down.stderr).into_owned();
+        assert!(down.contains(" is down after "), "{down}");
+    });
+    assert_eq!(up.wait().unwrap().code(), Some(1));
+    assert!(said.contains("error: interrupted"), "{said}");
+    assert_eq!(footprint.left(), Vec::<String>::new());
 }
 
 #[test]
@@ -129,9 +160,9 @@ fn the_death_of_up_takes_down_what_has_begun() {
     }
     let _turn = turn();
     let name = name("killed");
-    let (mut up, _) = interrupted_up(&name, Signal::KILL);
+    let (mut up, _, footprint) = ended_up(&name, |up| signal(up.id(), Signal::KILL));
     up.wait().unwrap();
-    assert_eq!(wait_empty(MOMENT, || traces(&name)), Vec::<String>::new());
+    assert_eq!(footprint.left_after(MOMENT), Vec::<String>::new());
 }
 
 #[test]
@@ -140,7 +171,7 @@ fn the_death_of_the_process_that_started_a_bed_takes_it_down() {
         return;
     }
     let _turn = turn();
-    let mut parent = Command::new(std::env::current_exe().unwrap())
+    let parent = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
             "holds_a_bed_until_it_is_killed",
@@ -150,7 +181,8 @@ fn the_death_of_the_process_that_started_a_bed_takes_it_down() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(parent.stdout.take().unwrap())
+    let mut parent = Parent(parent);
+    let lines = BufReader::new(parent.0.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok);
     let mut names = lines.filter_map(|line| Some(line.split_once(HOLDS)?.1.to_owned()));
@@ -158,8 +190,8 @@ fn the_death_of_the_process_that_started_a_bed_takes_it_down() {
     let footprint = Footprint::of(&name, Testbed::attach(&name).unwrap().keeper());
     assert!(footprint.processes() > 10, "{}", footprint.processes());
 
-    signal(parent.id(), Signal::KILL);
-    parent.wait().unwrap();
+    signal(parent.0.id(), Signal::KILL);
+    parent.0.wait().unwrap();
 
     assert_eq!(footprint.left_after(MOMENT), Vec::<String>::new());
 }
@@ -213,10 +245,10 @@ fn two_beds_run_side_by_side_and_end_one_by_one() {
         return;
     }
     let _turn = turn();
-    let start = || Testbed::start(&Options::default(), &mut io::stderr()).unwrap();
+    let start = |options: Options| Testbed::start(&options, &mut io::stderr()).unwrap();
     let (first, second) = std::thread::scope(|scope| {
-        let other = scope.spawn(start);
-        (start(), other.join().unwrap())
+        let other = scope.spawn(|| start(Options::with_trainer()));
+        (start(Options::default()), other.join().unwrap())
     });
     assert_ne!(first.url(), second.url());
     let namespace = first.namespace("only-in-the-first").unwrap();
@@ -232,4 +264,5 @@ fn two_beds_run_side_by_side_and_end_one_by_one() {
         .kubectl(&["wait", "--for=condition=Ready", "node/n1", "--timeout=10s"])
         .unwrap();
     assert!(nodes.status.success());
+    second.probe_webhooks().unwrap();
 }

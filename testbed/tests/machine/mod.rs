@@ -7,13 +7,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Settings that change by themselves: counters, and random numbers.
-const RESTLESS: [&str; 9] = [
+const RESTLESS: [&str; 10] = [
     "/proc/sys/fs/dentry-state",
     "/proc/sys/fs/file-nr",
     "/proc/sys/fs/inode-",
     "/proc/sys/fs/aio-nr",
     "/proc/sys/fs/quota/",
     "/proc/sys/kernel/ns_last_pid",
+    // The kernel lowers it when its own samples take long, as on a busy machine.
+    "/proc/sys/kernel/perf_event_max_sample_rate",
     "/proc/sys/kernel/pty/nr",
     "/proc/sys/kernel/random/",
     "/proc/sys/net/netfilter/nf_conntrack_count",
@@ -79,6 +81,16 @@ impl Footprint {
     pub(crate) fn left_after(&self, limit: Duration) -> Vec<String> {
         wait_empty(limit, || self.left())
     }
+}
+
+/// The programs of a bed that run: their command lines name files in its folder.
+pub(crate) fn programs(name: &str) -> Vec<String> {
+    let folder = format!("{}/", folder(name).display());
+    all_processes()
+        .into_iter()
+        .map(command_line)
+        .filter(|line| line.contains(&folder))
+        .collect()
 }
 
 /// Mounts, cgroups and files of a bed, which need no process to be found.
