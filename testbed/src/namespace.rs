@@ -54,6 +54,7 @@ impl Namespace {
         Ok(())
     }
 
+    /// Its name in the cluster: the hint and two numbers.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -66,6 +67,16 @@ impl Namespace {
     /// The same on a node of the caller's choice, such as `n2`.
     pub fn run_pod_on(&self, node: &str, pod: &str, script: &str) -> Result<(), Error> {
         self.apply_pod(pod, script, Some(node))
+    }
+
+    /// Starts a pod that writes `line 1 …` to `line COUNT …` as fast as it can, and then their number as its
+    /// termination message.
+    pub fn flood_pod(&self, pod: &str, lines: u64) -> Result<(), Error> {
+        let script = format!(
+            "awk 'BEGIN {{ for (i = 1; i <= {lines}; i++) print \"line \" i \" of a flood that no reader can follow\"; print i - 1 > \"/dev/termination-log\" }}'"
+        );
+        // The pause lets a reader connect before the flood begins.
+        self.run_pod(pod, &format!("sleep 2; {script}"))
     }
 
     fn apply_pod(&self, pod: &str, script: &str, node: Option<&str>) -> Result<(), Error> {

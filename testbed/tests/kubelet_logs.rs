@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,20 @@ static BED: LazyLock<Testbed> = LazyLock::new(|| {
     };
     Testbed::start(&options, &mut io::stderr()).unwrap()
 });
+
+/// Read by tests in which a reader must keep up or time matters; written by those that load the machine, or break a
+/// node. On two cores they would spoil each other.
+static QUIET: RwLock<()> = RwLock::new(());
+/// Between two looks.
+const PERIOD: Duration = Duration::from_millis(100);
+
+fn quiet() -> RwLockReadGuard<'static, ()> {
+    QUIET.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    QUIET.write().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Numbered lines as a reader got them.
 #[derive(Debug, Default)]
@@ -95,6 +109,8 @@ fn follow(namespace: &Namespace, pod: &str) -> Child {
 fn follow_command(namespace: &Namespace, pod: &str) -> Command {
     let mut kubectl = BED.kubectl_command();
     kubectl.args(["--namespace", namespace.name(), "logs", "--follow", pod]);
+    // A follower that would never end is an error, not a test run without an end.
+    kubectl.arg("--request-timeout=180s");
     kubectl.stdout(Stdio::piped()).stderr(Stdio::piped());
     kubectl
 }
@@ -107,6 +123,7 @@ fn until_success(arguments: &[&str]) -> Output {
         if output.status.success() || start.elapsed() > Duration::from_secs(30) {
             return output;
         }
+        thread::sleep(PERIOD);
     }
 }
 
@@ -149,6 +166,7 @@ fn a_follower_that_keeps_up_loses_nothing_over_several_rotations() {
     if is_skipped() {
         return;
     }
+    let _turn = quiet();
     let namespace = BED.namespace("rotation").unwrap();
     // 20 s of 1,000 lines of 100 bytes: rotated at almost every look.
     namespace
@@ -175,6 +193,7 @@ fn without_follow_only_the_file_after_the_last_rotation_is_served() {
     if is_skipped() {
         return;
     }
+    let _turn = quiet();
     let namespace = BED.namespace("plain").unwrap();
     started(&namespace, "steady", &writes(9_000, 1_000, 80));
     namespace.wait_phase("steady", "Succeeded", 60).unwrap();
@@ -200,9 +219,10 @@ fn whatever_a_flood_loses_is_lost_without_a_word() {
     if is_skipped() {
         return;
     }
+    let _turn = alone();
     let namespace = BED.namespace("flood").unwrap();
-    let script = "awk 'BEGIN { for (i = 1; i <= 1000000; i++) print \"line \" i \" of a flood that no reader can follow\"; print i - 1 > \"/dev/termination-log\" }'";
-    started(&namespace, "flood", &format!("sleep 2; {script}"));
+    namespace.flood_pod("flood", 1_000_000).unwrap();
+    namespace.wait_phase("flood", "Running", 30).unwrap();
     let output = follow(&namespace, "flood").wait_with_output().unwrap();
     namespace.wait_phase("flood", "Succeeded", 60).unwrap();
     let message = "--output=jsonpath={.status.containerStatuses[0].state.terminated.message}";
@@ -242,6 +262,7 @@ fn a_reader_that_rests_shorter_than_the_kept_files_last_loses_nothing() {
     if is_skipped() {
         return;
     }
+    let _turn = quiet();
     let reading = read_with_a_rest("short-rest", 200, Duration::from_secs(6));
     assert_eq!(
         (reading.0.lost_of(reading.1), reading.0.repeated),
@@ -256,6 +277,7 @@ fn a_reader_that_rests_longer_than_the_kept_files_last_loses_lines_and_is_not_to
     if is_skipped() {
         return;
     }
+    let _turn = alone();
     let (reading, total) = read_with_a_rest("long-rest", 3_000, Duration::from_secs(30));
     println!(
         "long rest: {} lost, {} repeated, of {total}",
@@ -291,6 +313,7 @@ fn before_a_container_runs_its_log_is_refused_with_the_reason() {
     if is_skipped() {
         return;
     }
+    let _turn = quiet();
     let namespace = BED.namespace("waiting").unwrap();
     let pod = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"waiting","namespace":"NAMESPACE"},"spec":{
         "containers":[{"name":"main","image":"docker.io/library/busybox:1.35","command":["true"],
@@ -315,6 +338,7 @@ fn before_a_container_runs_its_log_is_refused_with_the_reason() {
         if !output.stderr.is_empty() || start.elapsed() > Duration::from_secs(30) {
             break output;
         }
+        thread::sleep(PERIOD);
     };
     assert_eq!(output.status.code(), Some(1));
     assert!(
@@ -329,8 +353,9 @@ fn progress_without_a_newline_stays_invisible_and_then_is_one_record() {
     if is_skipped() {
         return;
     }
+    let _turn = quiet();
     let namespace = BED.namespace("progress").unwrap();
-    let script = r"echo begin; i=0; while [ $i -lt 30 ]; do i=$((i+1)); printf '\r%d of 30' $i; sleep .1; done; echo; sleep 2; echo end";
+    let script = r"echo begin; i=0; while [ $i -lt 150 ]; do i=$((i+1)); printf '\r%d of 150' $i; sleep .1; done; echo; sleep 2; echo end";
     started(&namespace, "bar", script);
     let mut follower = follow_command(&namespace, "bar")
         .arg("--timestamps")
@@ -342,7 +367,7 @@ fn progress_without_a_newline_stays_invisible_and_then_is_one_record() {
     let start = Instant::now();
     reader.read_line(&mut text).unwrap();
     assert!(
-        text.contains("\r1 of 30\r2 of 30") && text.contains("\r30 of 30\n"),
+        text.contains("\r1 of 150\r2 of 150") && text.contains("\r150 of 150\n"),
         "{text:?}"
     );
     assert!(
@@ -357,6 +382,7 @@ fn a_follower_ends_with_the_attempt_and_previous_has_the_last_attempt_only() {
     if is_skipped() {
         return;
     }
+    let _turn = quiet();
     let namespace = BED.namespace("restarts").unwrap();
     let pod = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"again","namespace":"NAMESPACE"},"spec":{
         "restartPolicy":"Always","terminationGracePeriodSeconds":0,"volumes":[{"name":"count","emptyDir":{}}],
@@ -408,6 +434,7 @@ fn a_cut_connection_is_told_as_an_unexpected_end() {
     if is_skipped() {
         return;
     }
+    let _turn = quiet();
     let namespace = BED.namespace("cut").unwrap();
     started(&namespace, "steady", &writes(1_000, 10, 20));
     let mut follower = follow(&namespace, "steady");
@@ -443,6 +470,7 @@ fn a_lost_kubelet_and_a_lost_node_end_streams_as_if_all_were_well() {
     if is_skipped() {
         return;
     }
+    let _turn = alone();
     let namespace = BED.namespace("loss").unwrap();
     namespace
         .run_pod_on("n2", "steady", &writes(100_000, 10, 20))

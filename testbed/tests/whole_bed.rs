@@ -180,6 +180,7 @@ fn an_exclusive_bed_is_as_released_whatever_the_test_before_did() {
     bed.probe_webhooks().unwrap();
     let found =
         |kind: &str, name: &str| bed.kubectl(&["get", kind, name]).unwrap().status.success();
+    assert!(found("clusterrole", "kept"), "what hurts nobody stays");
     assert!(found("clustertrainingruntime", "torch-distributed"));
     assert!(found(
         "validatingwebhookconfiguration",

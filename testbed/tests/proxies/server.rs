@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::channel::Channel;
 use http_body_util::combinators::BoxBody;
@@ -70,9 +70,11 @@ impl Site {
     }
 }
 
-/// Tries again until it is so; the test process's own time limit ends a hopeless wait.
+/// Tries again until it is so, for at most half a minute.
 pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
     while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(30), "it never was so");
         thread::sleep(Duration::from_millis(5));
     }
 }
