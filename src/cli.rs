@@ -2,7 +2,10 @@
 
 use std::{ffi::OsStr, path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, builder::Styles};
+use clap::{
+    ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum,
+    builder::{OsStringValueParser, Styles, TypedValueParser},
+};
 use jiff::SignedDuration;
 
 use crate::{
@@ -140,7 +143,7 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, value_name = "NAME")]
     context: Option<String>,
     /// The one kubeconfig file to read; without it, the KUBECONFIG list, else ~/.kube/config
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_parser = path())]
     kubeconfig: Option<PathBuf>,
     /// Cluster of the kubeconfig
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
@@ -167,13 +170,13 @@ pub struct ConnectionArgs {
     )]
     insecure_skip_tls_verify: Option<bool>,
     /// PEM file of the authority that signed the server's certificate
-    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "FILE", value_parser = path(), hide_short_help = true)]
     certificate_authority: Option<PathBuf>,
     /// PEM file of the client certificate
-    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "FILE", value_parser = path(), hide_short_help = true)]
     client_certificate: Option<PathBuf>,
     /// PEM file of the client certificate's key
-    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "FILE", value_parser = path(), hide_short_help = true)]
     client_key: Option<PathBuf>,
     /// Bearer token
     #[arg(long, global = true, value_name = "TOKEN", hide_short_help = true)]
@@ -227,7 +230,7 @@ pub struct ConnectionArgs {
     )]
     disable_compression: Option<bool>,
     /// Taken for kubectl's sake; nothing is cached
-    #[arg(long, global = true, value_name = "FOLDER", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "FOLDER", value_parser = path(), hide_short_help = true)]
     cache_dir: Option<PathBuf>,
 }
 
@@ -235,20 +238,20 @@ impl ConnectionArgs {
     /// The flags as plain data. `--cache-dir` ends here: there is no cache.
     pub fn options(&self) -> ConnectionOptions {
         ConnectionOptions {
-            kubeconfig: self.kubeconfig.clone(),
-            context: self.context.clone(),
-            cluster: self.cluster.clone(),
-            user: self.user.clone(),
-            namespace: self.namespace.clone(),
-            server: self.server.clone(),
-            tls_server_name: self.tls_server_name.clone(),
+            kubeconfig: given_path(self.kubeconfig.as_ref()),
+            context: given(self.context.as_ref()),
+            cluster: given(self.cluster.as_ref()),
+            user: given(self.user.as_ref()),
+            namespace: given(self.namespace.as_ref()),
+            server: given(self.server.as_ref()),
+            tls_server_name: given(self.tls_server_name.as_ref()),
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
-            certificate_authority: self.certificate_authority.clone(),
-            client_certificate: self.client_certificate.clone(),
-            client_key: self.client_key.clone(),
-            token: self.token.clone().map(Into::into),
-            username: self.username.clone(),
-            password: self.password.clone().map(Into::into),
+            certificate_authority: given_path(self.certificate_authority.as_ref()),
+            client_certificate: given_path(self.client_certificate.as_ref()),
+            client_key: given_path(self.client_key.as_ref()),
+            token: given(self.token.as_ref()).map(Into::into),
+            username: given(self.username.as_ref()),
+            password: given(self.password.as_ref()).map(Into::into),
             impersonate: self.impersonation(),
             request_timeout: self.request_timeout.filter(|limit| !limit.is_zero()),
             disable_compression: self.disable_compression.unwrap_or_default(),
@@ -258,12 +261,26 @@ impl ConnectionArgs {
 
     fn impersonation(&self) -> Impersonation {
         Impersonation {
-            user: self.act_as.clone(),
-            uid: self.act_as_uid.clone(),
+            user: given(self.act_as.as_ref()),
+            uid: given(self.act_as_uid.as_ref()),
             groups: self.act_as_groups.clone(),
             extra: self.act_as_extra.clone(),
         }
     }
+}
+
+/// An empty value, such as that of an unset variable, means "not given", as in kubectl.
+fn given(value: Option<&String>) -> Option<String> {
+    value.cloned().filter(|text| !text.is_empty())
+}
+
+fn given_path(value: Option<&PathBuf>) -> Option<PathBuf> {
+    value.cloned().filter(|path| !path.as_os_str().is_empty())
+}
+
+/// clap's own parser of paths refuses an empty one.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// A duration such as `90s`, `5m` or `1h30m`; a bare number means seconds, as in kubectl.

@@ -158,6 +158,9 @@ impl Report {
     /// the cluster that was looked at.
     #[must_use]
     pub fn with_kubectl_flags(mut self, flags: &str) -> Self {
+        if flags.is_empty() {
+            return self;
+        }
         let findings = self
             .results
             .iter_mut()

@@ -1,6 +1,6 @@
 //! From flags and kubeconfig to a `Cluster`: which server, which credential, which way there.
 
-use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use kube::{
@@ -14,12 +14,14 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     credential_plugin,
+    environment::Environment,
     exchange::Gate,
     failure::{Failure, FailureKind, Target},
+    files::{Reading, read_aside},
     kubeconfig::{self, Selection},
     kubeconfig_fault::{KubeconfigFault, Section},
     options::{Attendance, ConnectionOptions},
-    proxy::{self, Proxy, ProxyEnvironment},
+    proxy::{self, Proxy, without_credentials},
     request_log::RequestLog,
     transport,
 };
@@ -36,95 +38,36 @@ pub struct Cluster {
     pub(super) gate: Arc<Gate>,
 }
 
-/// What this room takes from the environment.
-#[derive(Clone, Debug, Default)]
-struct Environment {
-    kubeconfig_list: Vec<PathBuf>,
-    home: Option<PathBuf>,
-    proxies: ProxyEnvironment,
-    in_pod: bool,
-}
-
-impl Environment {
-    fn read() -> Self {
-        let first = |names: [&str; 2]| {
-            names
-                .iter()
-                .find_map(|name| std::env::var(name).ok())
-                .unwrap_or_default()
-        };
-        let list = std::env::var_os("KUBECONFIG").unwrap_or_default();
-        Self {
-            kubeconfig_list: std::env::split_paths(&list)
-                .filter(|path| !path.as_os_str().is_empty())
-                .collect(),
-            home: std::env::home_dir(),
-            proxies: ProxyEnvironment {
-                https: first(["HTTPS_PROXY", "https_proxy"]),
-                http: first(["HTTP_PROXY", "http_proxy"]),
-                bypass: first(["NO_PROXY", "no_proxy"]),
-            },
-            in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
-        }
-    }
-
-    /// The files to read, and whether their absence is an error.
-    fn kubeconfig_files(&self, options: &ConnectionOptions) -> (Vec<PathBuf>, bool) {
-        if let Some(file) = &options.kubeconfig {
-            return (vec![file.clone()], true);
-        }
-        if !self.kubeconfig_list.is_empty() {
-            return (self.kubeconfig_list.clone(), false);
-        }
-        (
-            self.home
-                .iter()
-                .map(|home| home.join(".kube").join("config"))
-                .collect(),
-            false,
-        )
-    }
-}
-
 impl Cluster {
     /// Reads the kubeconfig, fetches the credential (an exec plugin runs here, once) and prepares the connection.
     /// Nothing is sent to the cluster.
     pub async fn connect(options: &ConnectionOptions) -> Result<Self, Failure> {
         let environment = Environment::read();
-        let mut selection = select(options, &environment).map_err(before_connection)?;
-        let config = match &mut selection {
+        let flags = Target::of_flags(options);
+        let mut source = fetch_selection(options, &environment)
+            .await
+            .map_err(|fault| before_connection(fault, flags.clone()))?;
+        let target = source.target(flags);
+        let fault = |fault| before_connection(fault, target.clone());
+        let config = match &mut source {
             Source::Kubeconfig(selection) => configure(selection, options.attendance)
                 .await
-                .map_err(before_connection)?,
+                .map_err(fault)?,
             Source::Pod(config) => (**config).clone(),
         };
-        Self::prepare(&selection, config, options, &environment)
-    }
-
-    fn prepare(
-        source: &Source,
-        mut config: Config,
-        options: &ConnectionOptions,
-        environment: &Environment,
-    ) -> Result<Self, Failure> {
-        let target = Arc::new(source.target(&config));
-        let fault = |problem: String| source.bad_cluster(problem);
         let proxy = proxy::choose(
             &config.cluster_url,
             source.proxy_url(),
             &environment.proxies,
         )
-        .map_err(|problem| before_connection(fault(problem)))?;
-        config.headers.push(transport::user_agent());
-        let client = transport::client(&config, proxy.as_ref())
-            .map_err(|error| before_connection(source.bad_credential(error.as_ref())))?;
+        .map_err(|problem| fault(source.bad_cluster(problem)))?;
+        let client = prepare(&source, config, proxy.clone())
+            .await
+            .map_err(fault)?;
         Ok(Self {
+            namespace: client.default_namespace().to_owned(),
             client,
-            target,
-            namespace: options
-                .namespace
-                .clone()
-                .unwrap_or_else(|| config.default_namespace.clone()),
+            target: Arc::new(target),
             proxy,
             limit: options
                 .request_timeout
@@ -163,22 +106,19 @@ enum Source {
 }
 
 impl Source {
-    fn target(&self, config: &Config) -> Target {
-        let server = config
-            .cluster_url
-            .to_string()
-            .trim_end_matches('/')
-            .to_owned();
+    /// The names to show, beside the flags that were given.
+    fn target(&self, flags: Target) -> Target {
         match self {
             Self::Kubeconfig(selection) => Target {
                 context: selection.context.clone(),
                 cluster: selection.cluster_name.clone(),
                 user: selection.user_name.clone(),
-                server,
+                server: shown_server(&server_url(selection)),
+                ..flags
             },
-            Self::Pod(_) => Target {
-                server,
-                ..Target::default()
+            Self::Pod(config) => Target {
+                server: shown_server(&config.cluster_url.to_string()),
+                ..flags
             },
         }
     }
@@ -202,15 +142,10 @@ impl Source {
         }
     }
 
-    fn bad_credential(&self, error: &(dyn Error + 'static)) -> KubeconfigFault {
-        let name = match self {
-            Self::Kubeconfig(selection) => selection.user_name.clone(),
-            Self::Pod(_) => String::new(),
-        };
-        KubeconfigFault::BadFile {
-            section: Section::User,
-            name,
-            problem: problem_of_credential(error),
+    fn user_name(&self) -> &str {
+        match self {
+            Self::Kubeconfig(selection) => &selection.user_name,
+            Self::Pod(_) => "",
         }
     }
 }
@@ -246,12 +181,47 @@ fn problem_of(error: &KubeconfigError) -> String {
     }
 }
 
-fn before_connection(fault: KubeconfigFault) -> Failure {
+fn before_connection(fault: KubeconfigFault, target: Target) -> Failure {
     Failure {
         request: "read the kubeconfig".to_owned(),
         kind: FailureKind::Kubeconfig(fault),
-        target: None,
+        target: Some(Arc::new(target)),
     }
+}
+
+/// A server's URL as it may be shown.
+fn shown_server(url: &str) -> String {
+    without_credentials(url).trim_end_matches('/').to_owned()
+}
+
+async fn fetch_selection(
+    options: &ConnectionOptions,
+    environment: &Environment,
+) -> Result<Source, KubeconfigFault> {
+    let (options, environment) = (options.clone(), environment.clone());
+    let first = environment.kubeconfig_files(&options).0.into_iter().next();
+    read_aside(Reading::Kubeconfig(first), move || {
+        select(&options, &environment)
+    })
+    .await
+}
+
+/// The client, which holds the certificates and keys. Nothing is sent yet.
+async fn prepare(
+    source: &Source,
+    mut config: Config,
+    proxy: Option<Proxy>,
+) -> Result<Client, KubeconfigFault> {
+    config.headers.push(transport::user_agent());
+    let user = source.user_name().to_owned();
+    read_aside(Reading::FilesOf(user.clone()), move || {
+        transport::client(&config, proxy.as_ref()).map_err(|error| KubeconfigFault::BadFile {
+            section: Section::User,
+            name: user,
+            problem: problem_of_credential(error.as_ref()),
+        })
+    })
+    .await
 }
 
 fn select(
@@ -279,10 +249,10 @@ fn pod(options: &ConnectionOptions) -> Result<Source, KubeconfigFault> {
     if let Some(token) = &options.token {
         (config.auth_info.token, config.auth_info.token_file) = (Some(token.clone()), None);
     }
-    config
-        .auth_info
-        .impersonate
-        .clone_from(&options.impersonate.user);
+    if let Some(namespace) = &options.namespace {
+        config.default_namespace.clone_from(namespace);
+    }
+    kubeconfig::overlay_impersonation(&mut config.auth_info, options);
     Ok(Source::Pod(Box::new(config)))
 }
 
@@ -320,27 +290,56 @@ async fn configure(
         current_context: Some("x".to_owned()),
         ..Kubeconfig::default()
     };
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .map_err(|error| cluster_fault(selection, &error))?;
+    let name = selection.user_name.clone();
+    let mut config = read_config(kubeconfig, selection.cluster_name.clone(), name.clone()).await?;
     config.proxy_url = None;
-    credential_plugin::resolve(&mut config.auth_info, &selection.user_name, people).await?;
-    read_token(&mut config.auth_info, &selection.user_name)?;
-    Ok(config)
+    credential_plugin::resolve(&mut config.auth_info, &name, people).await?;
+    read_aside(Reading::FilesOf(name.clone()), move || {
+        read_token(&mut config.auth_info, &name)?;
+        Ok(config)
+    })
+    .await
 }
 
-/// client-go takes `host:port` for `http://host:port`, and sends no credential over http.
-fn normalise_server(selection: &mut Selection) -> Result<(), KubeconfigFault> {
+async fn read_config(
+    kubeconfig: Kubeconfig,
+    cluster_name: String,
+    user_name: String,
+) -> Result<Config, KubeconfigFault> {
+    let here = tokio::runtime::Handle::current();
+    read_aside(Reading::FilesOf(user_name), move || {
+        // Asynchronous in name only: kube reads the certificate files where it stands.
+        here.block_on(Config::from_custom_kubeconfig(
+            kubeconfig,
+            &KubeConfigOptions::default(),
+        ))
+        .map_err(|error| KubeconfigFault::BadFile {
+            section: Section::Cluster,
+            name: cluster_name,
+            problem: problem_of(&error),
+        })
+    })
+    .await
+}
+
+/// client-go takes `host:port` for `http://host:port`.
+fn server_url(selection: &Selection) -> String {
     let given = selection.cluster.server.clone().unwrap_or_default();
-    let url = if given.contains("://") {
-        given.clone()
+    if given.contains("://") {
+        given
     } else {
         format!("http://{given}")
-    };
+    }
+}
+
+/// Refuses what is no URL. Like client-go, sends no credential over http.
+fn normalise_server(selection: &mut Selection) -> Result<(), KubeconfigFault> {
+    let url = server_url(selection);
+    let has_host = |uri: &http::Uri| uri.host().is_some_and(|host| !host.is_empty());
     let uri = url
         .parse::<http::Uri>()
         .ok()
-        .filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+        .filter(|uri| has_host(uri) && has_sound_port(uri));
     match uri.as_ref().and_then(http::Uri::scheme_str) {
         Some("https") => {}
         Some("http") => {
@@ -357,7 +356,10 @@ fn normalise_server(selection: &mut Selection) -> Result<(), KubeconfigFault> {
             return Err(KubeconfigFault::BadEntry {
                 section: Section::Cluster,
                 name: selection.cluster_name.clone(),
-                problem: format!("its server \"{given}\" is not a URL like https://HOST:PORT"),
+                problem: format!(
+                    "its server \"{}\" is not a URL like https://HOST:PORT",
+                    without_credentials(&selection.cluster.server.clone().unwrap_or_default())
+                ),
             });
         }
     }
@@ -365,27 +367,34 @@ fn normalise_server(selection: &mut Selection) -> Result<(), KubeconfigFault> {
     Ok(())
 }
 
-fn cluster_fault(selection: &Selection, error: &KubeconfigError) -> KubeconfigFault {
-    KubeconfigFault::BadFile {
-        section: Section::Cluster,
-        name: selection.cluster_name.clone(),
-        problem: problem_of(error),
+/// `http` takes any digits for a port; those that are none would end as the default port.
+fn has_sound_port(uri: &http::Uri) -> bool {
+    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+    let place = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, rest)| rest);
+    match place.rsplit_once(':') {
+        Some((host, port)) if !host.starts_with('[') || host.ends_with(']') => {
+            port.parse::<u16>().is_ok()
+        }
+        _ => true,
     }
 }
 
 /// Reads the token file, which usually ends with a newline that does not belong to the token, and refuses a token
-/// that no HTTP header can hold.
+/// that no HTTP header can hold. As in client-go, the file wins over a token beside it, unless it cannot be read.
 fn read_token(user: &mut AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
     let fault = |problem: String| KubeconfigFault::BadFile {
         section: Section::User,
         name: name.to_owned(),
         problem,
     };
-    let file = user.token_file.take().filter(|_| user.token.is_none());
-    if let Some(file) = file {
-        let token = std::fs::read_to_string(&file)
-            .map_err(|error| fault(format!("its token file {file}: {error}")))?;
-        user.token = Some(SecretString::from(token.trim().to_owned()));
+    if let Some(file) = user.token_file.take() {
+        match std::fs::read_to_string(&file) {
+            Ok(token) => user.token = Some(SecretString::from(token.trim().to_owned())),
+            Err(_) if user.token.is_some() => {}
+            Err(error) => return Err(fault(format!("its token file {file}: {error}"))),
+        }
     }
     let fits = |token: &SecretString| HeaderValue::from_str(token.expose_secret()).is_ok();
     if user.token.as_ref().is_none_or(fits) {

@@ -4,7 +4,10 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use super::{
-    kubeconfig_fault::KubeconfigFault, status::WebhookFault, unreachable::UnreachableCause,
+    kubeconfig_fault::KubeconfigFault,
+    options::{CONTEXT, ConnectionOptions, KUBECONFIG},
+    status::WebhookFault,
+    unreachable::UnreachableCause,
 };
 
 /// A request that did not give its answer.
@@ -13,7 +16,7 @@ pub struct Failure {
     /// The request in words, fit for "cannot ...": `list trainjobs.trainer.kubeflow.org in namespace a`.
     pub request: String,
     pub kind: FailureKind,
-    /// Whom it was asked of; absent while the kubeconfig is still being read.
+    /// Whom it was asked of.
     pub target: Option<Arc<Target>>,
 }
 
@@ -26,8 +29,11 @@ pub struct Target {
     pub cluster: String,
     /// The kubeconfig entry under `users`.
     pub user: String,
-    /// URL of the API server.
+    /// URL of the API server, without a password.
     pub server: String,
+    /// The flags, ready for a shell, with which kubectl reaches the same cluster as the same caller: those that
+    /// were given, and never a credential.
+    pub flags: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,7 +92,7 @@ impl Failure {
     pub fn hint(&self) -> Option<String> {
         let target = self.target.as_deref().cloned().unwrap_or_default();
         match &self.kind {
-            FailureKind::Kubeconfig(fault) => Some(fault.hint()),
+            FailureKind::Kubeconfig(fault) => Some(fault.hint(&target)),
             FailureKind::Unreachable(cause) => Some(cause.hint(&target)),
             FailureKind::Unauthorized { .. } => Some(target.unauthorized_hint()),
             FailureKind::Forbidden(rule) => Some(rule.hint(&target)),
@@ -176,11 +182,33 @@ fn user_words(target: Option<&Target>) -> String {
 }
 
 impl Target {
-    /// `kubectl`, pointed at the same context.
+    /// What the flags alone say, before the kubeconfig is read.
+    pub(super) fn of_flags(options: &ConnectionOptions) -> Self {
+        Self {
+            flags: options.kubectl_flags(),
+            ..Self::default()
+        }
+    }
+
+    /// `kubectl`, pointed at the same cluster as the same caller.
     pub fn kubectl(&self) -> String {
-        match self.context.as_str() {
-            "" => "kubectl".to_owned(),
-            context => format!("kubectl --context {}", shell_word(context)),
+        let is_context = |flag: &String| flag.starts_with(CONTEXT);
+        let context = match self.context.as_str() {
+            "" => None,
+            _ if self.flags.iter().any(is_context) => None,
+            context => Some(format!("{CONTEXT} {}", shell_word(context))),
+        };
+        let words = ["kubectl".to_owned()].into_iter().chain(context);
+        let words: Vec<_> = words.chain(self.flags.iter().cloned()).collect();
+        words.join(" ")
+    }
+
+    /// `kubectl config`, on the same file.
+    pub fn kubectl_config(&self) -> String {
+        let file = self.flags.iter().find(|flag| flag.starts_with(KUBECONFIG));
+        match file {
+            Some(flag) => format!("kubectl {flag} config"),
+            None => "kubectl config".to_owned(),
         }
     }
 
@@ -191,7 +219,8 @@ impl Target {
                 self.kubectl()
             ),
             user => format!(
-                "the credential has expired or belongs to another cluster: log in again, or replace it with: kubectl config set-credentials {} --token=TOKEN",
+                "the credential has expired or belongs to another cluster: log in again, or replace it with: {} set-credentials {} --token=TOKEN",
+                self.kubectl_config(),
                 shell_word(user)
             ),
         }
@@ -232,14 +261,24 @@ impl MissingRule {
     }
 
     fn question_with(&self, kubectl: &str) -> String {
+        if self.resource.starts_with('/') {
+            return format!("{kubectl} auth can-i {} {}", self.verb, self.resource);
+        }
+        let (resource, part) = match self.resource.split_once('/') {
+            Some((resource, part)) => (resource, format!(" --subresource={part}")),
+            None => (self.resource.as_str(), String::new()),
+        };
+        let group = match self.group.as_str() {
+            "" => String::new(),
+            group => format!(".{group}"),
+        };
         let scope = match &self.namespace {
             Some(namespace) => format!("-n {namespace}"),
             None => "--all-namespaces".to_owned(),
         };
         format!(
-            "{kubectl} auth can-i {} {} {scope}",
-            self.verb,
-            self.full_resource()
+            "{kubectl} auth can-i {} {resource}{group}{part} {scope}",
+            self.verb
         )
     }
 
@@ -262,4 +301,66 @@ pub fn shell_word(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(resource: &str, group: &str, namespace: Option<&str>) -> String {
+        let rule = MissingRule {
+            verb: "get".to_owned(),
+            resource: resource.to_owned(),
+            group: group.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            ..MissingRule::default()
+        };
+        rule.question()
+    }
+
+    #[test]
+    fn the_question_about_a_rule_is_one_that_kubectl_understands() {
+        assert_eq!(
+            question("pods/log", "", Some("a")),
+            "kubectl auth can-i get pods --subresource=log -n a"
+        );
+        assert_eq!(
+            question("deployments/scale", "apps", None),
+            "kubectl auth can-i get deployments.apps --subresource=scale --all-namespaces"
+        );
+        assert_eq!(
+            question("/version", "", None),
+            "kubectl auth can-i get /version"
+        );
+    }
+
+    #[test]
+    fn commands_in_hints_reach_the_same_cluster_as_the_same_caller() {
+        let mut options = ConnectionOptions {
+            kubeconfig: Some("my file".into()),
+            token: Some("sesame".to_owned().into()),
+            server: Some("https://ann:sesame@one:1".to_owned()),
+            ..ConnectionOptions::default()
+        };
+        options.impersonate.user = Some("ann@example.com".to_owned());
+        options.impersonate.groups.push("a team".to_owned());
+        let target = Target {
+            context: "c".to_owned(),
+            ..Target::of_flags(&options)
+        };
+        assert_eq!(
+            target.kubectl(),
+            "kubectl --context c --kubeconfig 'my file' --server https://one:1 --as ann@example.com --as-group 'a team'"
+        );
+        assert_eq!(
+            target.kubectl_config(),
+            "kubectl --kubeconfig 'my file' config"
+        );
+        options.context = Some("d".to_owned());
+        assert!(
+            Target::of_flags(&options)
+                .kubectl()
+                .starts_with("kubectl --kubeconfig 'my file' --context d ")
+        );
+    }
 }

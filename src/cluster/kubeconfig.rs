@@ -52,9 +52,12 @@ pub(super) fn load(files: &[PathBuf], explicit: bool) -> Result<Kubeconfig, Kube
 
 fn malformed(file: &Path, error: &KubeconfigError) -> KubeconfigFault {
     let problem = match error {
-        KubeconfigError::Parse(problem) => problem.to_string(),
+        // The parser would quote the lines around the fault, and tokens and keys stand there.
+        KubeconfigError::Parse(problem) => problem.without_snippet().to_string(),
         other => other.to_string(),
     };
+    let line = problem.lines().next().unwrap_or_default();
+    let problem = line.strip_prefix("error: ").unwrap_or(line).to_owned();
     KubeconfigFault::Malformed {
         file: file.to_owned(),
         problem,
@@ -88,12 +91,14 @@ pub(super) fn select(
     let mut user = find_user(kubeconfig, &user_name, options)?;
     overlay_cluster(&mut cluster, options);
     overlay_user(&mut user, options);
+    check_cluster(&cluster, &cluster_name)?;
     check_user(&user, &user_name)?;
+    let given = |namespace: &String| !namespace.is_empty();
     let namespace = options
         .namespace
         .clone()
-        .or(context.namespace)
-        .filter(|namespace| !namespace.is_empty());
+        .filter(given)
+        .or(context.namespace.filter(given));
     if cluster.server.as_deref().unwrap_or_default().is_empty() {
         return Err(no_server(kubeconfig, &wanted, &cluster_name));
     }
@@ -195,7 +200,7 @@ fn overlay_user(user: &mut AuthInfo, options: &ConnectionOptions) {
     overlay_impersonation(user, options);
 }
 
-fn overlay_impersonation(user: &mut AuthInfo, options: &ConnectionOptions) {
+pub(super) fn overlay_impersonation(user: &mut AuthInfo, options: &ConnectionOptions) {
     let act_as = &options.impersonate;
     user.impersonate = act_as.user.clone().or(user.impersonate.take());
     user.impersonate_uid = act_as.uid.clone().or(user.impersonate_uid.take());
@@ -210,6 +215,22 @@ fn overlay_impersonation(user: &mut AuthInfo, options: &ConnectionOptions) {
             extra.entry(key.clone()).or_default().push(value.clone());
         }
     }
+}
+
+/// client-go refuses to choose between an authority and none.
+fn check_cluster(cluster: &ClusterEntry, name: &str) -> Result<(), KubeconfigFault> {
+    let has = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
+    let authority = has(&cluster.certificate_authority) || has(&cluster.certificate_authority_data);
+    if cluster.insecure_skip_tls_verify != Some(true) || !authority {
+        return Ok(());
+    }
+    Err(KubeconfigFault::BadFile {
+        section: Section::Cluster,
+        name: name.to_owned(),
+        problem: "it has an authority for the server's certificate, and says not to check it \
+            (insecure-skip-tls-verify); only one is allowed"
+            .to_owned(),
+    })
 }
 
 /// client-go's `validateAuthInfo`, for what would otherwise fail later with a worse message.
@@ -237,6 +258,9 @@ fn check_user(user: &AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
         "it has a client certificate but no client key"
     } else if acts_with_details && user.impersonate.is_none() {
         "it acts as a group, uid or extra without a user to act as (--as)"
+    } else if user.auth_provider.is_some() && !has_token && !has_certificate && user.exec.is_none()
+    {
+        "it has an auth-provider, which kubectl no longer runs either; a credential plugin (exec) takes its place"
     } else if let Some(problem) = user.exec.as_ref().and_then(exec_problem) {
         problem
     } else {
@@ -328,7 +352,10 @@ users:
 
     fn sentence(options: &ConnectionOptions) -> String {
         let fault = selected(options).unwrap_err();
-        format!("{fault}; {}", fault.hint())
+        format!(
+            "{fault}; {}",
+            fault.hint(&crate::cluster::Target::default())
+        )
     }
 
     #[test]
@@ -433,6 +460,46 @@ users:
     }
 
     #[test]
+    fn an_authority_and_no_check_of_the_certificate_exclude_each_other() {
+        let both = ConnectionOptions {
+            insecure_skip_tls_verify: Some(true),
+            certificate_authority: Some("ca.pem".into()),
+            ..context("a")
+        };
+        assert!(sentence(&both).contains("insecure-skip-tls-verify"));
+    }
+
+    #[test]
+    fn an_auth_provider_is_refused_because_it_would_be_ignored() {
+        let text = FILE.replace("{token: t}", "{auth-provider: {name: gcp}}");
+        let fault = select(&Kubeconfig::from_yaml(&text).unwrap(), &context("a")).unwrap_err();
+        assert!(fault.to_string().contains("it has an auth-provider"));
+    }
+
+    #[test]
+    fn an_empty_namespace_is_none() {
+        let empty = ConnectionOptions {
+            namespace: Some(String::new()),
+            ..context("a")
+        };
+        assert_eq!(
+            selected(&empty).unwrap().namespace.as_deref(),
+            Some("team-a")
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_parsed_is_not_quoted() {
+        let text = "users:\n- name: ann\n  user:\n    token: sesame\n   client-key-data: sesame\n";
+        let error = Kubeconfig::from_yaml(text).unwrap_err();
+        let fault = malformed(Path::new("config"), &error).to_string();
+        assert!(
+            !fault.contains("sesame") && fault.lines().count() == 1,
+            "{fault}"
+        );
+    }
+
+    #[test]
     fn without_a_current_context_the_names_are_told() {
         let text = FILE.replace("current-context: a", "");
         let fault = select(
@@ -442,7 +509,7 @@ users:
         .unwrap_err();
         assert_eq!(fault.to_string(), "the kubeconfig has no current context");
         assert_eq!(
-            fault.hint(),
+            fault.hint(&crate::cluster::Target::default()),
             "choose one of a, b, c: kubectl config use-context NAME"
         );
     }

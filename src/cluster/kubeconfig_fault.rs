@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io, path::PathBuf, sync::Arc};
 
-use super::failure::shell_word;
+use super::failure::{Target, shell_word};
 
 /// What the kubeconfig or the flags get wrong. Nothing was sent to a cluster.
 #[derive(Clone, Debug)]
@@ -135,7 +135,8 @@ impl KubeconfigFault {
         }
     }
 
-    pub(super) fn hint(&self) -> String {
+    pub(super) fn hint(&self, target: &Target) -> String {
+        let config = target.kubectl_config();
         match self {
             Self::Missing { .. } => {
                 "name the file with --kubeconfig FILE, or with: export KUBECONFIG=FILE".to_owned()
@@ -153,19 +154,19 @@ impl KubeconfigFault {
                 section,
                 name,
                 known,
-            } => unknown_hint(*section, name, known),
+            } => unknown_hint(*section, name, known, &config),
             Self::BadEntry {
                 section: Section::Cluster,
                 name,
                 ..
             } => {
                 format!(
-                    "set it with: kubectl config set-cluster {} --server=https://HOST:PORT",
+                    "set it with: {config} set-cluster {} --server=https://HOST:PORT",
                     shell_word(name)
                 )
             }
             Self::BadEntry { .. } | Self::BadFile { .. } => {
-                "look at it: kubectl config view".to_owned()
+                format!("look at it: {config} view")
             }
             Self::CredentialPlugin {
                 install_hint: Some(text),
@@ -173,12 +174,12 @@ impl KubeconfigFault {
             } => format!("the kubeconfig says: {}", text.trim()),
             Self::CredentialPlugin { user, .. } => {
                 format!(
-                    "see how it is called: kubectl config view -o jsonpath='{{.users[?(@.name==\"{user}\")].user.exec}}'"
+                    "see how it is called: {config} view -o jsonpath='{{.users[?(@.name==\"{user}\")].user.exec}}'"
                 )
             }
             Self::NoCurrentContext { known } => {
                 format!(
-                    "choose one of {}: kubectl config use-context NAME",
+                    "choose one of {}: {config} use-context NAME",
                     known.join(", ")
                 )
             }
@@ -186,14 +187,14 @@ impl KubeconfigFault {
     }
 }
 
-fn unknown_hint(section: Section, name: &str, known: &[String]) -> String {
+fn unknown_hint(section: Section, name: &str, known: &[String], config: &str) -> String {
     if known.is_empty() {
-        return format!("the kubeconfig has no {section} at all; see: kubectl config view");
+        return format!("the kubeconfig has no {section} at all; see: {config} view");
     }
     match nearest(name, known) {
-        Some(nearest) => format!("did you mean \"{nearest}\"? all: kubectl config get-{section}s"),
+        Some(nearest) => format!("did you mean \"{nearest}\"? all: {config} get-{section}s"),
         None => format!(
-            "there are: {}; see: kubectl config get-{section}s",
+            "there are: {}; see: {config} get-{section}s",
             known.join(", ")
         ),
     }

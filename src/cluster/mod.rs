@@ -4,8 +4,10 @@
 
 mod connect;
 mod credential_plugin;
+mod environment;
 mod exchange;
 mod failure;
+mod files;
 mod kubeconfig;
 mod kubeconfig_fault;
 mod options;

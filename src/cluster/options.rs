@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 
-use super::request_log::RequestLog;
+use super::{failure::shell_word, proxy::without_credentials, request_log::RequestLog};
+
+pub(super) const KUBECONFIG: &str = "--kubeconfig";
+pub(super) const CONTEXT: &str = "--context";
 
 /// kubectl's connection flags. An unset field means "as the kubeconfig says".
 #[derive(Clone, Debug, Default)]
@@ -47,6 +50,34 @@ pub struct ConnectionOptions {
     pub attendance: Attendance,
     /// Where each request is reported, for `-v` and `-vv`.
     pub request_log: RequestLog,
+}
+
+impl ConnectionOptions {
+    /// The given flags with which kubectl reaches the same cluster as the same caller, each ready for a shell.
+    /// Credentials are left out, because these flags are shown.
+    pub(super) fn kubectl_flags(&self) -> Vec<String> {
+        let file = self.kubeconfig.as_ref().map(|file| file.to_string_lossy());
+        let server = self.server.as_deref().map(without_credentials);
+        let act_as = &self.impersonate;
+        let single = [
+            (KUBECONFIG, file.as_deref()),
+            (CONTEXT, self.context.as_deref()),
+            ("--cluster", self.cluster.as_deref()),
+            ("--user", self.user.as_deref()),
+            ("--server", server.as_deref()),
+            ("--as", act_as.user.as_deref()),
+            ("--as-uid", act_as.uid.as_deref()),
+        ];
+        let groups = act_as.groups.iter();
+        let groups = groups.map(|group| ("--as-group", group.as_str()));
+        let given = single
+            .into_iter()
+            .filter_map(|(flag, value)| Some((flag, value?)));
+        let shown = given
+            .chain(groups)
+            .map(|(flag, value)| format!("{flag} {}", shell_word(value)));
+        shown.collect()
+    }
 }
 
 /// Whom to act as. Everything but `user` needs `user`, as the API server demands.

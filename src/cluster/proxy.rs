@@ -47,14 +47,15 @@ pub(super) fn choose(
         let known = ["http://", "https://", "socks5://", "socks5h://"];
         if !known.iter().any(|scheme| url.starts_with(scheme)) {
             return Err(format!(
-                "proxy-url \"{url}\" must begin with http://, https:// or socks5://"
+                "proxy-url \"{}\" must begin with http://, https:// or socks5://",
+                without_credentials(url)
             ));
         }
         let matcher = Matcher::builder().all(url.to_owned()).build();
         let proxy = intercept(&matcher, server, Proxy::KUBECONFIG);
         return proxy
             .map(Some)
-            .ok_or_else(|| format!("proxy-url \"{url}\" is not a URL"));
+            .ok_or_else(|| format!("proxy-url \"{}\" is not a URL", without_credentials(url)));
     }
     if is_loopback(server.host().unwrap_or_default()) {
         return Ok(None);
@@ -65,6 +66,17 @@ pub(super) fn choose(
         .no(without_ports(&environment.bypass, server.port_u16()))
         .build();
     Ok(intercept(&matcher, server, Proxy::ENVIRONMENT))
+}
+
+/// A URL as it may be shown. What stands before its last `@` may be a user name and a password, which may hold any
+/// character: rather too much is removed than too little.
+pub(super) fn without_credentials(url: &str) -> String {
+    let start = url.find("://").map_or(0, |position| position + 3);
+    let (scheme, rest) = url.split_at(start);
+    match rest.rsplit_once('@') {
+        Some((_, shown)) => format!("{scheme}{shown}"),
+        None => url.to_owned(),
+    }
 }
 
 fn intercept(matcher: &Matcher, server: &Uri, origin: &'static str) -> Option<Proxy> {
@@ -163,6 +175,26 @@ mod tests {
             "127.0.0.1",
         );
         assert_eq!(proxy.as_deref(), Some("http://127.0.0.1:9"));
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_never_shown() {
+        for (url, shown) in [
+            ("https://user:secret@host:1/base", "https://host:1/base"),
+            ("user:secret@host:1", "host:1"),
+            ("https://user:se/cr@et@host", "https://host"),
+            ("https://host:1/base", "https://host:1/base"),
+        ] {
+            assert_eq!(without_credentials(url), shown);
+        }
+        for url in ["ftp://user:secret@a", "http://user:secret@a b"] {
+            let refused = choose(
+                &"https://a:1".parse().unwrap(),
+                Some(url),
+                &ProxyEnvironment::default(),
+            );
+            assert!(!refused.unwrap_err().contains("secret"), "{url}");
+        }
     }
 
     #[test]

@@ -244,7 +244,8 @@ impl UnreachableCause {
     pub(super) fn hint(&self, target: &Target) -> String {
         let set_server = |url: &str| {
             format!(
-                "kubectl config set-cluster {} --server={url}",
+                "{} set-cluster {} --server={url}",
+                target.kubectl_config(),
                 cluster_word(target)
             )
         };
@@ -256,7 +257,8 @@ impl UnreachableCause {
                 )
             }
             Self::Refused { .. } => format!(
-                "is the cluster running, and is this its address? another context: kubectl config use-context NAME; another address: {}",
+                "is the cluster running, and is this its address? another context: {} use-context NAME; another address: {}",
+                target.kubectl_config(),
                 set_server("https://HOST:PORT")
             ),
             Self::NoConnection { .. } => format!(
@@ -288,7 +290,8 @@ impl UnreachableCause {
 fn proxy_hint(origin: &str, target: &Target) -> String {
     if origin == Proxy::KUBECONFIG {
         return format!(
-            "correct it with: kubectl config set clusters.{}.proxy-url URL",
+            "correct it with: {} set clusters.{}.proxy-url URL",
+            target.kubectl_config(),
             cluster_word(target)
         );
     }
@@ -335,17 +338,17 @@ impl CertificateFault {
     }
 
     fn hint(&self, target: &Target) -> String {
-        let cluster = cluster_word(target);
+        let (config, cluster) = (target.kubectl_config(), cluster_word(target));
         match self {
             Self::UnknownAuthority => format!(
-                "is this the right cluster? then set its authority: kubectl config set-cluster {cluster} --certificate-authority=FILE --embed-certs"
+                "is this the right cluster? then set its authority: {config} set-cluster {cluster} --certificate-authority=FILE --embed-certs"
             ),
             Self::Expired { .. } => {
                 "renew it on the control plane, e.g.: kubeadm certs renew apiserver".to_owned()
             }
             Self::NotYetValid { .. } => "check this machine's clock: date -u".to_owned(),
             Self::WrongName { .. } => format!(
-                "use one of these names in the URL, or: kubectl config set-cluster {cluster} --tls-server-name=NAME"
+                "use one of these names in the URL, or: {config} set-cluster {cluster} --tls-server-name=NAME"
             ),
             Self::ClientRefused { .. } => format!(
                 "the client certificate is missing, expired or of another authority; look at user \"{}\": {} config view --minify",
@@ -388,6 +391,7 @@ mod tests {
             cluster: "one".to_owned(),
             user: "ann".to_owned(),
             server: "https://one:6443".to_owned(),
+            ..Target::default()
         }
     }
 

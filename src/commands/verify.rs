@@ -11,7 +11,7 @@ use crate::{
         trainer::{CATALOGUE, TrainerContext},
     },
     cli::{RequestsShown, parse_duration},
-    cluster::{Cluster, Failure, shell_word},
+    cluster::{Cluster, Failure, Target},
     commands::CommandContext,
     error::{CommandError, ErrorKind},
     render::check::{Depth, ReportFormat, Sheet, render_report},
@@ -60,10 +60,7 @@ pub(crate) async fn run(
         .to_owned();
     let report = look(&mut Progress { ui }, context, args.wait, &cluster).await;
     let kind = error_kind(report.verdict());
-    let target = match &cluster {
-        Ok(cluster) => cluster.target().clone(),
-        Err(failure) => failure.target.as_deref().cloned().unwrap_or_default(),
-    };
+    let target = target(&cluster);
     let sheet = Sheet {
         report: &report,
         context: &target.context,
@@ -95,25 +92,16 @@ async fn look(
         let namespace = cluster.as_ref().map_or("default", Cluster::namespace);
         TrainerContext::new(cluster.clone(), namespace.to_owned(), context.now())
     });
-    match kubectl_flags(context) {
-        Some(flags) => report.await.with_kubectl_flags(&flags),
-        None => report.await,
-    }
+    let flags = target(cluster).flags;
+    report.await.with_kubectl_flags(&flags.join(" "))
 }
 
-/// The flags with which kubectl reaches the same cluster, where the user had to name it.
-fn kubectl_flags(context: &CommandContext) -> Option<String> {
-    let options = context.options();
-    let kubeconfig = options
-        .kubeconfig
-        .as_ref()
-        .map(|path| format!("--kubeconfig {}", shell_word(&path.to_string_lossy())));
-    let context = options
-        .context
-        .as_ref()
-        .map(|name| format!("--context {}", shell_word(name)));
-    let flags: Vec<_> = [kubeconfig, context].into_iter().flatten().collect();
-    (!flags.is_empty()).then(|| flags.join(" "))
+/// Whom the report is about; known in part when the kubeconfig is bad.
+fn target(cluster: &Result<Cluster, Failure>) -> Target {
+    match cluster {
+        Ok(cluster) => cluster.target().clone(),
+        Err(failure) => failure.target.as_deref().cloned().unwrap_or_default(),
+    }
 }
 
 fn format(args: &VerifyArgs, context: &CommandContext) -> ReportFormat {

@@ -33,6 +33,22 @@ fn sigterm_ends_a_waiting_request_with_143() {
     assert_eq!(end_while_waiting(Signal::TERM), (Some(143), String::new()));
 }
 
+#[test]
+fn ctrl_c_ends_the_reading_of_a_kubeconfig_that_gives_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("config");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let arguments = ["version", "--kubeconfig", pipe.to_str().unwrap()];
+    let child = start(&arguments, Stdio::null());
+    // Opening waits for the reader, so the plugin is reading from here on.
+    let writer = std::fs::File::options().write(true).open(&pipe).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(writer);
+    assert_eq!(output.status.code(), Some(130));
+}
+
 /// Sends the signal once the plugin has connected to a port that never answers.
 fn end_while_waiting(signal: Signal) -> (Option<i32>, String) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

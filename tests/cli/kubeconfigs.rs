@@ -78,6 +78,29 @@ const CASES: &[Case] = &[
         expected: Same(ACCOUNT, "default"),
     },
     Case {
+        name: "a token file beside a token",
+        build: token_file_beside_token,
+        expected: Same(ACCOUNT, "default"),
+    },
+    Case {
+        name: "a token file that is not there beside a token",
+        build: |shop| {
+            let user = json!({ "token": shop.token, "tokenFile": "missing" });
+            shop.simple("a", &shop.cluster(), &user)
+        },
+        expected: Same(ACCOUNT, "default"),
+    },
+    Case {
+        name: "flags whose values are empty",
+        build: empty_flags,
+        expected: Same("ann", "team-a"),
+    },
+    Case {
+        name: "an authority and no check of the certificate",
+        build: authority_unchecked,
+        expected: Failure("it has an authority for the server's certificate"),
+    },
+    Case {
         name: "a plugin that gives a token",
         build: plugin_token,
         expected: Same(ACCOUNT, "default"),
@@ -278,6 +301,39 @@ fn files_beside(shop: &Workshop) -> Call {
         &cluster,
         &json!({ "client-certificate": "ann.crt", "client-key": "./ann.key" }),
     )
+}
+
+fn token_file_beside_token(shop: &Workshop) -> Call {
+    shop.write("token", &shop.token);
+    let user = json!({ "token": "of-nobody", "tokenFile": "token" });
+    shop.simple("a", &shop.cluster(), &user)
+}
+
+fn empty_flags(shop: &Workshop) -> Call {
+    let flags = [
+        "--context=",
+        "--cluster=",
+        "--user=",
+        "--server=",
+        "--namespace=",
+        "--kubeconfig=",
+        "--certificate-authority=",
+        "--client-certificate=",
+        "--client-key=",
+        "--token=",
+        "--as=",
+        "--as-uid=",
+    ];
+    Call {
+        arguments: flags.map(str::to_owned).to_vec(),
+        ..namespace(shop)
+    }
+}
+
+fn authority_unchecked(shop: &Workshop) -> Call {
+    let mut cluster = shop.cluster();
+    cluster["insecure-skip-tls-verify"] = true.into();
+    shop.simple("a", &cluster, &shop.user("ann"))
 }
 
 fn list_with_missing_file(shop: &Workshop) -> Call {

@@ -12,6 +12,7 @@ mod help;
 mod kubeconfigs;
 mod plugin;
 mod runtimes;
+mod secrets;
 mod terminal;
 mod unreachable;
 mod usage;
