@@ -8,6 +8,7 @@ pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod error;
+pub mod prose;
 pub mod releases;
 pub mod render;
 pub mod runtimes;

@@ -8,7 +8,7 @@ use crate::{
     cluster::{Cluster, Failure, FailureKind, Scope, nearest, resources},
     commands::{CommandContext, installation},
     error::{CommandError, ErrorKind},
-    render::{OutputFormat, document::Asked, render_objects, runtime::render_runtime},
+    render::{OutputFormat, document::Asked, render_objects, runtime_page::render_runtime},
     runtimes::Runtime,
     ui::Ui,
 };

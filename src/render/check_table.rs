@@ -12,6 +12,7 @@ use crate::{
         report::{CheckResult, Report, State, Verdict},
     },
     cluster::MissingRule,
+    prose::{self, turns_direction, width},
     style::{Role, Style},
 };
 
@@ -264,46 +265,9 @@ fn paint(style: Style, role: Role, text: &str) -> String {
     style.paint(role, text)
 }
 
-/// Lines of at most the terminal's width, each after `indent` blanks; one line where there is no terminal.
+/// Lines that fit, each after `indent` blanks.
 fn wrap(text: &str, indent: usize, look: &Look) -> String {
-    let limit = look.width.unwrap_or(usize::MAX).max(indent + 20);
-    let mut lines = vec![String::new()];
-    let mut column = indent;
-    for word in text.split(' ') {
-        let length = width(word);
-        if column > indent && column + 1 + length > limit {
-            lines.push(String::new());
-            column = indent;
-        }
-        if let Some(line) = lines.last_mut() {
-            if column > indent {
-                line.push(' ');
-                column += 1;
-            }
-            line.push_str(word);
-            column += length;
-        }
-    }
-    let margin = " ".repeat(indent);
-    lines
-        .into_iter()
-        .flat_map(|line| [margin.clone(), line, "\n".to_owned()])
-        .collect()
-}
-
-/// Columns that a text takes, without the control sequences of colours.
-fn width(text: &str) -> usize {
-    let mut columns = 0;
-    let mut inside = false;
-    for character in text.chars() {
-        match (inside, character) {
-            (false, '\u{1b}') => inside = true,
-            (false, _) => columns += 1,
-            (true, 'm') => inside = false,
-            (true, _) => {}
-        }
-    }
-    columns
+    prose::wrap(text, indent, look.width)
 }
 
 /// Text from the cluster on one line: line breaks become blanks, other control characters go.
@@ -316,7 +280,7 @@ fn printable(text: &str) -> String {
         }
     });
     characters
-        .filter(|character| !character.is_control())
+        .filter(|character| !character.is_control() && !turns_direction(*character))
         .collect()
 }
 

@@ -22,12 +22,16 @@ pub enum OutputFormat {
 
 /// Something that a table can show one a line, and that stands for an object of the API.
 pub trait Tabular {
+    /// What one cell of a line may tell.
+    type Column: Copy;
+
     /// The columns, given all items: a column that would be empty may be left out.
-    fn columns(items: &[Self], format: OutputFormat) -> Vec<Column>
+    fn columns(items: &[Self], format: OutputFormat) -> Vec<Self::Column>
     where
         Self: Sized;
-    /// One text for each heading that `columns` gave.
-    fn cell(&self, heading: &str, look: &Look) -> CellText;
+    /// A column's heading, and whether it gives way on a narrow terminal.
+    fn layout(column: Self::Column, format: OutputFormat) -> Column;
+    fn cell(&self, column: Self::Column, look: &Look) -> CellText;
     /// `resource.group/name`.
     fn reference(&self) -> String;
     /// The object itself, as the server gave it.
@@ -54,10 +58,14 @@ pub fn render_objects<T: Tabular>(
             let row = |item: &T| {
                 columns
                     .iter()
-                    .map(|column| item.cell(column.heading, look))
+                    .map(|column| item.cell(*column, look))
                     .collect()
             };
-            render_table(&columns, items.iter().map(row).collect(), look)
+            let layout: Vec<_> = columns
+                .iter()
+                .map(|column| T::layout(*column, format))
+                .collect();
+            render_table(&layout, items.iter().map(row).collect(), look)
         }
         OutputFormat::Json => render_json(&document(asked, items)),
         OutputFormat::Yaml => render_yaml(&document(asked, items)),

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     check::{Reason, Severity, page::Page},
+    prose,
     style::Role,
 };
 
@@ -40,13 +41,13 @@ pub fn render_page(page: &Page, look: &Look) -> String {
     }
     text.push_str("\n\n");
     for paragraph in page.about.split("\n\n") {
-        text.push_str(&wrap(paragraph, width, ""));
+        text.push_str(&wrap(paragraph, width, 0));
         text.push('\n');
     }
     text.push_str(&format!(
         "{}\n{}\n",
         heading("When it fails"),
-        wrap(page.hint, width, "  ")
+        wrap(page.hint, width, 2)
     ));
     text.push_str(&format!("{}\n", heading("What it may find")));
     for reason in page.reasons.iter().chain(page.shared_reasons) {
@@ -59,8 +60,8 @@ fn render_reason(reason: &Reason, width: usize, look: &Look) -> String {
     let code = look.style.paint(Role::Command, reason.code);
     format!(
         "  {code}\n{}{}",
-        wrap(reason.meaning, width, "    "),
-        wrap(reason.mend, width, "    ")
+        wrap(reason.meaning, width, 4),
+        wrap(reason.mend, width, 4)
     )
 }
 
@@ -71,43 +72,8 @@ fn severity_word(severity: Severity) -> &'static str {
     }
 }
 
-/// Breaks a paragraph into lines of at most `width` characters, each after `indent`.
-fn wrap(paragraph: &str, width: usize, indent: &str) -> String {
-    let mut text = String::new();
-    let mut line = indent.to_owned();
-    for word in paragraph.split_whitespace() {
-        if line.trim().is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() > width {
-            text.push_str(&line);
-            text.push('\n');
-            line = format!("{indent}{word}");
-        } else {
-            line.push(' ');
-            line.push_str(word);
-        }
-    }
-    text.push_str(&line);
-    text.push('\n');
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use snapbox::{assert_data_eq, str};
-
-    use super::*;
-
-    #[test]
-    fn prose_is_wrapped_between_words() {
-        assert_data_eq!(
-            wrap("one two\n three  four", 10, "  "),
-            str![[r#"
-  one two
-  three
-  four
-
-"#]]
-        );
-    }
+/// A paragraph of the source, whose own line breaks mean nothing.
+fn wrap(paragraph: &str, width: usize, indent: usize) -> String {
+    let words: Vec<_> = paragraph.split_whitespace().collect();
+    prose::wrap(&words.join(" "), indent, Some(width))
 }

@@ -8,6 +8,7 @@ pub mod document;
 pub mod explain;
 pub mod request;
 pub mod runtime;
+pub mod runtime_page;
 pub mod table;
 pub mod version;
 

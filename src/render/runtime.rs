@@ -1,8 +1,5 @@
-//! Training runtimes as table rows, and one runtime in detail.
+//! Training runtimes as table rows.
 
-use k8s_openapi::api::core::v1::{
-    Container, EnvVar, PersistentVolumeClaim, ResourceRequirements, Volume,
-};
 use serde_json::Value;
 
 use super::{
@@ -10,58 +7,91 @@ use super::{
     table::{CellText, Column, Give},
 };
 use crate::{
-    runtimes::{ReplicatedJob, Runtime, RuntimeScope, Support},
+    runtimes::{Runtime, RuntimeScope, Support},
     style::Role,
 };
 
+/// What a row may tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeColumn {
+    Name,
+    Scope,
+    Framework,
+    Nodes,
+    Devices,
+    Policy,
+    Jobs,
+    Gang,
+    Image,
+    Age,
+    Note,
+}
+
+impl RuntimeColumn {
+    const fn heading(self) -> &'static str {
+        match self {
+            Self::Name => "NAME",
+            Self::Scope => "SCOPE",
+            Self::Framework => "FRAMEWORK",
+            Self::Nodes => "NODES",
+            Self::Devices => "DEVICES",
+            Self::Policy => "POLICY",
+            Self::Jobs => "JOBS",
+            Self::Gang => "GANG",
+            Self::Image => "IMAGE",
+            Self::Age => "AGE",
+            Self::Note => "NOTE",
+        }
+    }
+}
+
 impl Tabular for Runtime {
-    fn columns(items: &[Self], format: OutputFormat) -> Vec<Column> {
-        let mut headings = vec!["NAME", "SCOPE", "FRAMEWORK", "NODES", "DEVICES"];
-        if format == OutputFormat::Wide {
-            headings.extend(["POLICY", "JOBS", "GANG"]);
-        }
-        headings.extend(["IMAGE", "AGE"]);
-        if items.iter().any(|item| !item.notes().is_empty()) {
-            headings.push("NOTE");
-        }
-        let give = |heading| match (heading, format) {
-            ("IMAGE", OutputFormat::Table) => Give::Beginning,
-            _ => Give::Never,
+    type Column = RuntimeColumn;
+
+    fn columns(items: &[Self], format: OutputFormat) -> Vec<RuntimeColumn> {
+        use RuntimeColumn::{
+            Age, Devices, Framework, Gang, Image, Jobs, Name, Nodes, Note, Policy, Scope,
         };
-        headings
-            .into_iter()
-            .map(|heading| Column {
-                heading,
-                give: give(heading),
-            })
-            .collect()
+
+        let mut columns = vec![Name, Scope, Framework, Nodes, Devices];
+        if format == OutputFormat::Wide {
+            columns.extend([Policy, Jobs, Gang]);
+        }
+        columns.extend([Image, Age]);
+        if items.iter().any(|item| !item.notes().is_empty()) {
+            columns.push(Note);
+        }
+        columns
     }
 
-    fn cell(&self, heading: &str, look: &Look) -> CellText {
-        match heading {
-            "NAME" => CellText {
-                text: self.name.clone(),
-                role: Some(Role::Strong),
-            },
-            "SCOPE" => self.scope.to_string().into(),
-            "FRAMEWORK" => self.framework.as_deref().unwrap_or("-").into(),
-            "NODES" => self.nodes.to_string().into(),
-            "DEVICES" => self.device_words().into(),
-            "POLICY" => self.policy.as_ref().map_or("-", |(name, _)| name).into(),
-            "JOBS" => self
-                .jobs
-                .iter()
-                .map(|job| job.name.as_str())
-                .collect::<Vec<_>>()
-                .join(",")
-                .into(),
-            "GANG" => self.gang.as_ref().map_or("-", |(name, _)| name).into(),
-            "IMAGE" => self.image().unwrap_or("-").into(),
-            "AGE" => render_age(self.created, look.now).into(),
-            _ => CellText {
-                text: self.notes().join(", "),
-                role: Some(Role::Warning),
-            },
+    fn layout(column: RuntimeColumn, format: OutputFormat) -> Column {
+        let give = match (column, format) {
+            (RuntimeColumn::Image, OutputFormat::Table) => Give::Beginning,
+            _ => Give::Never,
+        };
+        Column {
+            heading: column.heading(),
+            give,
+        }
+    }
+
+    fn cell(&self, column: RuntimeColumn, look: &Look) -> CellText {
+        let painted = |text: String, role| CellText {
+            text,
+            role: Some(role),
+        };
+        match column {
+            RuntimeColumn::Name => painted(self.name.clone(), Role::Strong),
+            RuntimeColumn::Scope => self.scope.to_string().into(),
+            RuntimeColumn::Framework => self.framework.as_deref().unwrap_or("-").into(),
+            RuntimeColumn::Nodes => self.node_words().into(),
+            RuntimeColumn::Devices => self.device_words().unwrap_or_else(|| "-".to_owned()).into(),
+            RuntimeColumn::Policy => self.policy.as_ref().map_or("-", |(name, _)| name).into(),
+            RuntimeColumn::Jobs => self.job_names().join(",").into(),
+            RuntimeColumn::Gang => self.gang.as_ref().map_or("-", |(name, _)| name).into(),
+            RuntimeColumn::Image => self.image().unwrap_or("-").into(),
+            RuntimeColumn::Age => render_age(self.created, look.now).into(),
+            RuntimeColumn::Note => painted(self.notes().join(", "), Role::Warning),
         }
     }
 
@@ -89,7 +119,7 @@ impl std::fmt::Display for RuntimeScope {
 
 impl Runtime {
     /// What a reader must know beside the columns.
-    fn notes(&self) -> Vec<&'static str> {
+    pub(super) fn notes(&self) -> Vec<&'static str> {
         let mut notes = Vec::new();
         if self.support == Support::Deprecated {
             notes.push("deprecated");
@@ -103,292 +133,23 @@ impl Runtime {
         notes
     }
 
-    /// `2 nvidia.com/gpu`, or `-`.
-    fn device_words(&self) -> String {
+    fn job_names(&self) -> Vec<&str> {
+        self.jobs.iter().map(|job| job.name.as_str()).collect()
+    }
+
+    /// `4`, or `?` where the number cannot be read.
+    pub(super) fn node_words(&self) -> String {
+        self.nodes
+            .map_or_else(|| "?".to_owned(), |nodes| nodes.to_string())
+    }
+
+    /// `2 nvidia.com/gpu`; `None` without devices.
+    pub(super) fn device_words(&self) -> Option<String> {
         let devices: Vec<_> = self
             .devices()
             .iter()
             .map(|(name, count)| format!("{count} {name}"))
             .collect();
-        if devices.is_empty() {
-            "-".to_owned()
-        } else {
-            devices.join(", ")
-        }
+        (!devices.is_empty()).then(|| devices.join(", "))
     }
-}
-
-/// One runtime in detail, in indented lines.
-pub fn render_runtime(runtime: &Runtime, look: &Look) -> String {
-    let devices = match runtime.device_words() {
-        none if none == "-" => "none".to_owned(),
-        devices => format!("{devices} (for each node)"),
-    };
-    let mut page = Page {
-        text: String::new(),
-        look,
-    };
-    page.line(0, &look.style.paint(Role::Strong, &runtime.name));
-    page.field("Scope", &scope_words(runtime));
-    page.field("Framework", runtime.framework.as_deref().unwrap_or("-"));
-    page.field(
-        "Nodes",
-        &format!("{} (a TrainJob may ask for another number)", runtime.nodes),
-    );
-    page.field("Devices", &devices);
-    page.field("Policy", &setting_words(runtime.policy.as_ref()));
-    page.field("Gang", &setting_words(runtime.gang.as_ref()));
-    page.field("Age", &render_age(runtime.created, look.now));
-    for (position, (key, value)) in runtime.labels.iter().enumerate() {
-        page.field(
-            if position == 0 { "Labels" } else { "" },
-            &format!("{key}={value}"),
-        );
-    }
-    for note in runtime.notes() {
-        page.field("Note", &look.style.paint(Role::Warning, note));
-    }
-    for claim in &runtime.claims {
-        page.field("Volume", &claim_words(claim));
-    }
-    for job in &runtime.jobs {
-        page.job(job);
-    }
-    page.text
-}
-
-/// `initializer: a claim of 20Gi (ReadWriteOnce) for each TrainJob`.
-fn claim_words(claim: &PersistentVolumeClaim) -> String {
-    let spec = claim.spec.as_ref();
-    let size = spec.and_then(|spec| spec.resources.as_ref()?.requests.as_ref()?.get("storage"));
-    let size = size.map_or_else(|| "an unknown size".to_owned(), |size| size.0.clone());
-    let modes = spec
-        .and_then(|spec| spec.access_modes.clone())
-        .unwrap_or_default()
-        .join(", ");
-    let class = spec.and_then(|spec| spec.storage_class_name.as_deref());
-    let class = class.map_or_else(
-        || "the default storage class".to_owned(),
-        |name| format!("storage class {name}"),
-    );
-    let name = claim.metadata.name.as_deref().unwrap_or("-");
-    format!("{name}: {size} ({modes}) of {class}, for each TrainJob")
-}
-
-fn scope_words(runtime: &Runtime) -> String {
-    match &runtime.scope {
-        RuntimeScope::Cluster => "cluster: every namespace may use it".to_owned(),
-        RuntimeScope::Namespace(namespace) => {
-            format!(
-                "namespace {namespace}: a TrainJob there names it with runtimeRef.kind TrainingRuntime"
-            )
-        }
-    }
-}
-
-/// `mpi (numProcPerNode: 8, runLauncherAsNode: true)`.
-fn setting_words(setting: Option<&(String, Value)>) -> String {
-    let Some((name, settings)) = setting else {
-        return "none".to_owned();
-    };
-    let pairs = settings.as_object().into_iter().flatten();
-    let pairs: Vec<_> = pairs
-        .map(|(key, value)| format!("{key}: {}", scalar_words(value)))
-        .collect();
-    if pairs.is_empty() {
-        name.clone()
-    } else {
-        format!("{name} ({})", pairs.join(", "))
-    }
-}
-
-fn scalar_words(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-struct Page<'look> {
-    text: String,
-    look: &'look Look,
-}
-
-impl Page<'_> {
-    fn line(&mut self, depth: usize, text: &str) {
-        self.text.push_str(&"  ".repeat(depth));
-        self.text.push_str(text.trim_end());
-        self.text.push('\n');
-    }
-
-    fn field(&mut self, label: &str, value: &str) {
-        self.labelled(1, 11, label, value);
-    }
-
-    fn labelled(&mut self, depth: usize, width: usize, label: &str, value: &str) {
-        let label = if label.is_empty() {
-            String::new()
-        } else {
-            format!("{label}:")
-        };
-        let label = self
-            .look
-            .style
-            .paint(Role::Muted, &format!("{label:width$}"));
-        self.line(depth, &format!("{label}{value}"));
-    }
-
-    fn job(&mut self, job: &ReplicatedJob) {
-        let mut about = Vec::new();
-        about.extend(job.step().map(|step| format!("step {step}")));
-        about.extend(
-            job.replicas
-                .filter(|replicas| *replicas != 1)
-                .map(|replicas| format!("{replicas} replicas")),
-        );
-        about.extend(
-            job.depends_on
-                .iter()
-                .map(|first| format!("after {} is {}", first.name, first.status)),
-        );
-        let about = if about.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", about.join(", "))
-        };
-        self.line(0, "");
-        self.line(
-            0,
-            &format!(
-                "{}{about}",
-                self.look
-                    .style
-                    .paint(Role::Strong, &format!("Job {}", job.name))
-            ),
-        );
-        let Some(pod) = job.pod() else { return };
-        for container in pod.init_containers.iter().flatten() {
-            self.container("Init container", container);
-        }
-        for container in &pod.containers {
-            self.container("Container", container);
-        }
-        for volume in pod.volumes.iter().flatten() {
-            self.labelled(
-                1,
-                11,
-                "Volume",
-                &format!("{} ({})", volume.name, volume_source(volume)),
-            );
-        }
-        if let Some(account) = &pod.service_account_name {
-            self.labelled(1, 11, "Account", account);
-        }
-    }
-
-    fn container(&mut self, title: &str, container: &Container) {
-        self.line(
-            1,
-            &format!(
-                "{title} {}",
-                self.look.style.paint(Role::Strong, &container.name)
-            ),
-        );
-        self.detail("Image", container.image.as_deref().unwrap_or("-"));
-        let command: Vec<_> = container
-            .command
-            .iter()
-            .flatten()
-            .chain(container.args.iter().flatten())
-            .collect();
-        if !command.is_empty() {
-            let words: Vec<_> = command
-                .into_iter()
-                .map(|word| crate::cluster::shell_word(word))
-                .collect();
-            self.detail("Command", &words.join(" "));
-        }
-        if let Some(resources) = &container.resources {
-            self.detail("Resources", &resource_words(resources));
-        }
-        for (position, variable) in container.env.iter().flatten().enumerate() {
-            self.detail(
-                if position == 0 { "Env" } else { "" },
-                &variable_words(variable),
-            );
-        }
-        for mount in container.volume_mounts.iter().flatten() {
-            self.detail("Mount", &format!("{} on {}", mount.name, mount.mount_path));
-        }
-    }
-
-    fn detail(&mut self, label: &str, value: &str) {
-        self.labelled(2, 11, label, &value.replace('\n', "\\n"));
-    }
-}
-
-fn resource_words(resources: &ResourceRequirements) -> String {
-    let part = |title: &str,
-                amounts: Option<
-        &std::collections::BTreeMap<_, k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
-    >| {
-        let amounts: Vec<_> = amounts?
-            .iter()
-            .map(|(name, amount): (&String, _)| format!("{name} {}", amount.0))
-            .collect();
-        Some(format!("{title} {}", amounts.join(", "))).filter(|_| !amounts.is_empty())
-    };
-    let parts = [
-        part("requests", resources.requests.as_ref()),
-        part("limits", resources.limits.as_ref()),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-/// The value, or where it comes from; never a Secret's content, which is not in the object.
-fn variable_words(variable: &EnvVar) -> String {
-    let source = variable.value_from.as_ref().and_then(|source| {
-        let secret = source
-            .secret_key_ref
-            .as_ref()
-            .map(|key| format!("key {} of Secret {}", key.key, key.name));
-        let map = source
-            .config_map_key_ref
-            .as_ref()
-            .map(|key| format!("key {} of ConfigMap {}", key.key, key.name));
-        let field = source
-            .field_ref
-            .as_ref()
-            .map(|field| format!("field {}", field.field_path));
-        secret.or(map).or(field)
-    });
-    match source {
-        Some(source) => format!("{} from {source}", variable.name),
-        None => format!(
-            "{}={}",
-            variable.name,
-            variable.value.as_deref().unwrap_or_default()
-        ),
-    }
-}
-
-/// The kind of a volume, with the object behind it.
-fn volume_source(volume: &Volume) -> String {
-    let claim = volume
-        .persistent_volume_claim
-        .as_ref()
-        .map(|claim| format!("claim {}", claim.claim_name));
-    let secret = volume
-        .secret
-        .as_ref()
-        .map(|secret| format!("Secret {}", secret.secret_name.as_deref().unwrap_or("-")));
-    let map = volume
-        .config_map
-        .as_ref()
-        .map(|map| format!("ConfigMap {}", map.name));
-    let empty = volume.empty_dir.as_ref().map(|_| "empty folder".to_owned());
-    claim
-        .or(secret)
-        .or(map)
-        .or(empty)
-        .unwrap_or_else(|| "another kind".to_owned())
 }

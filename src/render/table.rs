@@ -3,7 +3,10 @@
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 
 use super::Look;
-use crate::style::{Role, Style};
+use crate::{
+    prose::{visible, width},
+    style::{Role, Style},
+};
 
 /// A column's heading, and whether it gives way on a narrow terminal.
 #[derive(Clone, Copy, Debug)]
@@ -90,20 +93,20 @@ fn styled(text: &str, role: Option<Role>) -> Cell {
 }
 
 /// Shortens the cells of the column that gives way until the table fits, or leaves that column out.
-fn fit(columns: &mut Vec<Column>, rows: &mut [Vec<CellText>], width: Option<usize>) {
+fn fit(columns: &mut Vec<Column>, rows: &mut [Vec<CellText>], limit: Option<usize>) {
     let giving = columns
         .iter()
         .position(|column| column.give == Give::Beginning);
-    let (Some(width), Some(giving)) = (width, giving) else {
+    let (Some(limit), Some(giving)) = (limit, giving) else {
         return;
     };
     let widest = |index: usize| {
         let cells = rows.iter().filter_map(|row| row.get(index));
-        let longest = cells.map(|cell| cell.text.chars().count()).max();
+        let longest = cells.map(|cell| width(&cell.text)).max();
         longest.unwrap_or(0).max(columns[index].heading.len())
     };
     let others = (0..columns.len()).filter(|index| *index != giving);
-    let room = width.saturating_sub(others.map(|index| widest(index) + GAP).sum());
+    let room = limit.saturating_sub(others.map(|index| widest(index) + GAP).sum());
     if room < NARROWEST.min(widest(giving)) {
         columns.remove(giving);
         for row in rows {
@@ -112,29 +115,16 @@ fn fit(columns: &mut Vec<Column>, rows: &mut [Vec<CellText>], width: Option<usiz
         return;
     }
     for cell in rows.iter_mut().filter_map(|row| row.get_mut(giving)) {
-        let length = cell.text.chars().count();
-        if length > room {
-            let kept: String = cell.text.chars().skip(length + 1 - room).collect();
-            cell.text = format!("…{kept}");
+        if width(&cell.text) > room {
+            cell.text = format!("…{}", end_of(&cell.text, room.saturating_sub(1)));
         }
     }
 }
 
-/// A cell is one line: control characters of the cluster's text are shown, not obeyed.
-fn visible(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
-        return text.to_owned();
-    }
-    text.chars()
-        .flat_map(|character| {
-            let shown = if character.is_control() {
-                character.escape_default().to_string()
-            } else {
-                character.to_string()
-            };
-            shown.chars().collect::<Vec<_>>()
-        })
-        .collect()
+/// The end of a text, in at most so many columns.
+fn end_of(text: &str, room: usize) -> &str {
+    let mut starts = text.char_indices().map(|(start, _)| &text[start..]);
+    starts.find(|end| width(end) <= room).unwrap_or_default()
 }
 
 #[cfg(test)]

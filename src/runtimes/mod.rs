@@ -13,7 +13,7 @@ use k8s_openapi::{
 };
 use kube::core::DynamicObject;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 const FRAMEWORK_LABEL: &str = "trainer.kubeflow.org/framework";
 const SUPPORT_LABEL: &str = "trainer.kubeflow.org/support";
@@ -47,12 +47,12 @@ pub struct Runtime {
     /// The framework label; without it the Kubeflow SDK does not see the runtime.
     pub framework: Option<String>,
     pub support: Support,
-    /// Nodes unless the TrainJob says otherwise.
-    pub nodes: u64,
+    /// Nodes unless the TrainJob says otherwise; `None` when the object's number cannot be read.
+    pub nodes: Option<u64>,
     /// `torch`, `mpi`, ..., with its settings; `None` for plain jobs.
-    pub policy: Option<(String, Value)>,
+    pub policy: Option<Setting>,
     /// Gang scheduling, such as `coscheduling` or `volcano`, with its settings.
-    pub gang: Option<(String, Value)>,
+    pub gang: Option<Setting>,
     pub jobs: Vec<ReplicatedJob>,
     /// Volumes that are made for each TrainJob.
     pub claims: Vec<PersistentVolumeClaim>,
@@ -82,21 +82,8 @@ pub struct Dependency {
     pub status: String,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct RuntimeSpec {
-    ml_policy: MlPolicy,
-    pod_group_policy: Map<String, Value>,
-    template: JobSetTemplate,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct MlPolicy {
-    num_nodes: Option<u64>,
-    #[serde(flatten)]
-    kinds: Map<String, Value>,
-}
+/// A policy's kind with its settings.
+type Setting = (String, Value);
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -118,50 +105,31 @@ struct VolumeClaimPolicy {
 }
 
 impl Runtime {
-    /// Reads either kind. A part that cannot be decoded counts as absent.
+    /// Reads either kind. A part that cannot be decoded counts as absent, and takes no other part with it.
     pub fn parse(object: DynamicObject) -> Self {
-        let spec: RuntimeSpec = object
-            .data
-            .get("spec")
-            .and_then(|spec| RuntimeSpec::deserialize(spec).ok())
-            .unwrap_or_default();
-        let policies = spec.template.spec.volume_claim_policies;
-        let labels = object.metadata.labels.clone().unwrap_or_default();
-        let deprecated = labels
-            .get(SUPPORT_LABEL)
-            .is_some_and(|value| value == "deprecated");
+        let (nodes, policy) = parse_policy(part(&object, "mlPolicy"));
+        let template: JobSetTemplate =
+            serde_json::from_value(part(&object, "template")).unwrap_or_default();
+        let policies = template.spec.volume_claim_policies;
+        let metadata = &object.metadata;
+        let labels = metadata.labels.clone().unwrap_or_default();
+        let namespace = metadata.namespace.clone();
         Self {
-            name: object.metadata.name.clone().unwrap_or_default(),
-            scope: object
-                .metadata
-                .namespace
-                .clone()
-                .map_or(RuntimeScope::Cluster, RuntimeScope::Namespace),
+            name: metadata.name.clone().unwrap_or_default(),
+            scope: namespace.map_or(RuntimeScope::Cluster, RuntimeScope::Namespace),
             framework: labels.get(FRAMEWORK_LABEL).cloned(),
-            support: if deprecated {
-                Support::Deprecated
-            } else {
-                Support::Supported
-            },
-            nodes: spec.ml_policy.num_nodes.unwrap_or(1),
-            policy: spec.ml_policy.kinds.into_iter().next(),
-            gang: spec.pod_group_policy.into_iter().next(),
-            jobs: spec.template.spec.replicated_jobs,
+            support: parse_support(&labels),
+            nodes,
+            policy,
+            gang: parse_gang(part(&object, "podGroupPolicy")),
+            jobs: template.spec.replicated_jobs,
             claims: policies
                 .into_iter()
                 .flat_map(|policy| policy.templates)
                 .collect(),
             labels,
-            created: object
-                .metadata
-                .creation_timestamp
-                .as_ref()
-                .map(|time| time.0),
-            deleted: object
-                .metadata
-                .deletion_timestamp
-                .as_ref()
-                .map(|time| time.0),
+            created: metadata.creation_timestamp.as_ref().map(|time| time.0),
+            deleted: metadata.deletion_timestamp.as_ref().map(|time| time.0),
             object,
         }
     }
@@ -209,6 +177,38 @@ impl ReplicatedJob {
             .iter()
             .find(|container| container.name == NODE)
             .or_else(|| containers.first())
+    }
+}
+
+/// A field of the specification, or null.
+fn part(object: &DynamicObject, field: &str) -> Value {
+    let part = object.data.get("spec").and_then(|spec| spec.get(field));
+    part.cloned().unwrap_or_default()
+}
+
+/// The number of nodes, which is one where nothing is said, and the kind of policy beside it.
+fn parse_policy(policy: Value) -> (Option<u64>, Option<Setting>) {
+    let Value::Object(mut fields) = policy else {
+        return (policy.is_null().then_some(1), None);
+    };
+    let nodes = match fields.remove("numNodes") {
+        None | Some(Value::Null) => Some(1),
+        Some(number) => number.as_u64(),
+    };
+    (nodes, fields.into_iter().next())
+}
+
+fn parse_gang(policy: Value) -> Option<Setting> {
+    match policy {
+        Value::Object(fields) => fields.into_iter().next(),
+        _ => None,
+    }
+}
+
+fn parse_support(labels: &BTreeMap<String, String>) -> Support {
+    match labels.get(SUPPORT_LABEL).map(String::as_str) {
+        Some("deprecated") => Support::Deprecated,
+        _ => Support::Supported,
     }
 }
 
@@ -262,7 +262,7 @@ mod tests {
                 runtime.nodes,
                 runtime.policy.as_ref().map(|(name, _)| name.as_str())
             ),
-            (4, Some("mpi"))
+            (Some(4), Some("mpi"))
         );
         assert_eq!(
             runtime.gang.as_ref().map(|(name, _)| name.as_str()),
@@ -279,12 +279,23 @@ mod tests {
     }
 
     #[test]
+    fn one_field_that_cannot_be_read_takes_no_other_with_it() {
+        let mut object = mpi();
+        object["spec"]["mlPolicy"]["numNodes"] = json!(-1);
+        object["spec"]["podGroupPolicy"] = json!("later");
+        let runtime = runtime(object);
+        assert_eq!((runtime.nodes, runtime.image()), (None, Some("launcher")));
+        assert_eq!(runtime.policy.unwrap().0, "mpi");
+        assert_eq!(runtime.gang, None);
+    }
+
+    #[test]
     fn an_object_of_another_release_still_has_a_name() {
         let odd = json!({ "metadata": { "name": "odd" }, "spec": { "mlPolicy": "later", "template": 7 } });
         let runtime = runtime(odd);
         assert_eq!(
             (runtime.name.as_str(), runtime.nodes, runtime.image()),
-            ("odd", 1, None)
+            ("odd", None, None)
         );
         assert_eq!(runtime.scope, RuntimeScope::Cluster);
     }

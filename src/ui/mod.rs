@@ -8,7 +8,10 @@ mod sanitize;
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::style::{Role, Style};
+use crate::{
+    prose,
+    style::{Role, Style},
+};
 
 pub use colour::ColourChoice;
 pub use panic::install_panic_hook;
@@ -89,14 +92,14 @@ impl Ui {
 
     /// `warning: ...`, unless quiet.
     pub fn warning(&mut self, text: &str) {
-        let label = self.status.style.paint(Role::Warning, "warning:");
-        self.note(&format!("{label} {text}"));
+        let line = self.labelled(Role::Warning, "warning:", text);
+        self.note(&line);
     }
 
     /// `hint: ...` to a warning, unless quiet.
     pub fn hint(&mut self, text: &str) {
-        let label = self.status.style.paint(Role::Command, "hint:");
-        self.note(&format!("{label} {text}"));
+        let line = self.labelled(Role::Command, "hint:", text);
+        self.note(&line);
     }
 
     /// `error: ...`, its causes and its hints. Also when quiet.
@@ -107,12 +110,12 @@ impl Ui {
             } else {
                 "caused by:"
             };
-            let label = self.status.style.paint(Role::Bad, label);
-            self.status_line(&format!("{label} {text}"));
+            let line = self.labelled(Role::Bad, label, text);
+            self.status_line(&line);
         }
         for hint in hints {
-            let label = self.status.style.paint(Role::Command, "hint:");
-            self.status_line(&format!("{label} {hint}"));
+            let line = self.labelled(Role::Command, "hint:", hint);
+            self.status_line(&line);
         }
     }
 
@@ -156,6 +159,12 @@ impl Ui {
             let _ = self.status.writer.flush();
             self.transient.clear();
         }
+    }
+
+    /// A text after its label; where it is too long for the terminal, the next lines stand below its beginning.
+    fn labelled(&self, role: Role, label: &str, text: &str) -> String {
+        let text = prose::hang(text, label.len() + 1, self.status.width);
+        format!("{} {text}", self.status.style.paint(role, label))
     }
 
     fn status_line(&mut self, text: &str) {

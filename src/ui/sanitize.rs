@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::prose::turns_direction;
+
 /// The text with every control character shown as `^X`, except line ends, tabs and colour sequences.
 pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_foreign) && !text.contains('\u{1b}') {
@@ -23,14 +25,20 @@ pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
 }
 
 fn is_foreign(character: char) -> bool {
-    character.is_control() && !matches!(character, '\n' | '\t')
+    (character.is_control() && !matches!(character, '\n' | '\t')) || turns_direction(character)
 }
 
-/// The length of `ESC [ digits m` at the start of the text: the only sequence that changes nothing but colours.
+/// The length of `ESC [ digits m` at the start of the text, if it changes nothing but colours and weight.
 fn colour_sequence(text: &str) -> Option<usize> {
     let body = text.strip_prefix("\u{1b}[")?;
     let end = body.find(|character: char| !matches!(character, '0'..='9' | ';' | ':'))?;
-    body[end..].starts_with('m').then_some(2 + end + 1)
+    let harmless = body[..end].split([';', ':']).all(is_harmless);
+    (harmless && body[end..].starts_with('m')).then_some(2 + end + 1)
+}
+
+/// Colours, weight and underlines, and their ends; not what hides a text (8), nor other fonts and frames.
+fn is_harmless(parameter: &str) -> bool {
+    matches!(parameter.parse::<u8>(), Ok(0..=7 | 9 | 22..=49 | 90..=107)) || parameter.is_empty()
 }
 
 fn push_visible(clean: &mut String, character: char) {
@@ -62,6 +70,13 @@ mod tests {
         assert_eq!(for_terminal("\u{1b}]0;title\u{7}"), "^[]0;title^G");
         assert_eq!(for_terminal("50%\r100%"), "50%^M100%");
         assert_eq!(for_terminal("\u{9b}2J"), "\\u{9b}2J");
+    }
+
+    #[test]
+    fn what_hides_a_text_or_turns_it_round_becomes_visible() {
+        assert_eq!(for_terminal("\u{1b}[8mhidden"), "^[[8mhidden");
+        assert_eq!(for_terminal("\u{1b}[1;8mhidden"), "^[[1;8mhidden");
+        assert_eq!(for_terminal("a\u{202e}b\u{2066}"), "a\\u{202e}b\\u{2066}");
     }
 
     #[test]

@@ -1,0 +1,135 @@
+//! Text in lines: how wide it is, where it may be broken, and what of foreign text may be seen as it is.
+
+use unicode_width::UnicodeWidthStr;
+
+/// A line narrower than this beside its margin would break every word.
+const NARROWEST: usize = 20;
+
+/// Lines of at most `limit` columns, each after `indent` blanks and with a line feed; one line without a limit.
+/// Commands stay whole: they are made to be pasted.
+pub fn wrap(text: &str, indent: usize, limit: Option<usize>) -> String {
+    let limit = limit.unwrap_or(usize::MAX).max(indent + NARROWEST);
+    let mut lines = vec![String::new()];
+    let mut column = indent;
+    for unit in units(text) {
+        let length = width(unit);
+        if column > indent && column + 1 + length > limit {
+            lines.push(String::new());
+            column = indent;
+        }
+        if let Some(line) = lines.last_mut() {
+            if column > indent {
+                line.push(' ');
+                column += 1;
+            }
+            line.push_str(unit);
+            column += length;
+        }
+    }
+    let margin = " ".repeat(indent);
+    lines
+        .into_iter()
+        .flat_map(|line| [margin.clone(), line, "\n".to_owned()])
+        .collect()
+}
+
+/// The same without the margin and line feed around it: a text that follows a label of `indent` columns.
+pub fn hang(text: &str, indent: usize, limit: Option<usize>) -> String {
+    wrap(text, indent, limit).trim().to_owned()
+}
+
+/// What a line break may stand between: words, and whole commands.
+fn units(text: &str) -> Vec<&str> {
+    let mut units = Vec::new();
+    let mut rest = text;
+    let mut introduced = true;
+    loop {
+        let length = if introduced && rest.starts_with("kubectl ") {
+            command_length(rest)
+        } else {
+            rest.find(' ').unwrap_or(rest.len())
+        };
+        let unit = &rest[..length];
+        units.push(unit);
+        introduced = unit.ends_with([':', '?']);
+        match rest[length..].strip_prefix(' ') {
+            Some(next) => rest = next,
+            None => return units,
+        }
+    }
+}
+
+/// A command ends where its sentence goes on.
+fn command_length(text: &str) -> usize {
+    text.find("; ").map_or(text.len(), |end| end + 1)
+}
+
+/// Columns that a text takes, without the control sequences of colours.
+pub fn width(text: &str) -> usize {
+    let mut pieces = text.split('\u{1b}');
+    let before = pieces.next().unwrap_or_default().width();
+    let after = |piece: &str| piece.split_once('m').map_or(0, |(_, rest)| rest.width());
+    before + pieces.map(after).sum::<usize>()
+}
+
+/// One line: control characters of the cluster's text, and those that turn the reading direction, are shown, not obeyed.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || turns_direction(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Characters that show a text in another order than it has: U+202A to U+202E and U+2066 to U+2069.
+pub const fn turns_direction(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words_and_keep_their_margin() {
+        let text = "one two three four five six seven eight";
+        assert_eq!(
+            wrap(text, 2, Some(22)),
+            "  one two three four\n  five six seven eight\n"
+        );
+        assert_eq!(wrap(text, 0, None), format!("{text}\n"));
+    }
+
+    #[test]
+    fn commands_stay_whole_and_end_where_the_sentence_goes_on() {
+        assert_eq!(
+            units("is it slow? kubectl get --raw /readyz; a longer wait"),
+            [
+                "is",
+                "it",
+                "slow?",
+                "kubectl get --raw /readyz;",
+                "a",
+                "longer",
+                "wait"
+            ]
+        );
+        assert_eq!(units("ask kubectl why"), ["ask", "kubectl", "why"]);
+    }
+
+    #[test]
+    fn widths_are_columns_and_not_bytes_or_colours() {
+        assert_eq!(width("größe"), 5);
+        assert_eq!(width("你好"), 4);
+        assert_eq!(width("a\u{1b}[1;32mok\u{1b}[0mb"), 4);
+    }
+
+    #[test]
+    fn foreign_text_is_one_line_in_its_own_order() {
+        assert_eq!(visible("a\nb\u{202e}c"), "a\\nb\\u{202e}c");
+    }
+}
