@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,16 +23,16 @@ const REMOVAL_LIMIT: Duration = Duration::from_secs(3);
 /// The folders of one node. Dropping it removes them, with what the kubelet made below.
 pub(crate) struct Cgroup {
     name: String,
-    /// Under v2, what the machine's top level handed down before.
-    handed_down_before: Option<String>,
 }
+
+/// Under v2, what the machine's top level handed down before this process, a keeper, made the first folder.
+static HANDED_DOWN_BEFORE: OnceLock<String> = OnceLock::new();
 
 impl Cgroup {
     /// Makes the folders.
     pub(crate) fn create(name: &str) -> Result<Self, Error> {
-        let mut cgroup = Self {
+        let cgroup = Self {
             name: name.to_owned(),
-            handed_down_before: None,
         };
         if is_v2() {
             cgroup.create_v2()?;
@@ -63,14 +64,14 @@ impl Cgroup {
     }
 
     /// A folder has only the controllers that the one above hands down; the kubelet hands them on from here.
-    fn create_v2(&mut self) -> Result<(), Error> {
+    fn create_v2(&self) -> Result<(), Error> {
         let path = Path::new(MOUNT).join(HANDED_DOWN);
         let handed_down = read_words(&path)?;
         let missing = missing_controllers(
             &read_words(&Path::new(MOUNT).join(AVAILABLE))?,
             &handed_down,
         );
-        self.handed_down_before = Some(handed_down);
+        HANDED_DOWN_BEFORE.get_or_init(|| handed_down);
         if !missing.is_empty() {
             fs::write(&path, &missing).map_err(|source| Error::Command {
                 what: format!("giving nodes the cgroup controllers {missing}"),
@@ -83,19 +84,19 @@ impl Cgroup {
         let folder = Path::new(MOUNT).join(&self.name);
         fs::create_dir_all(&folder).map_err(Error::file("make", &folder))
     }
+}
 
-    /// Container runtimes hand down every controller there is; what was not handed down before is taken back, unless
-    /// another needs it, which the kernel knows.
-    fn take_back_controllers(&self) {
-        let Some(before) = &self.handed_down_before else {
-            return;
-        };
-        let path = Path::new(MOUNT).join(HANDED_DOWN);
-        let now = read_words(&path).unwrap_or_default();
-        for controller in now.split_whitespace() {
-            if before.split_whitespace().all(|known| known != controller) {
-                let _ = fs::write(&path, format!("-{controller}"));
-            }
+/// Container runtimes hand down every controller there is; what was not handed down before is taken back. The kernel
+/// refuses that while another needs it, so of several nodes it is the last that succeeds.
+fn take_back_controllers() {
+    let Some(before) = HANDED_DOWN_BEFORE.get() else {
+        return;
+    };
+    let path = Path::new(MOUNT).join(HANDED_DOWN);
+    let now = read_words(&path).unwrap_or_default();
+    for controller in now.split_whitespace() {
+        if before.split_whitespace().all(|known| known != controller) {
+            let _ = fs::write(&path, format!("-{controller}"));
         }
     }
 }
@@ -103,7 +104,7 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         remove(&self.name);
-        self.take_back_controllers();
+        take_back_controllers();
     }
 }
 
