@@ -131,6 +131,7 @@ pub struct ProxyControl {
 }
 
 impl ProxyControl {
+    /// Of the proxy that listens for faults at this unix socket; nothing is asked yet.
     pub fn new(socket: impl Into<PathBuf>) -> ProxyControl {
         ProxyControl {
             socket: socket.into(),
@@ -162,6 +163,7 @@ impl ProxyControl {
         self.expect_cleared(&Command::ClearAll)
     }
 
+    /// The faults that are set, whoever set them, oldest first.
     pub fn list(&self) -> Result<Vec<ActiveRule>, ControlError> {
         match self.ask(&Command::List)? {
             Reply::Rules(rules) => Ok(rules),
@@ -169,6 +171,7 @@ impl ProxyControl {
         }
     }
 
+    /// What went through the proxy so far.
     pub fn counters(&self) -> Result<Counters, ControlError> {
         match self.ask(&Command::Counters)? {
             Reply::Counters(counters) => Ok(counters),

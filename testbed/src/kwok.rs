@@ -19,7 +19,7 @@ pub const AFTER: &str = "testbed/after";
 /// Annotation of a pod that fails or crashes: the exit code of its containers; 1 without it.
 pub const EXIT_CODE: &str = "testbed/exit-code";
 /// Name of the runtime that sends jobs to fake nodes.
-pub const FAKE_RUNTIME: &str = "fake-nodes";
+pub(crate) const FAKE_RUNTIME: &str = "fake-nodes";
 
 /// The label of fake nodes, and its value.
 const NODE_LABEL: (&str, &str) = ("testbed/node", "fake");
@@ -34,17 +34,17 @@ const LEASE_SECONDS: u32 = 12;
 
 /// How to run kwok.
 #[derive(Clone, Debug)]
-pub struct KwokOptions {
-    pub kubeconfig: PathBuf,
+pub(crate) struct KwokOptions {
+    pub(crate) kubeconfig: PathBuf,
     /// A file with [`configuration`].
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
     /// Where the API server finds the kubelet of every fake node.
-    pub node_address: Ipv4Addr,
-    pub port: u16,
+    pub(crate) node_address: Ipv4Addr,
+    pub(crate) port: u16,
 }
 
 /// The arguments of `kwok`.
-pub fn arguments(options: &KwokOptions) -> Vec<OsString> {
+pub(crate) fn arguments(options: &KwokOptions) -> Vec<OsString> {
     let selector = format!("{}={}", KWOK_NODE.0, KWOK_NODE.1);
     let texts = [
         ("--manage-nodes-with-annotation-selector", selector),
@@ -72,7 +72,7 @@ pub fn arguments(options: &KwokOptions) -> Vec<OsString> {
 
 /// The text of kwok's configuration file. `log_file` is what every fake container has written, in the format of the
 /// container runtime interface: `2026-01-31T12:00:00.000000000Z stdout F text`; lines may be added at any time.
-pub fn configuration(log_file: &Path) -> String {
+pub(crate) fn configuration(log_file: &Path) -> String {
     let logs = json!({
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
         "kind": "ClusterLogs",
@@ -88,7 +88,7 @@ pub fn configuration(log_file: &Path) -> String {
 }
 
 /// A node for kwok, with room for any number of pods that tolerate its taint.
-pub fn fake_node(name: &str) -> Value {
+pub(crate) fn fake_node(name: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Node",
@@ -106,7 +106,7 @@ pub fn fake_node(name: &str) -> Value {
 }
 
 /// The `ClusterTrainingRuntime` whose jobs run on fake nodes.
-pub fn fake_runtime() -> Value {
+pub(crate) fn fake_runtime() -> Value {
     let pod = json!({
         "nodeSelector": {NODE_LABEL.0: NODE_LABEL.1},
         "tolerations": [{"key": TAINT, "operator": "Exists"}],
