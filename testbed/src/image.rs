@@ -126,14 +126,7 @@ impl Recipe {
         let layer = self.layer()?;
         let mut archive = Builder::new(Vec::new());
         let layer_digest = append_blob(&mut archive, &layer)?;
-        let mut config = self.config.clone();
-        config["Env"] = json!([SEARCH_PATH]);
-        config["WorkingDir"] = json!("/");
-        let image = json!({
-            "architecture": go_architecture(), "os": "linux", "config": config,
-            "rootfs": {"type": "layers", "diff_ids": [layer_digest]}, "history": [],
-        })
-        .to_string();
+        let image = self.image(&layer_digest).to_string();
         let image_digest = append_blob(&mut archive, image.as_bytes())?;
         let manifest = json!({
             "schemaVersion": 2,
@@ -144,19 +137,20 @@ impl Recipe {
         .to_string();
         let manifest_digest = append_blob(&mut archive, manifest.as_bytes())?;
         let index = self.index(&manifest_digest, manifest.len());
-        append_file(
-            &mut archive,
-            "index.json",
-            index.to_string().as_bytes(),
-            0o644,
-        )?;
-        append_file(
-            &mut archive,
-            "oci-layout",
-            br#"{"imageLayoutVersion":"1.0.0"}"#,
-            0o644,
-        )?;
+        let index = index.to_string();
+        append_file(&mut archive, "index.json", index.as_bytes(), 0o644)?;
+        append_file(&mut archive, "oci-layout", LAYOUT, 0o644)?;
         archive.into_inner()
+    }
+
+    fn image(&self, layer_digest: &str) -> Value {
+        let mut config = self.config.clone();
+        config["Env"] = json!([SEARCH_PATH]);
+        config["WorkingDir"] = json!("/");
+        json!({
+            "architecture": go_architecture(), "os": "linux", "config": config,
+            "rootfs": {"type": "layers", "diff_ids": [layer_digest]}, "history": [],
+        })
     }
 
     fn index(&self, digest: &str, size: usize) -> Value {
@@ -193,6 +187,9 @@ impl Recipe {
         layer.archive.into_inner()
     }
 }
+
+/// What marks a folder or archive as one of OCI images.
+const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// A layer under construction: it makes each parent folder once, before what lies in it.
 struct Layer {

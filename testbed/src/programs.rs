@@ -203,26 +203,37 @@ pub(crate) fn build_missing(
         .filter(|program| !programs.path(program.name).exists())
         .collect();
     if missing.len() > 1 {
-        let _ = writeln!(
-            progress,
-            "building {} programs of the test bed into {}, once; all that a test bed needs takes about 15 minutes on two cores",
-            missing.len(),
-            programs_folder().display()
-        );
+        announce(missing.len(), progress);
     }
     for (index, program) in missing.iter().enumerate() {
-        let start = Instant::now();
         let counted = format!("{} of {}: {}", index + 1, missing.len(), program.name);
-        let _ = writeln!(progress, "building {counted}");
-        program.build(&programs.path(program.name))?;
-        let _ = writeln!(
-            progress,
-            "built    {counted}, {} s",
-            start.elapsed().as_secs()
-        );
+        build_timed(program, &programs.path(program.name), &counted, progress)?;
     }
     build_pause(&programs.path(PAUSE))?;
     Ok(programs)
+}
+
+fn build_timed(
+    program: &Program,
+    path: &Path,
+    counted: &str,
+    progress: &mut dyn Write,
+) -> Result<(), Error> {
+    let start = Instant::now();
+    let _ = writeln!(progress, "building {counted}");
+    program.build(path)?;
+    let seconds = start.elapsed().as_secs();
+    let _ = writeln!(progress, "built    {counted}, {seconds} s");
+    Ok(())
+}
+
+fn announce(count: usize, progress: &mut dyn Write) {
+    let folder = programs_folder();
+    let _ = writeln!(
+        progress,
+        "building {count} programs of the test bed into {}, once; all that a test bed needs takes about 15 minutes on two cores",
+        folder.display()
+    );
 }
 
 fn all_built(programs: &Programs) -> bool {

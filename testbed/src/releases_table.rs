@@ -73,49 +73,37 @@ fn write_release(
     previous: Option<&ReleaseManifests>,
 ) -> fmt::Result {
     let objects = &release.manager;
-    let image = |deployment: &str| facts::manager_image(objects, deployment);
     let dropped = previous.map(|previous| facts::dropped_fields(&previous.manager, objects));
+    let schemas = facts::schemas(objects);
     writeln!(text, "    Release {{")?;
+    write_names(text, release)?;
+    write_list(text, "schemas", schemas.iter().map(schema_entry))?;
+    let dropped = dropped.iter().flatten().map(dropped_entry);
+    write_list(text, "dropped_fields", dropped)?;
+    write_list(text, "runtimes", release.runtimes.iter().map(runtime_entry))?;
+    let roles = roles_name(&release.version);
+    writeln!(text, "        controller_roles: {roles},")?;
+    let webhooks = facts::webhook_configurations(objects).map(webhook_entry);
+    write_list(text, "webhook_configurations", webhooks)?;
+    writeln!(text, "    }},")
+}
+
+/// Versions, images and Deployments.
+fn write_names(text: &mut String, release: &ReleaseManifests) -> fmt::Result {
+    let objects = &release.manager;
+    let image = |deployment: &str| facts::manager_image(objects, deployment);
+    let trainer_image = image("kubeflow-trainer-controller-manager");
+    let jobset_image = image("jobset-controller-manager");
+    let deployments = facts::names(objects, "Deployment");
     writeln!(text, "        version: {:?},", release.version)?;
     writeln!(
         text,
         "        jobset_version: {:?},",
         release.jobset_version
     )?;
-    writeln!(
-        text,
-        "        trainer_image: {:?},",
-        image("kubeflow-trainer-controller-manager")
-    )?;
-    writeln!(
-        text,
-        "        jobset_image: {:?},",
-        image("jobset-controller-manager")
-    )?;
-    writeln!(
-        text,
-        "        deployments: &{:?},",
-        facts::names(objects, "Deployment")
-    )?;
-    write_list(
-        text,
-        "schemas",
-        facts::schemas(objects).iter().map(schema_entry),
-    )?;
-    write_list(
-        text,
-        "dropped_fields",
-        dropped.iter().flatten().map(dropped_entry),
-    )?;
-    write_list(text, "runtimes", release.runtimes.iter().map(runtime_entry))?;
-    writeln!(
-        text,
-        "        controller_roles: {},",
-        roles_name(&release.version)
-    )?;
-    let webhooks = facts::webhook_configurations(objects).map(webhook_entry);
-    write_list(text, "webhook_configurations", webhooks)?;
-    writeln!(text, "    }},")
+    writeln!(text, "        trainer_image: {trainer_image:?},")?;
+    writeln!(text, "        jobset_image: {jobset_image:?},")?;
+    writeln!(text, "        deployments: &{deployments:?},")
 }
 
 /// The rules stand apart, because they are half of the table.

@@ -132,9 +132,9 @@ fn remove_hop_headers(headers: &mut HeaderMap) {
     headers.remove("keep-alive");
 }
 
-/// An error as the API server words it.
-fn status_answer(status: StatusCode) -> Answer {
-    let (reason, message) = match status {
+/// Reason and message of an error, as the API server words them.
+fn words(status: StatusCode) -> (&'static str, &'static str) {
+    match status {
         StatusCode::UNAUTHORIZED => ("Unauthorized", "Unauthorized"),
         StatusCode::GONE => (
             "Expired",
@@ -153,7 +153,12 @@ fn status_answer(status: StatusCode) -> Answer {
             "an error on the server has prevented the request from succeeding",
         ),
         _ => ("", "the server rejected our request for an unknown reason"),
-    };
+    }
+}
+
+/// An error in the API server's form.
+fn status_answer(status: StatusCode) -> Answer {
+    let (reason, message) = words(status);
     let mut object = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": message, "reason": reason, "code": status.as_u16(),

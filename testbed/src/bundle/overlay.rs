@@ -42,12 +42,9 @@ pub(super) fn render_release(
     let workspace =
         tempfile::tempdir().map_err(BundleError::file(Path::new("temporary folder")))?;
     let manifests = workspace.path().join("manifests");
-    let config = workspace.path().join("config");
     copy_folder(&trainer_module.folder.join("manifests"), &manifests)?;
-    copy_folder(&jobset_module.folder.join("config"), &config)?;
-    let rendered_jobset = kustomize(kubectl, &config.join("default"), &jobset_module)?;
+    let rendered_jobset = render_jobset(kubectl, workspace.path(), &jobset_module)?;
     use_local_jobset(&manifests, &rendered_jobset, &trainer_module, jobset)?;
-
     let overlay = |name: &str| {
         render_objects(
             kubectl,
@@ -67,6 +64,13 @@ pub(super) fn render_release(
         runtimes: correct(runtimes),
         roles: correct(roles),
     })
+}
+
+/// What a JobSet release installs, as YAML.
+fn render_jobset(kubectl: &Path, workspace: &Path, jobset: &Module) -> Result<String, BundleError> {
+    let config = workspace.join("config");
+    copy_folder(&jobset.folder.join("config"), &config)?;
+    kustomize(kubectl, &config.join("default"), jobset)
 }
 
 /// Replaces the address of the JobSet release in Trainer's kustomization by a file beside it.
