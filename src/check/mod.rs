@@ -29,6 +29,7 @@ impl fmt::Display for CheckId {
 
 /// What part of the whole a check looks at. The order is the display order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Category {
     Cluster,
     Definitions,

@@ -95,6 +95,7 @@ impl CheckResult {
 
 /// What the whole report says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Healthy,
     /// Works, but something deserves a look.

@@ -136,6 +136,7 @@ async fn show(ui: &mut Ui, context: &CommandContext, args: &ShowArgs) -> Result<
     }
     for failure in &found.failures {
         ui.warning(&failure.to_string());
+        failure.hint().iter().for_each(|hint| ui.hint(hint));
     }
     let look = context.look(ui);
     let text = if let Some(format) = args.output {

@@ -1,6 +1,6 @@
 //! `verify`: runs the catalogue of Trainer's checks against one cluster and shows the report.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
@@ -25,7 +25,7 @@ const CHECK_LIMIT: Duration = Duration::from_secs(40);
 ///
 /// Looks at the API server, the CRDs, the controllers, their webhooks (which are really called, by dry run) and the
 /// training runtimes, and changes nothing. What you are not allowed to look at is reported as unknown, with the
-/// missing rule.
+/// missing rule. With -v the report unfolds: every check with all that it saw.
 ///
 /// Ends with 0 when nothing failed, 1 when a check failed, 4 when nothing failed but you may not look at everything
 /// that counts, and 3 when the cluster cannot be reached or does not know you. With --wait it ends as soon as nothing
@@ -58,11 +58,12 @@ pub(crate) async fn run(
         .as_ref()
         .map_or("default", Cluster::namespace)
         .to_owned();
-    let report = look(&mut Progress { ui }, context, args.wait, &cluster).await;
+    let report = look(&mut Progress::new(ui), context, args.wait, &cluster).await;
     let kind = error_kind(report.verdict());
     let target = target(&cluster);
     let sheet = Sheet {
         report: &report,
+        program: context.display_name(),
         context: &target.context,
         server: &target.server,
         namespace: &namespace,
@@ -129,6 +130,19 @@ fn error_kind(verdict: Verdict) -> Option<ErrorKind> {
 /// Shows on standard error what is being waited for.
 struct Progress<'a> {
     ui: &'a mut Ui,
+    begin: Instant,
+}
+
+/// What is over sooner than this would only flash.
+const FLASH: Duration = Duration::from_millis(300);
+
+impl<'a> Progress<'a> {
+    fn new(ui: &'a mut Ui) -> Self {
+        Self {
+            ui,
+            begin: Instant::now(),
+        }
+    }
 }
 
 /// How often a wait without news says that it goes on.
@@ -138,6 +152,7 @@ impl Observer for Progress<'_> {
     fn on_event(&mut self, event: Event<'_>) {
         match event {
             Event::Started { .. } => {}
+            Event::Finished(_) if self.begin.elapsed() < FLASH => {}
             Event::Finished(result) => self.ui.glance(&format!("checked {}", result.title)),
             Event::Waiting { report, waited } => self.ui.transient(&waiting_line(report, waited)),
         }

@@ -37,6 +37,8 @@ pub struct Sheet<'a> {
     pub server: &'a str,
     /// Where dry runs were made.
     pub namespace: &'a str,
+    /// What the user types to run this program: `kubectl trainer`.
+    pub program: &'a str,
     /// What the program ends with.
     pub exit_code: u8,
 }

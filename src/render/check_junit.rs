@@ -26,7 +26,7 @@ pub(super) fn render(sheet: &Sheet<'_>) -> String {
             suites.push((result.category, suite));
         }
         if let Some((_, suite)) = suites.last_mut() {
-            suite.add_test_case(test_case(result));
+            suite.add_test_case(test_case(result, sheet.program));
         }
     }
     report.add_test_suites(suites.into_iter().map(|(_, suite)| suite));
@@ -34,12 +34,12 @@ pub(super) fn render(sheet: &Sheet<'_>) -> String {
     report.to_string().unwrap_or_default()
 }
 
-fn test_case(result: &CheckResult) -> TestCase {
-    let mut case = TestCase::new(result.title, status(result));
+fn test_case(result: &CheckResult, program: &str) -> TestCase {
+    let mut case = TestCase::new(result.title, status(result, program));
     case.set_classname(result.id.0);
     if matches!(result.state, State::Ok | State::Warning) {
         case.set_system_out(
-            format!("{}\n{}", findings(result), result.facts.join("\n"))
+            format!("{}\n{}", findings(result, program), result.facts.join("\n"))
                 .trim()
                 .to_owned(),
         );
@@ -47,7 +47,7 @@ fn test_case(result: &CheckResult) -> TestCase {
     case
 }
 
-fn status(result: &CheckResult) -> TestCaseStatus {
+fn status(result: &CheckResult, program: &str) -> TestCaseStatus {
     let mut status = match result.state {
         State::Ok | State::Warning => return TestCaseStatus::success(),
         State::Skipped => TestCaseStatus::skipped(),
@@ -59,12 +59,12 @@ fn status(result: &CheckResult) -> TestCaseStatus {
             .set_type(finding.reason.code)
             .set_message(finding.detail.clone());
     }
-    status.set_description(findings(result));
+    status.set_description(findings(result, program));
     status
 }
 
 /// Every finding with its advice and mend, a line each, and where to read on.
-fn findings(result: &CheckResult) -> String {
+fn findings(result: &CheckResult, program: &str) -> String {
     let mut lines = Vec::new();
     for finding in &result.findings {
         lines.push(format!("{}: {}", finding.reason.code, finding.detail));
@@ -79,7 +79,7 @@ fn findings(result: &CheckResult) -> String {
     if !lines.is_empty() {
         lines.push(format!(
             "see: {}",
-            super::check_table::explain_command(result)
+            super::check_table::explain_command(result, program)
         ));
     }
     lines.join("\n")

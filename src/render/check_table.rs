@@ -35,10 +35,10 @@ pub(super) fn render(sheet: &Sheet<'_>, depth: Depth, look: &Look) -> String {
             text.push_str(&render_heading(result.category, look));
             category = Some(result.category);
         }
-        text.push_str(&render_result(result, depth, report, look));
+        text.push_str(&render_result(result, depth, sheet, look));
     }
     if depth == Depth::Folded {
-        text.push_str(&render_unknown(report, look));
+        text.push_str(&render_unknown(sheet, look));
         text.push_str(&render_skipped(report, look));
     }
     let verdict = paint(
@@ -58,9 +58,13 @@ fn render_heading(category: Category, look: &Look) -> String {
     format!("{}\n", paint(look.style, Role::Strong, category.title()))
 }
 
-fn render_result(result: &CheckResult, depth: Depth, report: &Report, look: &Look) -> String {
+fn render_result(result: &CheckResult, depth: Depth, sheet: &Sheet<'_>, look: &Look) -> String {
     let mut text = match depth {
-        Depth::Folded => render_line(result.state, &render_title(result, report, look), look),
+        Depth::Folded => render_line(
+            result.state,
+            &render_title(result, sheet.report, look),
+            look,
+        ),
         Depth::Full => render_line(
             result.state,
             &format!("{}  {}", result.id, result.title),
@@ -77,7 +81,7 @@ fn render_result(result: &CheckResult, depth: Depth, report: &Report, look: &Loo
             .for_each(|fact| text.push_str(&render_muted(fact, look)));
     }
     if !matches!(result.state, State::Ok | State::Skipped) {
-        text.push_str(&render_advice(result, look));
+        text.push_str(&render_advice(result, sheet.program, look));
     }
     text
 }
@@ -134,7 +138,7 @@ fn render_finding(finding: &Finding, look: &Look) -> String {
     text
 }
 
-fn render_advice(result: &CheckResult, look: &Look) -> String {
+fn render_advice(result: &CheckResult, program: &str, look: &Look) -> String {
     let helpless = |finding: &Finding| finding.mend.is_none() && finding.advice.is_none();
     let hint = if result.findings.iter().all(helpless) {
         wrap(&format!("hint: {}", result.hint), INDENT, look)
@@ -143,13 +147,13 @@ fn render_advice(result: &CheckResult, look: &Look) -> String {
     };
     format!(
         "{hint}{}",
-        render_command("see: ", &explain_command(result), look)
+        render_command("see: ", &explain_command(result, program), look)
     )
 }
 
 /// Where the check's page is.
-pub(super) fn explain_command(result: &CheckResult) -> String {
-    format!("kubectl trainer explain {}", result.id)
+pub(super) fn explain_command(result: &CheckResult, program: &str) -> String {
+    format!("{program} explain {}", result.id)
 }
 
 /// Commands are never broken into lines: they are made to be pasted.
@@ -170,8 +174,8 @@ fn render_muted(text: &str, look: &Look) -> String {
 }
 
 /// All unknown checks as one, with every rule that is missing.
-fn render_unknown(report: &Report, look: &Look) -> String {
-    let unknown: Vec<_> = report.in_state(State::Unknown).collect();
+fn render_unknown(sheet: &Sheet<'_>, look: &Look) -> String {
+    let unknown: Vec<_> = sheet.report.in_state(State::Unknown).collect();
     let Some(first) = unknown.first() else {
         return String::new();
     };
@@ -190,7 +194,11 @@ fn render_unknown(report: &Report, look: &Look) -> String {
     if let Some(question) = findings.iter().find_map(|finding| finding.mend.as_ref()) {
         text.push_str(&render_command("ask: ", question, look));
     }
-    text.push_str(&render_command("see: ", &explain_command(first), look));
+    text.push_str(&render_command(
+        "see: ",
+        &explain_command(first, sheet.program),
+        look,
+    ));
     text
 }
 
@@ -385,6 +393,7 @@ mod tests {
         };
         let sheet = Sheet {
             report: &report,
+            program: "kubectl trainer",
             context: "kind-ml",
             server: "https://127.0.0.1:6443",
             namespace: "default",

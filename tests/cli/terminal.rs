@@ -11,6 +11,7 @@ use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
+use snapbox::{assert_data_eq, str};
 
 use crate::plugin::{BINARY, plugin};
 
@@ -80,5 +81,34 @@ fn elsewhere_than_on_a_terminal_the_bytes_stay() {
     assert!(
         said.starts_with("error: there is no check \"\u{1b}[2J\u{7}x\""),
         "{said:?}"
+    );
+}
+
+#[test]
+fn a_check_that_is_nearly_named_is_offered() {
+    plugin()
+        .args(["explain", "trn-webhook"])
+        .assert()
+        .code(5)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: there is no check "trn-webhook"
+hint: did you mean TRN-WEBHOOKS? all checks: kubectl trainer explain
+
+"#]]);
+}
+
+#[test]
+fn a_long_error_goes_on_below_its_beginning() {
+    let wanted = ["x".repeat(20), "y".repeat(20), "z".repeat(20)].join(" ");
+    let shown = on_terminal(&["explain", &wanted], &[("NO_COLOR", "1")]);
+    assert_data_eq!(
+        shown.replace('\r', ""),
+        str![[r#"
+error: there is no check "xxxxxxxxxxxxxxxxxxxx yyyyyyyyyyyyyyyyyyyy
+       zzzzzzzzzzzzzzzzzzzz"
+hint: all checks: kubectl trainer explain
+
+"#]]
     );
 }
