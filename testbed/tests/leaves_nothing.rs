@@ -215,13 +215,9 @@ fn the_death_of_the_keeper_ends_every_process_and_the_next_command_clears_the_re
     }
     let _turn = turn();
     let name = name("keeper");
-    assert!(
-        testbed()
-            .args(["up", "--name", &name])
-            .status()
-            .unwrap()
-            .success()
-    );
+    // Read to the end of both pipes: a keeper that held on to one would never let this return.
+    let up = testbed().args(["up", "--name", &name]).output().unwrap();
+    assert!(up.status.success());
     let keeper = Testbed::attach(&name).unwrap().keeper();
     let footprint = Footprint::of(&name, keeper);
 
