@@ -1,6 +1,10 @@
 //! Everything that a user may type, and nothing that happens then. Doc comments here are the help.
 
-use std::{ffi::OsStr, path::PathBuf, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{
     ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum,
@@ -24,7 +28,8 @@ use crate::{
     styles = STYLES,
     disable_help_subcommand = true,
     subcommand_required = true,
-    after_help = CONNECTION_NOTE,
+    after_help = CONNECTION_NOTE_SHORT,
+    after_long_help = CONNECTION_NOTE,
     next_line_help = false,
     max_term_width = 120
 )]
@@ -38,6 +43,8 @@ pub struct Cli {
 }
 
 const CONNECTION_NOTE: &str = "All connection flags of kubectl work here too, after the word `trainer`: \
+    kubectl passes nothing on that stands before it.";
+const CONNECTION_NOTE_SHORT: &str = "All connection flags of kubectl work here too, after the word `trainer`: \
     kubectl passes nothing on that stands before it. `--help` shows them all.";
 
 const STYLES: Styles = Styles::styled()
@@ -81,9 +88,10 @@ pub struct OutputArgs {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "1",
+        value_parser = parse_level,
         action = ArgAction::Append
     )]
-    verbosity: Vec<u8>,
+    verbosity: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -120,24 +128,23 @@ impl OutputArgs {
 
     /// `-v` and `-vv` count; kubectl's levels from 6 show requests and from 8 bodies.
     pub fn requests(&self) -> RequestsShown {
-        match self
-            .verbosity
-            .iter()
-            .fold(0_u8, |sum, level| sum.saturating_add(*level))
-        {
-            0 => RequestsShown::None,
-            1 | 6 | 7 => RequestsShown::Lines,
-            _ => RequestsShown::Bodies,
+        let counted = |level: &&u32| **level <= 2;
+        let count: u32 = self.verbosity.iter().filter(counted).sum();
+        let level = self.verbosity.iter().max().copied().unwrap_or_default();
+        match (level, count) {
+            (8.., _) | (0..=2, 2..) => RequestsShown::Bodies,
+            (0, _) => RequestsShown::None,
+            _ => RequestsShown::Lines,
         }
     }
 }
 
 /// kubectl's connection flags, with kubectl's meaning.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Connection (as kubectl's)")]
+#[command(next_help_heading = "Connection (the same as kubectl's)")]
 pub struct ConnectionArgs {
     /// Namespace; without it, the context's, else `default`
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "NAME", value_parser = parse_namespace)]
     namespace: Option<String>,
     /// Context of the kubeconfig
     #[arg(long, global = true, value_name = "NAME")]
@@ -229,7 +236,7 @@ pub struct ConnectionArgs {
         default_missing_value = "true"
     )]
     disable_compression: Option<bool>,
-    /// Taken for kubectl's sake; nothing is cached
+    /// Accepted and ignored: the plugin keeps no cache
     #[arg(long, global = true, value_name = "FOLDER", value_parser = path(), hide_short_help = true)]
     cache_dir: Option<PathBuf>,
 }
@@ -293,6 +300,85 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok());
     duration.ok_or_else(|| "expected a duration such as 30s, 5m or 1h30m".to_owned())
+}
+
+/// A level of `-v`; every number is one.
+fn parse_level(text: &str) -> Result<u32, String> {
+    let digits = !text.is_empty() && text.chars().all(|character| character.is_ascii_digit());
+    match text.parse() {
+        Ok(level) => Ok(level),
+        Err(_) if digits => Ok(u32::MAX),
+        Err(_) => Err("expected a number, such as 6 for requests or 8 for bodies".to_owned()),
+    }
+}
+
+/// `NAME` or `KIND/NAME`. The name becomes a part of a request's path, so nothing else may pass.
+pub fn parse_reference(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        None => parse_object_name(text)?,
+        Some((kind, name)) => {
+            // A kind with its group has the letters of a name.
+            parse_object_name(&kind.to_ascii_lowercase())?;
+            parse_object_name(name)?;
+        }
+    }
+    Ok(text.to_owned())
+}
+
+/// Empty means "not given", as in kubectl.
+fn parse_namespace(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    parse_object_name(text).map(|()| text.to_owned())
+}
+
+/// The rule of Kubernetes for names: those that can be part of a DNS name.
+fn parse_object_name(text: &str) -> Result<(), String> {
+    let known = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '-' | '.');
+    let edge = |character: char| matches!(character, 'a'..='z' | '0'..='9');
+    let sound = (1..=253).contains(&text.len())
+        && text.chars().all(known)
+        && text.starts_with(edge)
+        && text.ends_with(edge);
+    if sound {
+        return Ok(());
+    }
+    Err(
+        "a name has 1 to 253 of a-z, 0-9, '-' and '.', and begins and ends with a letter or digit"
+            .to_owned(),
+    )
+}
+
+/// `help COMMAND` as `COMMAND --help`.
+pub fn help_as_flag(words: &[OsString]) -> Vec<OsString> {
+    let mut words = words.to_vec();
+    let position = words.iter().skip(1).take(2).position(|word| word == "help");
+    // A second word may also be the value of a flag or an argument; only groups of commands take it for the flag.
+    let asked = match position {
+        Some(0) => Some(1),
+        Some(_) if words.get(1).is_some_and(|word| word == "runtimes") => Some(2),
+        _ => None,
+    };
+    if let Some(position) = asked {
+        words.remove(position);
+        words.push("--help".into());
+    }
+    words
+}
+
+/// `--color` in words that may not make a command line: help and usage errors heed it too.
+pub fn colour_wish(words: &[OsString]) -> ColourChoice {
+    let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let joined = texts.iter().find_map(|text| text.strip_prefix("--color="));
+    let following = texts
+        .windows(2)
+        .find_map(|pair| (pair[0] == "--color").then(|| pair[1].as_ref()));
+    match joined.or(following) {
+        Some("always") => ColourChoice::Always,
+        Some("never") => ColourChoice::Never,
+        _ => ColourChoice::Auto,
+    }
 }
 
 fn parse_pair(text: &str) -> Result<(String, String), String> {
@@ -404,5 +490,70 @@ mod tests {
         assert_eq!(shown(&["-v=6"]), Some(RequestsShown::Lines));
         assert_eq!(shown(&["--v=8"]), Some(RequestsShown::Bodies));
         assert_eq!(shown(&["-v=0"]), Some(RequestsShown::None));
+        assert_eq!(shown(&["-v=4"]), Some(RequestsShown::Lines));
+        assert_eq!(shown(&["-vvv"]), Some(RequestsShown::Bodies));
+        assert_eq!(shown(&["-v=300"]), Some(RequestsShown::Bodies));
+        assert_eq!(shown(&["-v=much"]), None);
+    }
+
+    #[test]
+    fn a_name_that_no_object_has_is_refused() {
+        for name in ["torch-distributed", "a.b-1", "clustertrainingruntime/torch"] {
+            assert_eq!(parse_reference(name).as_deref(), Ok(name));
+        }
+        for name in [
+            "",
+            "a b",
+            "x?pretty=true",
+            "../../x",
+            "A",
+            "kind/",
+            "a/b/c",
+            "-a",
+        ] {
+            assert!(parse_reference(name).is_err(), "{name}");
+        }
+        assert_eq!(parse_namespace("").as_deref(), Ok(""));
+        assert!(parse_namespace("../x").is_err());
+        assert!(parse_namespace(&"a".repeat(254)).is_err());
+    }
+
+    #[test]
+    fn the_word_help_is_the_flag() {
+        let help = |words: &[&str]| {
+            let words: Vec<_> = words.iter().map(OsString::from).collect();
+            let words = help_as_flag(&words);
+            words
+                .iter()
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(help(&["k", "help"]), ["k", "--help"]);
+        assert_eq!(
+            help(&["k", "help", "runtimes", "list"]),
+            ["k", "runtimes", "list", "--help"]
+        );
+        assert_eq!(
+            help(&["k", "runtimes", "help"]),
+            ["k", "runtimes", "--help"]
+        );
+        assert_eq!(help(&["k", "version"]), ["k", "version"]);
+    }
+
+    #[test]
+    fn the_wish_for_colours_is_heard_before_the_words_are_parsed() {
+        let wish = |words: &[&str]| {
+            let words: Vec<_> = words.iter().map(OsString::from).collect();
+            colour_wish(&words)
+        };
+        assert_eq!(
+            wish(&["k", "--color=always", "--help"]),
+            ColourChoice::Always
+        );
+        assert_eq!(
+            wish(&["k", "--help", "--color", "never"]),
+            ColourChoice::Never
+        );
+        assert_eq!(wish(&["k", "--help"]), ColourChoice::Auto);
     }
 }

@@ -127,6 +127,7 @@ pub fn kind_of(failure: &Failure) -> ErrorKind {
         | FailureKind::Unauthorized { .. } => ErrorKind::Unreachable,
         FailureKind::Forbidden(_) => ErrorKind::Forbidden,
         FailureKind::NotFound { .. } => ErrorKind::NotFound,
+        kind @ FailureKind::Rejected { .. } if kind.is_bad_selector() => ErrorKind::Usage,
         FailureKind::Rejected { .. } => ErrorKind::Refused,
         FailureKind::TimedOut { .. } => ErrorKind::TimedOut,
         FailureKind::Unexpected { .. } => ErrorKind::Failed,

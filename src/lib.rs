@@ -23,7 +23,7 @@ use crate::{
     cli::Cli,
     commands::{CommandContext, overview::Words},
     error::{CommandError, ErrorKind},
-    ui::Ui,
+    ui::{Loudness, Ui},
 };
 
 /// Runs one command line, program name first, and says how it ended.
@@ -31,18 +31,31 @@ pub fn run(words: &[OsString]) -> ExitCode {
     ui::install_panic_hook();
     let name = cli::display_name(words.first().map(OsString::as_os_str));
     let parsed = cli::command(&name)
-        .try_get_matches_from(words)
+        .try_get_matches_from(cli::help_as_flag(words))
         .and_then(|matches| Cli::from_arg_matches(&matches));
+    let result = match &parsed {
+        Ok(cli) => run_command(cli, name),
+        Err(problem) => answer_parser(&name, words, problem),
+    };
+    ExitCode::from(result.map_or_else(|error| error.kind.exit_code(), |()| 0))
+}
+
+fn answer_parser(
+    name: &str,
+    words: &[OsString],
+    problem: &clap::Error,
+) -> Result<(), CommandError> {
     let typed = if words.len() > 1 {
         Words::Some
     } else {
         Words::None
     };
-    let result = match &parsed {
-        Ok(cli) => run_command(cli, name),
-        Err(problem) => commands::overview::answer_parser(&name, typed, problem),
-    };
-    ExitCode::from(result.map_or_else(|error| error.kind.exit_code(), |()| 0))
+    let mut ui = Ui::open(cli::colour_wish(words), Loudness::Normal);
+    let result = commands::overview::answer_parser(&mut ui, name, typed, problem);
+    if let Err(error) = &result {
+        ui.error(&error.chain(), error.hints());
+    }
+    result
 }
 
 fn run_command(cli: &Cli, name: String) -> Result<(), CommandError> {
@@ -60,7 +73,11 @@ fn run_command(cli: &Cli, name: String) -> Result<(), CommandError> {
 fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?;
+        .build()
+        .map_err(|error| {
+            CommandError::new(ErrorKind::Failed, format!("cannot start: {error}"))
+                .with_hint("are there too many processes or open files? look with: ulimit -a")
+        })?;
     let result = runtime.block_on(async {
         tokio::select! {
             result = command => result,

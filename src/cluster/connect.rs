@@ -242,8 +242,8 @@ fn select(
 
 fn pod(options: &ConnectionOptions) -> Result<Source, KubeconfigFault> {
     let mut config = Config::incluster_env().map_err(|error| KubeconfigFault::BadFile {
-        section: Section::User,
-        name: "of this pod".to_owned(),
+        section: Section::Pod,
+        name: String::new(),
         problem: error.to_string(),
     })?;
     if let Some(token) = &options.token {

@@ -96,7 +96,7 @@ impl Cluster {
 
     /// One logged exchange within the limit.
     async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
-        let asked = (request.method().to_string(), request.uri().to_string());
+        let asked = (request.method().to_string(), self.shown_path(request.uri()));
         let sent = (self.log.detail == RequestDetail::Bodies).then(|| redact(request.body()));
         let started = Instant::now();
         let answer = tokio::time::timeout(self.limit, self.send(request))
@@ -120,6 +120,13 @@ impl Cluster {
             bodies: sent.map(|sent| (sent, redact(received.as_bytes()))),
         });
         answer
+    }
+
+    /// The path as the server sees it: below the base path of its URL, and without the empty parameter that kube writes.
+    fn shown_path(&self, uri: &http::Uri) -> String {
+        let server = self.target.server.parse::<http::Uri>().unwrap_or_default();
+        let path = uri.to_string().replacen("?&", "?", 1);
+        format!("{}{path}", server.path().trim_end_matches('/'))
     }
 
     async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {

@@ -101,6 +101,10 @@ impl Failure {
                 target.kubectl()
             )),
             FailureKind::NotFound { .. } => None,
+            FailureKind::Rejected { .. } if self.kind.is_bad_selector() => Some(
+                "write selectors as kubectl takes them, such as: -l team=vision,tier!=test"
+                    .to_owned(),
+            ),
             FailureKind::Rejected { webhook, .. } => {
                 webhook.as_ref().and_then(|fault| fault.hint(&target))
             }
@@ -143,6 +147,11 @@ impl Error for Failure {
 }
 
 impl FailureKind {
+    /// The server could not read the label selector that was typed; the wording is that of apimachinery's `labels`.
+    pub fn is_bad_selector(&self) -> bool {
+        matches!(self, Self::Rejected { message, .. } if message.contains("unable to parse requirement"))
+    }
+
     pub(super) fn words(&self, target: Option<&Target>) -> String {
         let server = target.map_or("the server", |target| target.server.as_str());
         match self {

@@ -313,6 +313,7 @@ fn names(section: Section, kubeconfig: &Kubeconfig) -> Vec<String> {
             .iter()
             .map(|entry| entry.name.clone())
             .collect(),
+        Section::Pod => Vec::new(),
     }
 }
 

@@ -55,6 +55,8 @@ pub enum Section {
     Context,
     Cluster,
     User,
+    /// No list: the service account of the pod that this process runs in.
+    Pod,
 }
 
 impl fmt::Display for Section {
@@ -63,6 +65,7 @@ impl fmt::Display for Section {
             Self::Context => "context",
             Self::Cluster => "cluster",
             Self::User => "user",
+            Self::Pod => "service account",
         })
     }
 }
@@ -98,6 +101,14 @@ impl fmt::Display for KubeconfigFault {
             Self::UnknownEntry { section, name, .. } => write!(
                 formatter,
                 "there is no {section} \"{name}\" in the kubeconfig"
+            ),
+            Self::BadFile {
+                section: Section::Pod,
+                problem,
+                ..
+            } => write!(
+                formatter,
+                "the service account of this pod cannot be used: {problem}"
             ),
             Self::BadEntry {
                 section,
@@ -165,6 +176,10 @@ impl KubeconfigFault {
                     shell_word(name)
                 )
             }
+            Self::BadFile {
+                section: Section::Pod,
+                ..
+            } => "name a kubeconfig with --kubeconfig FILE, or look at: ls /var/run/secrets/kubernetes.io/serviceaccount".to_owned(),
             Self::BadEntry { .. } | Self::BadFile { .. } => {
                 format!("look at it: {config} view")
             }

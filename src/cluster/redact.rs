@@ -17,12 +17,22 @@ const SECRET_KEYS: [&str; 9] = [
     "tls.key",
 ];
 
-/// The body with every secret replaced. What is not JSON comes back as it is: logs and plain errors.
+/// Parts of names of environment variables that hold credentials.
+const SECRET_NAMES: [&str; 4] = ["TOKEN", "SECRET", "PASSWORD", "KEY"];
+
+/// The body with every secret replaced. What is not JSON comes back as it is (logs and plain errors), unless it is the
+/// beginning of JSON, in which secrets cannot be found.
 pub(super) fn redact(body: &[u8]) -> String {
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {
             redact_value(&mut value);
             value.to_string()
+        }
+        Err(_)
+            if body.trim_ascii_start().starts_with(b"{")
+                || body.trim_ascii_start().starts_with(b"[") =>
+        {
+            format!("[not shown: {} bytes that are not JSON]", body.len())
         }
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     }
@@ -45,6 +55,9 @@ fn redact_value(value: &mut Value) {
                     fields.insert("metadata".to_owned(), metadata)
                 });
             }
+            if is_secret_variable(fields) {
+                fields.insert("value".to_owned(), REMOVED.into());
+            }
             for (key, entry) in fields.iter_mut() {
                 if SECRET_KEYS.contains(&key.as_str()) && entry.is_string() {
                     *entry = REMOVED.into();
@@ -56,6 +69,17 @@ fn redact_value(value: &mut Value) {
         Value::Array(entries) => entries.iter_mut().for_each(redact_value),
         _ => {}
     }
+}
+
+/// An entry of a container's `env`.
+fn is_secret_variable(fields: &serde_json::Map<String, Value>) -> bool {
+    let name = fields
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let name = name.to_uppercase();
+    fields.get("value").is_some_and(Value::is_string)
+        && SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
 /// A Secret, also inside a list, whose items have no kind but a Secret's `type` and `data`.
@@ -85,6 +109,22 @@ mod tests {
         assert_eq!(
             shown,
             r#"{"kind":"TokenRequest","status":{"token":"[removed]","expirationTimestamp":"x"}}"#
+        );
+    }
+
+    #[test]
+    fn json_that_was_cut_off_is_not_shown() {
+        assert_eq!(
+            redact(br#" {"data":{"k":"c2VjcmV0"#),
+            "[not shown: 23 bytes that are not JSON]"
+        );
+    }
+
+    #[test]
+    fn variables_that_hold_credentials_are_removed() {
+        assert_eq!(
+            redact(br#"{"env":[{"name":"HF_TOKEN","value":"hf"},{"name":"HOME","value":"/"}]}"#),
+            r#"{"env":[{"name":"HF_TOKEN","value":"[removed]"},{"name":"HOME","value":"/"}]}"#
         );
     }
 

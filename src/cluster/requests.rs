@@ -290,6 +290,10 @@ impl Cluster {
                 Ok(page) => {
                     items.extend(page.items);
                     match page.metadata.next.filter(|next| !next.is_empty()) {
+                        // Such a list would have no end.
+                        Some(next) if options.continue_token.as_ref() == Some(&next) => {
+                            return Err(self.endless(&words));
+                        }
                         Some(next) => options.continue_token = Some(next),
                         None => return Ok(items),
                     }
@@ -308,6 +312,17 @@ impl Cluster {
                 Err(failure) => return Err(failure),
             }
         }
+    }
+
+    fn endless(&self, words: &str) -> Failure {
+        let message = "the server gives the same page of the list again and again".to_owned();
+        self.failure(
+            words,
+            FailureKind::Unexpected {
+                code: None,
+                message,
+            },
+        )
     }
 
     fn encode(&self, words: &str, value: &impl Serialize) -> Result<Vec<u8>, Failure> {

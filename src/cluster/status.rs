@@ -58,6 +58,9 @@ pub(super) fn judge_status(code: u16, body: &str) -> FailureKind {
             object: missing_object(&status),
             message: status.message,
         },
+        400 | 409 | 422 if status.message.is_empty() => {
+            judge_refusal(format!("the server answered HTTP {code} without a reason"))
+        }
         400 | 409 | 422 => judge_refusal(status.message),
         _ if status.message.contains(WEBHOOK_FAILED) => judge_refusal(status.message),
         _ => FailureKind::Unexpected {

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 
-use rustls::{CertificateError, Error as TlsError, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, Error as TlsError, InvalidMessage};
 
 use super::{
     failure::{Target, shell_word},
@@ -16,7 +16,11 @@ pub enum UnreachableCause {
     /// Nobody listens on that port.
     Refused { source: Arc<io::Error> },
     /// No connection within the limit, or no route.
-    NoConnection { limit: Duration, detail: String },
+    NoConnection {
+        /// What ended the waiting, if anything was waited for.
+        limit: Option<Duration>,
+        detail: String,
+    },
     /// The server's certificate, or the client's, is not accepted.
     Certificate(CertificateFault),
     /// The proxy on the way failed.
@@ -108,14 +112,16 @@ pub(super) fn judge_connection(
         Some(io::ErrorKind::ConnectionRefused) => UnreachableCause::Refused {
             source: Arc::new(io::ErrorKind::ConnectionRefused.into()),
         },
-        Some(
-            io::ErrorKind::TimedOut
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable,
-        ) => UnreachableCause::NoConnection {
-            limit,
+        Some(io::ErrorKind::TimedOut) => UnreachableCause::NoConnection {
+            limit: Some(limit),
             detail: innermost(error),
         },
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            UnreachableCause::NoConnection {
+                limit: None,
+                detail: innermost(error),
+            }
+        }
         _ => UnreachableCause::Broken {
             detail: innermost(error),
         },
@@ -128,7 +134,7 @@ fn judge_tls(problem: &TlsError) -> UnreachableCause {
         TlsError::InvalidCertificate(problem) => {
             UnreachableCause::Certificate(judge_certificate(problem))
         }
-        TlsError::AlertReceived(alert) => {
+        TlsError::AlertReceived(alert) if speaks_of_certificate(*alert) => {
             UnreachableCause::Certificate(CertificateFault::ClientRefused {
                 alert: format!("{alert:?}"),
             })
@@ -137,6 +143,21 @@ fn judge_tls(problem: &TlsError) -> UnreachableCause {
             detail: other.to_string(),
         },
     }
+}
+
+/// The alerts with which a server turns a client's certificate down; others speak of the protocol.
+fn speaks_of_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::CertificateRequired
+    )
 }
 
 fn judge_certificate(problem: &CertificateError) -> CertificateFault {
@@ -217,10 +238,10 @@ impl UnreachableCause {
             Self::UnknownHost { .. } => format!("the host name in {server} has no address"),
             Self::Refused { .. } => format!("nothing listens at {server} (connection refused)"),
             Self::NoConnection { limit, detail } => {
-                format!(
-                    "no connection to {server} within {} s ({detail})",
-                    limit.as_secs_f64()
-                )
+                let within = limit.map_or(String::new(), |limit| {
+                    format!(" within {} s", limit.as_secs_f64())
+                });
+                format!("no connection to {server}{within} ({detail})")
             }
             Self::Certificate(fault) => fault.words(server),
             Self::Proxy {
@@ -268,7 +289,7 @@ impl UnreachableCause {
             Self::Certificate(fault) => fault.hint(target),
             Self::Proxy { origin, .. } => proxy_hint(origin, target),
             Self::NeedsHttp => format!(
-                "correct the URL: {}",
+                "is this the API server's port? if so, correct the URL: {}",
                 set_server(&target.server.replacen("https://", "http://", 1))
             ),
             Self::NeedsHttps => format!(
@@ -467,7 +488,7 @@ mod tests {
         );
         assert_eq!(
             hint,
-            "correct the URL: kubectl config set-cluster one --server=http://one:6443"
+            "is this the API server's port? if so, correct the URL: kubectl config set-cluster one --server=http://one:6443"
         );
     }
 

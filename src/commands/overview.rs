@@ -6,7 +6,7 @@ use crate::{
     cli,
     error::{CommandError, ErrorKind},
     style::{Role, Style},
-    ui::{ColourChoice, Loudness, Ui},
+    ui::Ui,
 };
 
 /// What each of the three readers needs first: heading, then command and what it answers.
@@ -42,11 +42,11 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
 
 /// Says what clap found instead of a command line that can run.
 pub(crate) fn answer_parser(
+    ui: &mut Ui,
     name: &str,
     words: Words,
     problem: &clap::Error,
 ) -> Result<(), CommandError> {
-    let mut ui = Ui::open(ColourChoice::Auto, Loudness::Normal);
     match problem.kind() {
         ParserErrorKind::DisplayHelp | ParserErrorKind::DisplayVersion => {
             let text = rendered(problem, ui.style());

@@ -52,7 +52,7 @@ struct ListArgs {
 #[derive(clap::Args, Debug)]
 struct ShowArgs {
     /// Name, or KIND/NAME where a cluster and a namespace have the same name
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = crate::cli::parse_reference)]
     name: String,
     /// Another format; json and yaml print the whole object, as kubectl does
     #[arg(
@@ -187,22 +187,26 @@ fn parse_reference(reference: &str) -> Result<(Vec<Kind>, &str), CommandError> {
         return Ok((Kind::BOTH.to_vec(), reference));
     };
     let plain = kind.to_ascii_lowercase();
-    let plain = plain
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches('s');
-    match plain {
+    let (plural, group) = plain
+        .split_once('.')
+        .unwrap_or((&plain, resources::TRAINER_GROUP));
+    let known = group == resources::TRAINER_GROUP;
+    match plural.strip_suffix('s').unwrap_or(plural) {
+        _ if !known => Err(unknown_kind(kind, name)),
         "clustertrainingruntime" => Ok((vec![Kind::OfCluster], name)),
         "trainingruntime" => Ok((vec![Kind::OfNamespace], name)),
-        _ => Err(CommandError::new(
-            ErrorKind::Usage,
-            format!("\"{kind}\" is not a kind of runtime"),
-        )
-        .with_hint(format!(
-            "write clustertrainingruntime/{name} or trainingruntime/{name}"
-        ))),
+        _ => Err(unknown_kind(kind, name)),
     }
+}
+
+fn unknown_kind(kind: &str, name: &str) -> CommandError {
+    CommandError::new(
+        ErrorKind::Usage,
+        format!("\"{kind}\" is not a kind of runtime"),
+    )
+    .with_hint(format!(
+        "write clustertrainingruntime/{name} or trainingruntime/{name}"
+    ))
 }
 
 /// What the requests for both kinds gave.

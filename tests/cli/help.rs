@@ -60,7 +60,7 @@ Output:
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
 
-Connection (as kubectl's):
+Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
       --context <NAME>     Context of the kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
@@ -107,7 +107,7 @@ Output:
   -v, --v[=<LEVEL>]
           Show requests on standard error; -vv (or kubectl's -v=8) with bodies, without secrets
 
-Connection (as kubectl's):
+Connection (the same as kubectl's):
   -n, --namespace <NAME>
           Namespace; without it, the context's, else `default`
 
@@ -170,10 +170,10 @@ Connection (as kubectl's):
           Do not ask the server to compress its answers
 
       --cache-dir <FOLDER>
-          Taken for kubectl's sake; nothing is cached
+          Accepted and ignored: the plugin keeps no cache
 
 All connection flags of kubectl work here too, after the word `trainer`: kubectl passes nothing on
-that stands before it. `--help` shows them all.
+that stands before it.
 
 "#]])
         .stderr_eq(str![]);
@@ -202,7 +202,7 @@ Output:
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
 
-Connection (as kubectl's):
+Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
       --context <NAME>     Context of the kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
@@ -236,7 +236,7 @@ Output:
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
 
-Connection (as kubectl's):
+Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
       --context <NAME>     Context of the kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
@@ -271,7 +271,7 @@ Output:
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
 
-Connection (as kubectl's):
+Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
       --context <NAME>     Context of the kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
@@ -306,7 +306,7 @@ Output:
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
 
-Connection (as kubectl's):
+Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
       --context <NAME>     Context of the kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
@@ -339,7 +339,7 @@ Output:
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
 
-Connection (as kubectl's):
+Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
       --context <NAME>     Context of the kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
@@ -371,7 +371,7 @@ Output:
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
 
-Connection (as kubectl's):
+Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
       --context <NAME>     Context of the kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else

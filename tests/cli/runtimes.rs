@@ -414,8 +414,8 @@ hint: ask an administrator for verb "list" on resource "trainingruntimes" of api
 fn verbose_shows_each_request_over_one_http2_connection() {
     let Some(bed) = Testbed::shared() else { return };
     as_admin(&bed, &["list", "-o", "name", "-v"]).assert().code(0).stderr_eq(str![[r#"
-GET /apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes?&limit=500 200 HTTP/2.0 in [..] ms
-GET /apis/trainer.kubeflow.org/v1alpha1/namespaces/default/trainingruntimes?&limit=500 200 HTTP/2.0 in [..] ms
+GET /apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes?limit=500 200 HTTP/2.0 in [..] ms
+GET /apis/trainer.kubeflow.org/v1alpha1/namespaces/default/trainingruntimes?limit=500 200 HTTP/2.0 in [..] ms
 
 "#]]);
 }

@@ -104,7 +104,7 @@ fn a_server_without_tls_is_named() {
     });
     list_from(&format!("https://{address}")).assert().code(3).stdout_eq(str![]).stderr_eq(str![[r#"
 error: cannot list clustertrainingruntimes.trainer.kubeflow.org: https://127.0.0.1:[..] does not speak TLS, yet its URL begins with https://
-hint: correct the URL: kubectl config set-cluster NAME --server=http://127.0.0.1:[..]
+hint: is this the API server's port? if so, correct the URL: kubectl config set-cluster NAME --server=http://127.0.0.1:[..]
 
 "#]]);
 }

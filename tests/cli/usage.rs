@@ -109,7 +109,7 @@ Output:
   -v, --v[=<LEVEL>]                Show requests on standard error; -vv (or kubectl's -v=8) with
                                    bodies, without secrets
 
-Connection (as kubectl's):
+Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
       --context <NAME>     Context of the kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
@@ -180,6 +180,66 @@ Usage: kubectl trainer version --quiet
 For more information, try '--help'.
 
 "#]]);
+}
+
+#[test]
+fn names_that_no_object_has_are_refused_before_anything_is_sent() {
+    for name in ["", "a b", "torch-distributed?pretty=true", "../x", "a/b/c"] {
+        plugin().args(["runtimes", "show", name]).assert().code(2);
+    }
+    plugin()
+        .args(["runtimes", "list", "-n", "../../x"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: invalid value '../../x' for '--namespace <NAME>': a name has 1 to 253 of a-z, 0-9, '-' and '.', and begins and ends with a letter or digit
+
+For more information, try '--help'.
+
+"#]]);
+}
+
+#[test]
+fn the_word_help_shows_the_help_of_a_command() {
+    for (word, flag) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "version"], &["version", "--help"]),
+        (
+            &["runtimes", "help", "list"],
+            &["runtimes", "list", "--help"],
+        ),
+    ] {
+        let shown = |words: &[&str]| plugin().args(words).assert().code(0).get_output().clone();
+        assert_eq!(shown(word).stdout, shown(flag).stdout, "{word:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_says_so() {
+    for words in [&["--help"][..], &[]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = std::process::Command::new(BINARY)
+            .args(words)
+            .stdout(full)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.starts_with("error: cannot write the answer"), "{said}");
+    }
+}
+
+#[test]
+fn help_heeds_the_flag_for_colours() {
+    let output = plugin()
+        .args(["--color=always", "version", "--help"])
+        .assert()
+        .code(0)
+        .get_output()
+        .clone();
+    assert!(String::from_utf8(output.stdout).unwrap().contains('\u{1b}'));
 }
 
 #[test]
