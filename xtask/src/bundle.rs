@@ -20,7 +20,11 @@ pub(crate) fn bundle() -> Result<(), StepError> {
 /// Renders when there is nothing yet, or what another source has made.
 pub(crate) fn make_if_missing() -> Result<(), StepError> {
     let out = testbed::bundle::default_path(&target_folder());
-    if testbed::bundle::is_current(&out) { Ok(()) } else { make(&out) }
+    if testbed::bundle::is_current(&out) {
+        Ok(())
+    } else {
+        make(&out)
+    }
 }
 
 fn make(out: &std::path::Path) -> Result<(), StepError> {
