@@ -183,19 +183,65 @@ fn no_file_is_too_long_to_read() {
     none(&long, "split these files by noun");
 }
 
+/// The rooms that a file names after `crate::`, in one path or in a group.
+fn imported_rooms(text: &str) -> BTreeSet<&str> {
+    let mut rooms = BTreeSet::new();
+    for (at, found) in text.match_indices("crate::") {
+        let rest = &text[at + found.len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => rooms.extend(entries(group).into_iter().map(first_word)),
+            None => drop(rooms.insert(first_word(rest))),
+        }
+    }
+    rooms
+}
+
+/// The entries of a group of imports, up to its closing brace; what is nested stays inside its entry.
+fn entries(group: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let mut start = 0;
+    let mut found = Vec::new();
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                found.push(group[start..at].trim());
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(group[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    // A comma after the last entry leaves an empty one.
+    found.retain(|entry| !entry.is_empty());
+    found
+}
+
+fn first_word(path: &str) -> &str {
+    let end = path.find(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    &path[..end.unwrap_or(path.len())]
+}
+
+#[test]
+fn grouped_imports_are_seen() {
+    let text =
+        "use crate::{\n    check::{self, engine},\n    cluster::Failure,\n};\ncrate::ui::open();";
+    let expected = BTreeSet::from(["check", "cluster", "ui"]);
+    assert_eq!(imported_rooms(text), expected);
+}
+
 #[test]
 fn rooms_import_only_through_their_doors() {
     let mut broken = Vec::new();
+    let rooms: Vec<_> = DOORS.iter().map(|(room, _)| *room).chain(["cli"]).collect();
     for (room, doors) in DOORS {
         for file in files(&[&format!("src/{room}")], &["rs"]) {
-            let text = file.without_tests();
-            for (other, _) in DOORS
-                .iter()
-                .filter(|(other, _)| other != room && !doors.contains(other))
-            {
-                if text.contains(&format!("crate::{other}::"))
-                    || text.contains(&format!("crate::{other};"))
-                {
+            for other in imported_rooms(file.without_tests()) {
+                if other != *room && rooms.contains(&other) && !doors.contains(&other) {
                     broken.push(format!("{} imports from {other}", file.name()));
                 }
             }
@@ -284,6 +330,7 @@ fn every_dependency_is_used() {
         ("xtask/Cargo.toml", vec!["xtask/src"]),
     ];
     let mut idle = Vec::new();
+    let mut used = BTreeSet::new();
     for (manifest, folders) in manifests {
         let text = fs::read_to_string(root().join(manifest)).unwrap();
         let existing: Vec<_> = folders
@@ -294,27 +341,41 @@ fn every_dependency_is_used() {
             .iter()
             .map(|file| file.text.as_str())
             .collect();
-        for name in dependencies(&text) {
-            if !code.contains(&name.replace('-', "_")) {
+        for name in dependencies(&text, &PACKAGE_TABLES) {
+            if !names_crate(&code, &name.replace('-', "_")) {
                 idle.push(format!("{manifest}: {name}"));
             }
+            used.insert(name);
         }
     }
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let declared = dependencies(&workspace, &["[workspace.dependencies]"]);
+    idle.extend(declared.into_iter().filter(|name| !used.contains(name)));
     none(&idle, "remove what nothing uses");
 }
 
-/// The names in the `dependencies` tables of one package, not those of the workspace.
-fn dependencies(manifest: &str) -> Vec<String> {
+const PACKAGE_TABLES: [&str; 3] = [
+    "[dependencies]",
+    "[dev-dependencies]",
+    "[build-dependencies]",
+];
+
+/// Whether code uses a crate by its name: `NAME::`, and not as the end of a longer name.
+fn names_crate(code: &str, name: &str) -> bool {
+    let path = format!("{name}::");
+    code.match_indices(&path).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_' || letter == ':')
+    })
+}
+
+/// The names in these tables of a manifest.
+fn dependencies(manifest: &str, tables: &[&str]) -> Vec<String> {
     let mut names = Vec::new();
     let mut inside = false;
     for line in manifest.lines() {
         if line.starts_with('[') {
-            inside = [
-                "[dependencies]",
-                "[dev-dependencies]",
-                "[build-dependencies]",
-            ]
-            .contains(&line);
+            inside = tables.contains(&line);
         } else if inside
             && let Some(end) = line
                 .find(['.', ' ', '='])
