@@ -34,14 +34,12 @@ pub(crate) struct Bed {
 
 impl Bed {
     /// Puts a bed up. Must be called on a thread that lives as long as the bed. `say` hears of each step.
-    pub(crate) fn start(site: &Site, say: &mut dyn FnMut(&str)) -> Result<Self, Error> {
-        let manifests = site
-            .options
-            .trainer
-            .as_deref()
-            .map(|release| trainer::manifests(release, &mut std::io::sink()))
-            .transpose()?;
-        let archives = archives(site, manifests.as_ref())?;
+    pub(crate) fn start(
+        site: &Site,
+        manifests: Option<&ReleaseManifests>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Self, Error> {
+        let archives = archives(site, manifests)?;
         let control_plane = ControlPlane::create(site)?;
         let door = Door::open(site, &control_plane.set)?;
         let nodes = (1..=site.options.nodes)
@@ -55,11 +53,11 @@ impl Bed {
             control_plane,
         };
         say("namespaces, networks and certificates made");
-        bed.start_programs(manifests.as_ref(), say)?;
+        bed.start_programs(manifests, say)?;
         bed.wait_nodes_ready()?;
         bed.control_plane.kubectl(site, &POD_ACCOUNT)?;
         say(&format!("{} real nodes ready", bed.nodes.len()));
-        if let Some(manifests) = &manifests {
+        if let Some(manifests) = manifests {
             bed.wait_trainer(manifests, say)?;
         }
         Ok(bed)

@@ -50,12 +50,18 @@ pub fn keep(options: &str) -> Result<(), Error> {
 }
 
 fn keep_locked(folder: &BedFolder, options: Options) -> Result<(), Error> {
-    let site = site(folder, options)?;
+    let manifests = options
+        .trainer
+        .as_deref()
+        .map(|release| trainer::manifests(release, &mut sink()))
+        .transpose()?;
+    let site = site(folder, options, manifests.as_ref())?;
     let (sender, messages) = channel();
     watch_launcher(site.stop.clone(), sender.clone());
     watch_signals(site.stop.clone(), sender.clone())?;
     listen(folder, site.stop.clone(), sender)?;
-    let mut bed = Bed::start(&site, &mut |step| emit(&Event::Step(step.to_owned())))?;
+    let mut say = |step: &str| emit(&Event::Step(step.to_owned()));
+    let mut bed = Bed::start(&site, manifests.as_ref(), &mut say)?;
     let record = Record {
         options: site.options.clone(),
         url: bed.url(),
@@ -76,14 +82,13 @@ fn keep_locked(folder: &BedFolder, options: Options) -> Result<(), Error> {
     Ok(())
 }
 
-fn site(folder: &BedFolder, options: Options) -> Result<Site, Error> {
-    let manifests: Option<ReleaseManifests> = options
-        .trainer
-        .as_deref()
-        .map(|release| trainer::manifests(release, &mut sink()))
-        .transpose()?;
+fn site(
+    folder: &BedFolder,
+    options: Options,
+    manifests: Option<&ReleaseManifests>,
+) -> Result<Site, Error> {
     let mut catalogue = base_catalogue();
-    catalogue.extend(manifests.iter().flat_map(trainer::programs));
+    catalogue.extend(manifests.into_iter().flat_map(trainer::programs));
     Ok(Site {
         folder: folder.clone(),
         programs: Programs::locate(&catalogue)?,
