@@ -3,7 +3,13 @@
 use serde_json::json;
 use testbed::{BUSYBOX_IMAGE, Testbed};
 
-use crate::support::{expect, expect_healthy, failed, kubectl, paste, skipped, trouble};
+use crate::{
+    causes::{
+        CRASH_LOOP, FOREIGN_ENDPOINTS, IMAGE_NOT_PULLED, NO_ENDPOINTS, SCALED_TO_ZERO,
+        UNSCHEDULABLE,
+    },
+    support::{expect, expect_healthy, kubectl, paste},
+};
 
 const NAMESPACE: &str = "kubeflow-system";
 const TRAINER: &str = "deployment/kubeflow-trainer-controller-manager";
@@ -22,12 +28,7 @@ fn a_controller_that_is_scaled_to_zero_is_scaled_up_by_the_printed_mend() {
         return;
     };
     kubectl(&bed, &["-n", NAMESPACE, "scale", JOBSET, "--replicas=0"]);
-    let expected = [
-        failed("TRN-DEPLOYMENTS", "ScaledToZero"),
-        skipped("TRN-ENDPOINTS"),
-        skipped("TRN-WEBHOOKS"),
-    ];
-    let verified = expect(&bed, &expected);
+    let verified = expect(&bed, SCALED_TO_ZERO);
     paste(&bed, verified.mend("TRN-DEPLOYMENTS"));
     expect_healthy(&bed);
 }
@@ -39,10 +40,7 @@ fn an_image_that_cannot_be_pulled_is_a_warning_while_the_older_pod_serves() {
     };
     let image = "manager=registry.invalid/trainer/trainer-controller-manager:v2.3.0";
     kubectl(&bed, &["-n", NAMESPACE, "set", "image", TRAINER, image]);
-    let verified = expect(
-        &bed,
-        &[trouble("TRN-DEPLOYMENTS", "warning", "ImageNotPulled")],
-    );
+    let verified = expect(&bed, IMAGE_NOT_PULLED);
     assert!(
         verified
             .detail("TRN-DEPLOYMENTS")
@@ -65,12 +63,7 @@ fn a_crash_loop_is_told_with_what_the_controller_said_last() {
         "template": {"spec": {"containers": [container]}},
     }});
     patch(&bed, JOBSET, &broken);
-    let expected = [
-        failed("TRN-DEPLOYMENTS", "CrashLoop"),
-        skipped("TRN-ENDPOINTS"),
-        skipped("TRN-WEBHOOKS"),
-    ];
-    let verified = expect(&bed, &expected);
+    let verified = expect(&bed, CRASH_LOOP);
     let detail = verified.detail("TRN-DEPLOYMENTS");
     assert!(
         detail.contains("flag provided but not defined: -no-such-flag"),
@@ -90,10 +83,7 @@ fn a_pod_that_no_node_takes_is_told_with_the_schedulers_words() {
         TRAINER,
         &json!({"spec": {"template": {"spec": {"nodeSelector": {"example.com/nowhere": "true"}}}}}),
     );
-    let verified = expect(
-        &bed,
-        &[trouble("TRN-DEPLOYMENTS", "warning", "Unschedulable")],
-    );
+    let verified = expect(&bed, UNSCHEDULABLE);
     assert!(
         verified
             .detail("TRN-DEPLOYMENTS")
@@ -114,13 +104,7 @@ fn a_service_that_selects_nobody_is_corrected_by_the_printed_mend() {
         "service/kubeflow-trainer-controller-manager",
         &selector,
     );
-    let verified = expect(
-        &bed,
-        &[
-            failed("TRN-ENDPOINTS", "NoEndpoints"),
-            skipped("TRN-WEBHOOKS"),
-        ],
-    );
+    let verified = expect(&bed, NO_ENDPOINTS);
     paste(&bed, verified.mend("TRN-ENDPOINTS"));
     expect_healthy(&bed);
 }
@@ -142,13 +126,7 @@ fn a_foreign_pod_behind_the_service_is_shut_out_by_the_printed_mend() {
         },
     });
     bed.apply(&stranger.to_string()).unwrap();
-    let verified = expect(
-        &bed,
-        &[
-            failed("TRN-ENDPOINTS", "ForeignEndpoints"),
-            skipped("TRN-WEBHOOKS"),
-        ],
-    );
+    let verified = expect(&bed, FOREIGN_ENDPOINTS);
     assert!(verified.detail("TRN-ENDPOINTS").ends_with("stranger"));
     paste(&bed, verified.mend("TRN-ENDPOINTS"));
     expect_healthy(&bed);

@@ -5,7 +5,10 @@ use std::path::Path;
 use serde_json::json;
 use testbed::{Testbed, bundle};
 
-use crate::support::{expect, expect_healthy, failed, kubectl, saved, skipped, trouble};
+use crate::{
+    causes::{CRD_MISSING, CRD_TOO_OLD, TRAINING_OPERATOR_V1},
+    support::{expect, expect_healthy, kubectl, saved},
+};
 
 #[test]
 fn a_deleted_crd_is_named_and_what_builds_on_it_is_skipped() {
@@ -15,13 +18,7 @@ fn a_deleted_crd_is_named_and_what_builds_on_it_is_skipped() {
     let crd = "trainingruntimes.trainer.kubeflow.org";
     let definition = saved(&bed, "crd", crd);
     kubectl(&bed, &["delete", "crd", crd]);
-    let expected = [
-        failed("TRN-CRDS", "Missing"),
-        skipped("TRN-CRD-SCHEMA"),
-        skipped("TRN-WEBHOOKS"),
-        skipped("TRN-RUNTIMES"),
-    ];
-    let verified = expect(&bed, &expected);
+    let verified = expect(&bed, CRD_MISSING);
     assert_eq!(
         verified.detail("TRN-CRDS"),
         format!("CRD {crd} does not exist")
@@ -51,7 +48,7 @@ fn an_old_crd_under_a_new_controller_is_named_with_both_releases() {
         .find(|object| object["metadata"]["name"] == crd)
         .unwrap();
     bed.apply(&old.to_string()).unwrap();
-    let verified = expect(&bed, &[failed("TRN-CRD-SCHEMA", "CrdTooOld")]);
+    let verified = expect(&bed, CRD_TOO_OLD);
     assert_eq!(
         verified.detail("TRN-CRD-SCHEMA"),
         format!("{crd} is that of Trainer 2.1.0, but the controller is v2.3.0")
@@ -76,10 +73,7 @@ fn what_is_left_of_training_operator_v1_is_a_warning() {
         },
     });
     bed.apply(&definition.to_string()).unwrap();
-    let verified = expect(
-        &bed,
-        &[trouble("TRN-LEGACY-V1", "warning", "TrainingOperatorV1")],
-    );
+    let verified = expect(&bed, TRAINING_OPERATOR_V1);
     crate::support::paste(&bed, verified.mend("TRN-LEGACY-V1"));
     kubectl(&bed, &["delete", "crd", "pytorchjobs.kubeflow.org"]);
     expect(&bed, &[]);

@@ -3,7 +3,10 @@
 use snapbox::{cmd::Command, str};
 use testbed::{Testbed, User};
 
-use crate::support::{expect, expect_healthy, failed, kubectl, paste, trouble};
+use crate::{
+    causes::{DELETION_STUCK, NO_FRAMEWORK, NO_RUNTIMES, RUNTIMES_MISSING},
+    support::{expect, expect_healthy, kubectl, paste},
+};
 
 /// `verify` as a person runs it.
 fn table(bed: &Testbed) -> Command {
@@ -22,10 +25,7 @@ fn a_missing_runtime_is_a_warning_that_names_it() {
         &bed,
         &["delete", "clustertrainingruntime", "jax-distributed"],
     );
-    let verified = expect(
-        &bed,
-        &[trouble("TRN-RUNTIMES", "warning", "RuntimesMissing")],
-    );
+    let verified = expect(&bed, RUNTIMES_MISSING);
     assert!(verified.detail("TRN-RUNTIMES").ends_with("jax-distributed"));
     table(&bed).assert().success().stderr_eq(str![]).stdout_eq(str![[r#"
 Cluster
@@ -88,7 +88,7 @@ fn a_cluster_without_any_runtime_fails() {
         return;
     };
     kubectl(&bed, &["delete", "clustertrainingruntimes", "--all"]);
-    expect(&bed, &[failed("TRN-RUNTIMES", "NoRuntimes")]);
+    expect(&bed, NO_RUNTIMES);
     bed.apply_runtimes().unwrap();
     expect_healthy(&bed);
 }
@@ -107,7 +107,7 @@ fn a_runtime_without_framework_is_labelled_by_the_printed_mend() {
             "trainer.kubeflow.org/framework-",
         ],
     );
-    let verified = expect(&bed, &[trouble("TRN-RUNTIMES", "warning", "NoFramework")]);
+    let verified = expect(&bed, NO_FRAMEWORK);
     paste(&bed, verified.mend("TRN-RUNTIMES"));
     expect_healthy(&bed);
 }
@@ -138,7 +138,7 @@ fn a_runtime_whose_deletion_is_stuck_is_freed_by_the_printed_mend() {
             "--wait=false",
         ],
     );
-    let verified = expect(&bed, &[trouble("TRN-RUNTIMES", "warning", "DeletionStuck")]);
+    let verified = expect(&bed, DELETION_STUCK);
     paste(&bed, verified.mend("TRN-RUNTIMES"));
     bed.apply_runtimes().unwrap();
     expect_healthy(&bed);

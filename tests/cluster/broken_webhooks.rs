@@ -9,7 +9,13 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::{Value, json};
 use testbed::{Fault, Matcher, Testbed, Times};
 
-use crate::support::{expect, expect_healthy, failed, kubectl, paste, saved, skipped};
+use crate::{
+    causes::{
+        BUNDLE_DIFFERS, BUNDLE_EMPTY, CALL_CUT, CALL_REFUSED, CALL_TIMED_OUT, CERTIFICATE_EXPIRED,
+        CONFIGURATION_MISSING,
+    },
+    support::{expect, expect_healthy, kubectl, paste, saved},
+};
 
 const NAMESPACE: &str = "kubeflow-system";
 const VALIDATOR: &str = "validator.trainer.kubeflow.org";
@@ -25,13 +31,7 @@ fn a_deleted_webhook_configuration_is_named() {
         &bed,
         &["delete", "validatingwebhookconfiguration", VALIDATOR],
     );
-    let verified = expect(
-        &bed,
-        &[
-            failed("TRN-CA-BUNDLES", "ConfigurationMissing"),
-            skipped("TRN-WEBHOOKS"),
-        ],
-    );
+    let verified = expect(&bed, CONFIGURATION_MISSING);
     assert!(verified.detail("TRN-CA-BUNDLES").contains(VALIDATOR));
     bed.apply(&configuration.to_string()).unwrap();
     expect_healthy(&bed);
@@ -92,13 +92,7 @@ fn an_emptied_or_foreign_ca_bundle_is_written_anew_by_the_printed_mend() {
     };
     let role = forbid_repair(&bed, "validatingwebhookconfigurations");
     set_ca_bundle(&bed, "");
-    expect(
-        &bed,
-        &[
-            failed("TRN-CA-BUNDLES", "BundleEmpty"),
-            skipped("TRN-WEBHOOKS"),
-        ],
-    );
+    expect(&bed, BUNDLE_EMPTY);
     let foreign = kubectl(
         &bed,
         &[
@@ -112,13 +106,7 @@ fn an_emptied_or_foreign_ca_bundle_is_written_anew_by_the_printed_mend() {
         ],
     );
     set_ca_bundle(&bed, &foreign);
-    let verified = expect(
-        &bed,
-        &[
-            failed("TRN-CA-BUNDLES", "BundleDiffers"),
-            skipped("TRN-WEBHOOKS"),
-        ],
-    );
+    let verified = expect(&bed, BUNDLE_DIFFERS);
     replace(&bed, &role);
     paste(&bed, verified.mend("TRN-CA-BUNDLES"));
     expect_healthy(&bed);
@@ -153,13 +141,7 @@ fn an_expired_certificate_is_renewed_by_the_printed_mend() {
             &patch,
         ],
     );
-    let verified = expect(
-        &bed,
-        &[
-            failed("TRN-CERTIFICATES", "CertificateExpired"),
-            skipped("TRN-WEBHOOKS"),
-        ],
-    );
+    let verified = expect(&bed, CERTIFICATE_EXPIRED);
     assert!(
         verified
             .detail("TRN-CERTIFICATES")
@@ -176,16 +158,16 @@ fn webhooks_that_refuse_cut_or_stall_are_told_apart() {
         return;
     };
     let faults = [
-        (Fault::Refuse, "CallRefused"),
-        (Fault::Cut, "CallCut"),
-        (Fault::Stall, "CallTimedOut"),
+        (Fault::Refuse, CALL_REFUSED),
+        (Fault::Cut, CALL_CUT),
+        (Fault::Stall, CALL_TIMED_OUT),
     ];
-    for (fault, reason) in faults {
+    for (fault, cause) in faults {
         let fault = bed
             .between_server_and_cluster()
             .set(Matcher::Target(":9443".to_owned()), fault, Times::Always)
             .unwrap();
-        let verified = expect(&bed, &[failed("TRN-WEBHOOKS", reason)]);
+        let verified = expect(&bed, cause);
         assert!(
             verified
                 .detail("TRN-WEBHOOKS")

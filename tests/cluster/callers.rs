@@ -5,12 +5,13 @@ use std::{fs, path::PathBuf};
 use serde_json::{Value, json};
 use testbed::{Reach, Rule, Testbed, User};
 
-use crate::support::{Trouble, binary, failed, skipped, trouble, verify, verify_as};
+use crate::{
+    causes::PROBE_NAMESPACE_MISSING,
+    support::{Trouble, binary, failed, skipped, unknown, verify, verify_as},
+};
 
-fn unknown(ids: &[&str]) -> Vec<Trouble> {
-    ids.iter()
-        .map(|id| trouble(id, "unknown", "NotAllowed"))
-        .collect()
+fn all_unknown<'a>(ids: &[&'a str]) -> Vec<Trouble<'a>> {
+    ids.iter().map(|id| unknown(id)).collect()
 }
 
 #[test]
@@ -38,7 +39,7 @@ fn a_caller_without_rights_learns_which_rules_are_missing_and_no_check_fails() {
         })
         .unwrap();
     let verified = verify_as(&caller, &[]);
-    let expected = unknown(&[
+    let expected = all_unknown(&[
         "TRN-CRD-SCHEMA",
         "TRN-NAMESPACE",
         "TRN-DEPLOYMENTS",
@@ -82,7 +83,7 @@ fn a_caller_with_rights_in_one_namespace_still_sees_that_the_webhooks_answer() {
         rules: &rules,
     };
     let verified = verify_as(&bed.kubeconfig(&caller).unwrap(), &["-n", namespace.name()]);
-    let expected = unknown(&[
+    let expected = all_unknown(&[
         "TRN-CRD-SCHEMA",
         "TRN-NAMESPACE",
         "TRN-DEPLOYMENTS",
@@ -135,7 +136,7 @@ fn every_format_is_one_whole_document_for_every_caller() {
 }
 
 /// Everything after this check, in the catalogue's order.
-fn skipped_after(id: &str) -> Vec<Trouble> {
+fn skipped_after(id: &str) -> Vec<Trouble<'static>> {
     let all = [
         "TRN-API",
         "TRN-IDENTITY",
@@ -201,9 +202,6 @@ fn a_server_that_cannot_be_reached_gives_one_whole_report() {
 fn a_namespace_that_does_not_exist_is_no_place_for_dry_runs() {
     let Some(bed) = Testbed::shared() else { return };
     let verified = verify(&bed, &["-n", "no-such-namespace"]);
-    assert_eq!(
-        verified.troubles(),
-        [failed("TRN-WEBHOOKS", "ProbeNamespaceMissing")]
-    );
+    assert_eq!(verified.troubles(), PROBE_NAMESPACE_MISSING);
     assert_eq!(verified.exit_code, 1);
 }

@@ -11,5 +11,6 @@ mod broken_definitions;
 mod broken_runtimes;
 mod broken_webhooks;
 mod callers;
+mod causes;
 mod support;
 mod without_trainer;

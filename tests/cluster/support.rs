@@ -22,7 +22,7 @@ pub(crate) struct Verified {
 }
 
 /// A check that is not ok: id, state, and the reason of its heaviest finding.
-pub(crate) type Trouble = (String, String, String);
+pub(crate) type Trouble<'a> = (&'a str, &'a str, &'a str);
 
 pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_kubectl-trainer"))
@@ -70,11 +70,9 @@ pub(crate) fn verify(bed: &Testbed, arguments: &[&str]) -> Verified {
 
 impl Verified {
     /// What is not ok, in the report's order.
-    pub(crate) fn troubles(&self) -> Vec<Trouble> {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let checks = self.report["checks"].as_array().unwrap().iter();
-        checks
-            .filter(|check| check["state"] != "ok")
+    pub(crate) fn troubles(&self) -> Vec<Trouble<'_>> {
+        let problems = self.problems().into_iter();
+        problems
             .map(|check| {
                 (
                     text(&check["id"]),
@@ -111,27 +109,35 @@ impl Verified {
     }
 }
 
-pub(crate) fn trouble(id: &str, state: &str, reason: &str) -> Trouble {
-    (id.to_owned(), state.to_owned(), reason.to_owned())
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
-pub(crate) fn failed(id: &str, reason: &str) -> Trouble {
-    trouble(id, "failed", reason)
+pub(crate) const fn failed<'a>(id: &'a str, reason: &'a str) -> Trouble<'a> {
+    (id, "failed", reason)
 }
 
-pub(crate) fn skipped(id: &str) -> Trouble {
-    trouble(id, "skipped", "PrerequisiteFailed")
+pub(crate) const fn warned<'a>(id: &'a str, reason: &'a str) -> Trouble<'a> {
+    (id, "warning", reason)
+}
+
+pub(crate) const fn unknown(id: &str) -> Trouble<'_> {
+    (id, "unknown", "NotAllowed")
+}
+
+pub(crate) const fn skipped(id: &str) -> Trouble<'_> {
+    (id, "skipped", "PrerequisiteFailed")
 }
 
 /// Looks until exactly these troubles are there, and ends with 1 if one of them is a failure.
 #[track_caller]
-pub(crate) fn expect(bed: &Testbed, expected: &[Trouble]) -> Verified {
+pub(crate) fn expect(bed: &Testbed, expected: &[Trouble<'_>]) -> Verified {
     let start = Instant::now();
     loop {
         let verified = verify(bed, &[]);
         let found = verified.troubles();
         if found == expected {
-            let failures = expected.iter().any(|(_, state, _)| state == "failed");
+            let failures = expected.iter().any(|(_, state, _)| *state == "failed");
             assert_eq!(verified.exit_code, i32::from(failures), "{expected:?}");
             return verified;
         }
