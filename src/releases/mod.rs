@@ -53,8 +53,12 @@ pub struct Release {
     pub dropped_fields: &'static [DroppedField],
     /// The `ClusterTrainingRuntime` objects, by name.
     pub runtimes: &'static [RuntimeFacts],
-    /// The cluster roles that the two controllers work with.
+    /// The roles that the two controllers work with: those of the cluster, then those of their namespace.
     pub controller_roles: &'static [ControllerRole],
+    /// What kinds of objects are applied when the release is installed, controllers and runtimes.
+    pub applied: &'static [AppliedResource],
+    /// The controllers' pods, one for each of `deployments`.
+    pub pods: &'static [PodFacts],
     /// Both kinds, validating and mutating.
     pub webhook_configurations: &'static [WebhookConfigurationFacts],
 }
@@ -97,14 +101,45 @@ pub enum Support {
     Deprecated,
 }
 
-/// A `ClusterRole` that a controller of the release needs.
+/// A kind of objects that installing a release applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppliedResource {
+    /// Empty for the core group.
+    pub group: &'static str,
+    /// Plural: `deployments`.
+    pub resource: &'static str,
+    pub reach: RoleReach,
+}
+
+/// What admission and the scheduler look at in a controller's pod.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PodFacts {
+    pub deployment: &'static str,
+    /// A pod's spec as JSON: images, resources and security contexts.
+    pub spec: &'static str,
+}
+
+/// A `ClusterRole` (of the cluster) or `Role` (of the installation's namespace) that a controller of the release needs.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ControllerRole {
     pub name: &'static str,
+    pub reach: RoleReach,
+    /// Of the `ClusterRoleBinding` or `RoleBinding`.
+    pub binding: &'static str,
+    /// Of the controller's service account.
+    pub account: &'static str,
     pub rules: &'static [RuleFacts],
 }
 
-/// One rule of a `ClusterRole`; the core API group is the empty string.
+/// Where an object belongs, or a role's rules hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleReach {
+    Cluster,
+    /// The namespace of the installation.
+    Namespace,
+}
+
+/// One rule of a role; the core API group is the empty string.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RuleFacts {
     pub api_groups: &'static [&'static str],

@@ -133,29 +133,54 @@ pub(super) fn webhook_configurations(objects: &[Value]) -> impl Iterator<Item = 
         .filter(|object| kind(object).ends_with("WebhookConfiguration"))
 }
 
-/// The cluster roles with rules on resources that are bound to the service account of a Deployment.
-pub(super) fn controller_roles(objects: &[Value]) -> Vec<&Value> {
+/// A role with rules on resources that a controller of the release is given.
+pub(super) struct GivenRole<'a> {
+    pub(super) role: &'a Value,
+    /// The binding's name.
+    pub(super) binding: &'a str,
+    /// The service account's name.
+    pub(super) account: &'a str,
+}
+
+/// The roles that are bound to the service account of a Deployment: those of the cluster, then the namespace's own.
+pub(super) fn controller_roles(objects: &[Value]) -> Vec<GivenRole<'_>> {
+    ["ClusterRole", "Role"]
+        .into_iter()
+        .flat_map(|wanted| of_kind(objects, wanted))
+        .filter(|role| list_at(role, "/rules").all(|rule| rule.get("resources").is_some()))
+        .filter_map(|role| given_role(objects, role))
+        .collect()
+}
+
+fn given_role<'a>(objects: &'a [Value], role: &'a Value) -> Option<GivenRole<'a>> {
     let accounts: BTreeSet<&str> = of_kind(objects, "Deployment")
         .map(|object| text_at(object, "/spec/template/spec/serviceAccountName"))
         .collect();
-    let bound: BTreeSet<&str> = of_kind(objects, "ClusterRoleBinding")
-        .filter(|binding| {
-            list_at(binding, "/subjects")
-                .any(|subject| accounts.contains(text_at(subject, "/name")))
+    let refers = |binding: &&Value| {
+        text_at(binding, "/roleRef/kind") == kind(role)
+            && text_at(binding, "/roleRef/name") == name(role)
+    };
+    let bindings = objects
+        .iter()
+        .filter(|object| kind(object).ends_with("Binding"));
+    bindings.filter(refers).find_map(|binding| {
+        let account = list_at(binding, "/subjects")
+            .filter(|subject| text_at(subject, "/kind") == "ServiceAccount")
+            .map(|subject| text_at(subject, "/name"))
+            .find(|account| accounts.contains(account))?;
+        Some(GivenRole {
+            role,
+            binding: name(binding),
+            account,
         })
-        .map(|binding| text_at(binding, "/roleRef/name"))
-        .collect();
-    of_kind(objects, "ClusterRole")
-        .filter(|role| bound.contains(name(role)))
-        .filter(|role| list_at(role, "/rules").all(|rule| rule.get("resources").is_some()))
-        .collect()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{controller_roles, dropped_fields, images, name};
+    use super::{controller_roles, dropped_fields, images, kind, name};
 
     fn definition(properties: &Value) -> Vec<Value> {
         vec![
@@ -187,19 +212,27 @@ mod tests {
 
     #[test]
     fn only_roles_that_are_bound_to_a_controller_count() {
-        let role = |name: &str| json!({"kind": "ClusterRole", "metadata": {"name": name}, "rules": [{"resources": []}]});
+        let role = |kind: &str, name: &str| json!({"kind": kind, "metadata": {"name": name}, "rules": [{"resources": []}]});
+        let binding = |name: &str, role: &str, account: &str| {
+            json!({
+                "kind": "RoleBinding", "metadata": {"name": name}, "roleRef": {"kind": "Role", "name": role},
+                "subjects": [{"kind": "ServiceAccount", "name": account}],
+            })
+        };
         let objects = [
             json!({"kind": "Deployment", "spec": {"template": {"spec": {"serviceAccountName": "controller"}}}}),
-            role("bound"),
-            role("unbound"),
-            json!({"kind": "ClusterRoleBinding", "roleRef": {"name": "bound"}, "subjects": [{"name": "controller"}]}),
+            role("Role", "bound"),
+            role("ClusterRole", "bound"),
+            role("Role", "unbound"),
+            role("Role", "of-others"),
+            binding("one", "bound", "controller"),
+            binding("other", "of-others", "somebody"),
         ];
-        assert_eq!(
-            controller_roles(&objects)
-                .into_iter()
-                .map(name)
-                .collect::<Vec<_>>(),
-            ["bound"]
-        );
+        let found = controller_roles(&objects);
+        let found: Vec<_> = found
+            .iter()
+            .map(|given| (kind(given.role), name(given.role), given.binding))
+            .collect();
+        assert_eq!(found, [("Role", "bound", "one")]);
     }
 }
