@@ -1,7 +1,9 @@
 //! Puts the bundle of released manifests where `src/releases/bundle.rs` embeds it from: the file that
 //! `KUBECTL_TRAINER_BUNDLE` names, else the one that `cargo xtask bundle` made in the build folder, else nothing.
+//! Release builds for glibc also get the unwinder linked in.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs, io};
 
 /// The marker that Cargo puts into its build folder.
@@ -10,6 +12,7 @@ const BUILD_FOLDER_MARKER: &str = "CACHEDIR.TAG";
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=KUBECTL_TRAINER_BUNDLE");
+    link_unwinder();
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let embedded = out.join("manifests.json.xz");
     match env::var_os("KUBECTL_TRAINER_BUNDLE") {
@@ -48,4 +51,33 @@ fn build_folder(out: &Path) -> Option<&Path> {
     out.ancestors()
         .filter(|folder| folder.join(BUILD_FOLDER_MARKER).exists())
         .last()
+}
+
+/// A program that needs libgcc_s.so spends a third of the time of `--help` on loading it. Where the linker has no
+/// static unwinder, as in a cross build, the shared one stays.
+fn link_unwinder() {
+    let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
+    if !is("PROFILE", "release")
+        || !is("CARGO_CFG_TARGET_ENV", "gnu")
+        || !is("CARGO_CFG_TARGET_OS", "linux")
+    {
+        return;
+    }
+    if let Some(folder) = unwinder_folder() {
+        println!("cargo::rustc-link-search=native={}", folder.display());
+        println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
+    }
+}
+
+/// Where the linker keeps `libgcc_eh.a`; it answers with the bare name when it has none.
+fn unwinder_folder() -> Option<PathBuf> {
+    println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
+    let linker = env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
+    let asked = Command::new(linker)
+        .arg("-print-file-name=libgcc_eh.a")
+        .output();
+    let answer = String::from_utf8(asked.ok()?.stdout).ok()?;
+    let archive = PathBuf::from(answer.trim());
+    let folder = archive.parent().filter(|folder| folder.is_absolute())?;
+    archive.exists().then(|| folder.to_owned())
 }
