@@ -1,4 +1,4 @@
-//! Runs a catalogue: independent checks at the same time, each as soon as what it requires has not failed,
+//! Runs the selected checks of a catalogue: independent checks at the same time, each as soon as what it requires has not failed,
 //! and all of them again, with backoff, while waiting can still help. Says what happens as events; never prints.
 
 use std::time::Duration;
@@ -7,12 +7,14 @@ use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    Check, CheckId, Finding, NO_ANSWER_IN_TIME, Outcome,
+    Check, CheckId, Finding, NO_ANSWER_IN_TIME, Outcome, Question,
     report::{CheckResult, Report, State},
+    selection::{Entry, Selection},
 };
 
 /// Checks in display order; each stands after those that it requires.
 pub struct Catalogue<Context: 'static> {
+    pub question: Question,
     pub checks: &'static [&'static Check<Context>],
     /// The checks without which nothing can be known.
     pub gates: &'static [CheckId],
@@ -54,13 +56,13 @@ pub trait Observer {
 /// Looks at everything, and again until nothing that can heal is failed or the limit has passed.
 /// Every look has a context of its own, so that no report mixes facts of two moments.
 pub async fn prove<Context>(
-    catalogue: &Catalogue<Context>,
+    selection: &Selection<Context>,
     limits: &Limits,
     observer: &mut dyn Observer,
     new_context: impl Fn() -> Context,
 ) -> Report {
     let start = Instant::now();
-    let mut report = look(catalogue, &new_context(), limits.check, observer).await;
+    let mut report = look(selection, &new_context(), limits.check, observer).await;
     let mut pause = FIRST_PAUSE;
     let still_waits = |report: &Report| {
         let wait = limits.wait.filter(|wait| start.elapsed() < *wait);
@@ -74,7 +76,7 @@ pub async fn prove<Context>(
         sleep(pause.min(wait.saturating_sub(start.elapsed()))).await;
         pause = LONGEST_PAUSE.min(pause * 2);
         let context = new_context();
-        let next = look(catalogue, &context, limits.check, observer);
+        let next = look(selection, &context, limits.check, observer);
         match timeout(wait.saturating_sub(start.elapsed()), next).await {
             Ok(next) => report = next,
             Err(_) => break,
@@ -83,22 +85,24 @@ pub async fn prove<Context>(
     report
 }
 
-/// One look: every check of the catalogue once.
+/// One look: every selected check once.
 async fn look<Context>(
-    catalogue: &Catalogue<Context>,
+    selection: &Selection<Context>,
     context: &Context,
     limit: Duration,
     observer: &mut dyn Observer,
 ) -> Report {
-    let mut results: Vec<Option<CheckResult>> = catalogue.checks.iter().map(|_| None).collect();
-    let mut started = vec![false; catalogue.checks.len()];
+    let entries = &selection.entries;
+    let mut results: Vec<Option<CheckResult>> = entries.iter().map(|_| None).collect();
+    let mut started = vec![false; entries.len()];
     let mut running = FuturesUnordered::new();
     loop {
-        for (index, check) in catalogue.checks.iter().enumerate() {
+        for (index, entry) in entries.iter().enumerate() {
             if started[index] {
                 continue;
             }
-            match readiness(check, &results) {
+            let check = entry.check;
+            match readiness(entry, &results) {
                 Readiness::Later => {}
                 Readiness::Ready => {
                     started[index] = true;
@@ -123,8 +127,11 @@ async fn look<Context>(
         results[index] = Some(result);
     }
     Report {
+        question: selection.question,
         results: results.into_iter().flatten().collect(),
-        gates: catalogue.gates,
+        gates: selection.gates,
+        left_out: selection.left_out.clone(),
+        strictness: selection.strictness,
     }
 }
 
@@ -137,16 +144,16 @@ enum Readiness {
 }
 
 /// An unknown or warned prerequisite does not block: the check's own requests will tell.
-fn readiness<Context>(check: &Check<Context>, results: &[Option<CheckResult>]) -> Readiness {
+fn readiness<Context>(entry: &Entry<Context>, results: &[Option<CheckResult>]) -> Readiness {
     let finished = |id: &CheckId| results.iter().flatten().find(|result| result.id == *id);
-    for result in check.requires.iter().filter_map(finished) {
+    for result in entry.requires.iter().filter_map(finished) {
         match result.state {
             State::Failed => return Readiness::Blocked(result.id),
             State::Skipped => return Readiness::Blocked(result.skipped_for.unwrap_or(result.id)),
             State::Ok | State::Warning | State::Unknown => {}
         }
     }
-    if check.requires.iter().all(|id| finished(id).is_some()) {
+    if entry.requires.iter().all(|id| finished(id).is_some()) {
         Readiness::Ready
     } else {
         Readiness::Later
@@ -174,7 +181,9 @@ mod tests {
     use std::{cell::Cell, rc::Rc};
 
     use super::*;
-    use crate::check::{Category, PREREQUISITE_FAILED, Reason, Retry, Severity, report::Verdict};
+    use crate::check::{
+        Category, PREREQUISITE_FAILED, Reason, Retry, Severity, report::Verdict, selection::Wishes,
+    };
 
     const BROKEN: Reason = Reason {
         code: "Broken",
@@ -267,6 +276,7 @@ mod tests {
         scene: Scene,
     ) -> (Report, Vec<String>) {
         let catalogue = Catalogue {
+            question: Question::Healthy,
             checks,
             gates: &[CheckId("GATE")],
         };
@@ -275,7 +285,8 @@ mod tests {
             wait: wait.map(Duration::from_secs),
         };
         let mut diary = Diary::default();
-        let report = prove(&catalogue, &limits, &mut diary, || scene.clone()).await;
+        let selection = catalogue.select(&Wishes::default()).unwrap();
+        let report = prove(&selection, &limits, &mut diary, || scene.clone()).await;
         (report, diary.0)
     }
 

@@ -1,5 +1,6 @@
 //! The proof engine's nouns: a check (constant data and one function), what it found, and why.
-//! `engine.rs` runs a catalogue, `report.rs` is what comes out, `trainer/` is the catalogue of `kubectl trainer verify`.
+//! `selection.rs` chooses from a catalogue, `engine.rs` runs what is chosen, `report.rs` is what comes out, `trainer/`
+//! is the catalogue of `kubectl trainer verify`.
 //!
 //! Adding a check touches one file: declare its reasons, its `const` [`Check`], a function that fetches and a pure
 //! `judge_*` that decides; then name it in its catalogue, after the checks that it requires.
@@ -7,6 +8,7 @@
 pub mod engine;
 pub mod page;
 pub mod report;
+pub mod selection;
 pub mod trainer;
 
 use std::fmt;
@@ -32,22 +34,38 @@ impl fmt::Display for CheckId {
 #[serde(rename_all = "lowercase")]
 pub enum Category {
     Cluster,
+    /// What the caller may do in one namespace; only looked at where the question is about one.
+    Namespace,
     Definitions,
     Controllers,
     Webhooks,
     Runtimes,
+    Integrations,
 }
 
 impl Category {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Cluster => "Cluster",
+            Self::Namespace => "Namespace",
             Self::Definitions => "Custom resource definitions",
             Self::Controllers => "Controllers",
             Self::Webhooks => "Webhooks",
             Self::Runtimes => "Training runtimes",
+            Self::Integrations => "Integrations",
         }
     }
+}
+
+/// What a catalogue as a whole answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Question {
+    /// Does what is installed work?
+    #[default]
+    Healthy,
+    /// Can it be installed?
+    Ready,
 }
 
 /// How much hangs on a check.

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    Category, Check, CheckId, Finding, Level, Outcome, PREREQUISITE_FAILED, Retry, Severity,
+    Category, Check, CheckId, Finding, Level, Outcome, PREREQUISITE_FAILED, Question, Retry,
+    Severity, selection::Strictness,
 };
 
 /// How a check ended.
@@ -93,8 +94,9 @@ impl CheckResult {
     }
 }
 
-/// What the whole report says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What the whole report says. Of several reports the worst counts, and the order is from good to bad: what is known to
+/// be broken weighs more than what cannot be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Healthy,
@@ -102,38 +104,35 @@ pub enum Verdict {
     Warnings,
     /// Nothing failed, but the caller may not look at everything that counts.
     Unknown,
-    Unhealthy,
     /// The API server cannot be reached, or does not know the caller: nothing is known.
     Unreachable,
+    Unhealthy,
 }
 
 /// One complete look at a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
+    pub question: Question,
     /// In the catalogue's order, whichever check ended first.
     pub results: Vec<CheckResult>,
     /// The checks without which nothing can be known; see [`Verdict::Unreachable`].
     pub gates: &'static [CheckId],
+    /// Checks that apply, and that the user did not want: where there are any, the report is about a part only.
+    pub left_out: Vec<CheckId>,
+    pub strictness: Strictness,
 }
 
 impl Report {
     pub fn verdict(&self) -> Verdict {
-        let failed = |result: &&CheckResult| result.state == State::Failed;
-        let mut failures = self.results.iter().filter(failed);
-        if self
-            .results
-            .iter()
-            .filter(failed)
-            .any(|result| self.gates.contains(&result.id))
-        {
+        let (mut failures, mut unknown) = (
+            self.results.iter().filter(|result| self.is_failure(result)),
+            self.in_state(State::Unknown),
+        );
+        if self.is_closed() {
             Verdict::Unreachable
         } else if failures.next().is_some() {
             Verdict::Unhealthy
-        } else if self
-            .results
-            .iter()
-            .any(|result| result.state == State::Unknown && result.severity == Severity::Error)
-        {
+        } else if unknown.any(|result| result.severity == Severity::Error) {
             Verdict::Unknown
         } else if self.results.iter().any(|result| result.state != State::Ok) {
             Verdict::Warnings
@@ -142,17 +141,34 @@ impl Report {
         }
     }
 
+    /// Whether a check failed without which nothing can be known.
+    fn is_closed(&self) -> bool {
+        self.in_state(State::Failed)
+            .any(|result| self.gates.contains(&result.id))
+    }
+
+    /// Whether this result counts as a failure.
+    pub fn is_failure(&self, result: &CheckResult) -> bool {
+        match result.state {
+            State::Failed => true,
+            State::Warning => self.strictness == Strictness::Strict,
+            State::Ok | State::Skipped | State::Unknown => false,
+        }
+    }
+
     /// Whether waiting may still turn a failure into a success.
     pub fn can_heal(&self) -> bool {
         let checks = self
             .results
             .iter()
-            .filter(|result| result.retry == Retry::UntilDeadline);
-        let mut findings = checks
-            .filter(|result| result.state == State::Failed)
-            .flat_map(|result| &result.findings);
-        findings
-            .any(|finding| finding.level == Level::Failed && finding.retry == Retry::UntilDeadline)
+            .filter(|result| result.retry == Retry::UntilDeadline && self.is_failure(result));
+        let mut findings = checks.flat_map(|result| &result.findings);
+        let counts = |level| match level {
+            Level::Failed => true,
+            Level::Warning => self.strictness == Strictness::Strict,
+            Level::Unknown => false,
+        };
+        findings.any(|finding| counts(finding.level) && finding.retry == Retry::UntilDeadline)
     }
 
     /// The same report with these flags in every `kubectl` command that mends something, so that it reaches
@@ -202,16 +218,58 @@ mod tests {
         }
     }
 
-    fn verdict(results: &[(Severity, State)]) -> Verdict {
+    fn report(results: &[(Severity, State)], strictness: Strictness) -> Report {
         let results = results
             .iter()
-            .map(|(severity, state)| result(*severity, *state))
-            .collect();
+            .map(|(severity, state)| result(*severity, *state));
         Report {
-            results,
+            question: Question::Healthy,
+            results: results.collect(),
             gates: &[],
+            left_out: Vec::new(),
+            strictness,
         }
-        .verdict()
+    }
+
+    fn verdict(results: &[(Severity, State)]) -> Verdict {
+        report(results, Strictness::Lenient).verdict()
+    }
+
+    #[test]
+    fn under_strictness_a_warning_is_a_failure_and_nothing_else_is() {
+        use Severity::{Error, Warning};
+        for (results, expected) in [
+            (vec![(Error, State::Ok)], Verdict::Healthy),
+            (vec![(Warning, State::Warning)], Verdict::Unhealthy),
+            (
+                vec![(Error, State::Unknown), (Warning, State::Warning)],
+                Verdict::Unhealthy,
+            ),
+            (vec![(Warning, State::Unknown)], Verdict::Warnings),
+        ] {
+            assert_eq!(
+                report(&results, Strictness::Strict).verdict(),
+                expected,
+                "{results:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_warning_is_waited_for_only_under_strictness() {
+        const ODD: Reason = Reason {
+            code: "Odd",
+            meaning: "",
+            mend: "",
+        };
+        let heals = |strictness| {
+            let mut report = report(&[(Severity::Error, State::Warning)], strictness);
+            report.results[0].retry = Retry::UntilDeadline;
+            report.results[0].findings = vec![Finding::warning(&ODD, "odd")];
+            report.can_heal()
+        };
+        assert!(heals(Strictness::Strict));
+        assert!(!heals(Strictness::Lenient));
     }
 
     #[test]

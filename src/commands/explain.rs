@@ -1,4 +1,4 @@
-//! `explain`: the page of a check, from the binary itself; no cluster is asked.
+//! `explain`: the page of a check or of a reason, from the binary itself; no cluster is asked.
 
 use crate::{
     check::page::{self, Page},
@@ -9,12 +9,12 @@ use crate::{
     ui::Ui,
 };
 
-/// Explain a check: what it looks at, why it matters, and how to mend what it finds
+/// Explain a check or a reason: what is looked at, why it matters, and how to mend it
 ///
 /// Works offline. Without an ID, all checks are listed.
 #[derive(clap::Args, Debug)]
 pub struct ExplainArgs {
-    /// The check's ID, as `verify` shows it
+    /// The check's ID or the reason's code, as `verify` shows them
     #[arg(value_name = "ID")]
     id: Option<String>,
 }
@@ -29,29 +29,27 @@ pub(crate) fn run(
     let Some(wanted) = &args.id else {
         return Ok(ui.answer(&render::explain::render_index(&pages, &look))?);
     };
-    match pages
-        .iter()
-        .find(|page| page.id.0.eq_ignore_ascii_case(wanted))
-    {
-        Some(page) => Ok(ui.answer(&render::explain::render_page(page, &look))?),
-        None => Err(not_found(wanted, &pages, context.display_name())),
+    let mut named = pages.iter();
+    if let Some(page) = named.find(|page| page.id.0.eq_ignore_ascii_case(wanted)) {
+        return Ok(ui.answer(&render::explain::render_page(page, &look))?);
+    }
+    match page::givers(&pages, wanted).as_slice() {
+        [] => Err(not_found(wanted, &pages, context.display_name())),
+        givers => Ok(ui.answer(&render::explain::render_reason_page(givers, &look))?),
     }
 }
 
-const PREFIX: &str = "TRN-";
-
 fn not_found(wanted: &str, pages: &[Page], program: &str) -> CommandError {
-    // All IDs begin alike, which says nothing about likeness.
-    let bare = |id: &str| id.strip_prefix(PREFIX).unwrap_or(id).to_owned();
-    let names: Vec<_> = pages.iter().map(|page| bare(page.id.0)).collect();
     let error = CommandError::new(
         ErrorKind::NotFound,
-        format!("there is no check \"{wanted}\""),
+        format!("there is no check or reason \"{wanted}\""),
     );
-    match nearest(&bare(&wanted.to_ascii_uppercase()), &names) {
-        Some(nearest) => error.with_hint(format!(
-            "did you mean {PREFIX}{nearest}? all checks: {program} explain"
-        )),
-        None => error.with_hint(format!("all checks: {program} explain")),
+    let all = format!("all checks: {program} explain");
+    let ids = page::nearest_ids(wanted, pages.iter().map(|page| page.id));
+    let codes: Vec<_> = page::codes(pages).into_iter().map(str::to_owned).collect();
+    let code = nearest(wanted, &codes).map(String::as_str);
+    match ids.first().copied().or(code) {
+        Some(nearest) => error.with_hint(format!("did you mean {nearest}? {all}")),
+        None => error.with_hint(all),
     }
 }

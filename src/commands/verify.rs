@@ -6,15 +6,17 @@ use clap::ValueEnum;
 
 use crate::{
     check::{
-        engine::{Event, Limits, Observer, prove},
-        report::{Report, State, Verdict},
+        engine::{Catalogue, Event, Limits, Observer, prove},
+        page,
+        report::{Report, Verdict},
+        selection::{NamespaceView, Selection, SelectionFault, Strictness, Wishes},
         trainer::{CATALOGUE, TrainerContext},
     },
     cli::{RequestsShown, parse_duration},
     cluster::{Cluster, Failure, Target},
     commands::CommandContext,
     error::{CommandError, ErrorKind},
-    render::check::{Depth, ReportFormat, Sheet, render_report},
+    render::check::{Depth, ReportFormat, Sheet, render_reports},
     ui::Ui,
 };
 
@@ -38,6 +40,15 @@ pub struct VerifyArgs {
     /// Try failed checks again for as long as this, such as 90s or 5m
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     wait: Option<Duration>,
+    /// Only this check and what it requires; may be repeated, or a list with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Not this check; may be repeated, or a list with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    skip: Vec<String>,
+    /// Warnings count as failures
+    #[arg(long)]
+    strict: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -53,12 +64,14 @@ pub(crate) async fn run(
     context: &CommandContext,
     args: &VerifyArgs,
 ) -> Result<(), CommandError> {
+    let selection = select(args, context)?;
     let cluster = context.connect().await;
     let namespace = cluster
         .as_ref()
         .map_or("default", Cluster::namespace)
         .to_owned();
-    let report = look(&mut Progress::new(ui), context, args.wait, &cluster).await;
+    let question = (&selection, args.wait);
+    let report = look(&mut Progress::new(ui), context, question, &cluster).await;
     let kind = error_kind(report.verdict());
     let target = target(&cluster);
     let sheet = Sheet {
@@ -69,19 +82,78 @@ pub(crate) async fn run(
         namespace: &namespace,
         exit_code: kind.map_or(0, ErrorKind::exit_code),
     };
-    ui.answer(&render_report(
+    ui.answer(&render_reports(
         format(args, context),
-        &sheet,
+        &[sheet],
         &context.look(ui),
     ))?;
     kind.map_or(Ok(()), |kind| Err(CommandError::silent(kind)))
+}
+
+/// The checks that the arguments ask for.
+fn select(
+    args: &VerifyArgs,
+    context: &CommandContext,
+) -> Result<Selection<TrainerContext>, CommandError> {
+    let catalogue = catalogue(args);
+    let wishes = Wishes {
+        only: &args.only,
+        skip: &args.skip,
+        namespace: namespace_view(context),
+        strictness: if args.strict {
+            Strictness::Strict
+        } else {
+            Strictness::Lenient
+        },
+    };
+    let selection = catalogue.select(&wishes);
+    selection.map_err(|fault| refusal(fault, catalogue, context.display_name()))
+}
+
+fn catalogue(_args: &VerifyArgs) -> &'static Catalogue<TrainerContext> {
+    &CATALOGUE
+}
+
+/// Who names a namespace or another caller asks about them.
+fn namespace_view(context: &CommandContext) -> NamespaceView {
+    let options = context.options();
+    if options.namespace.is_some() || options.impersonate.user.is_some() {
+        NamespaceView::On
+    } else {
+        NamespaceView::Off
+    }
+}
+
+fn refusal(
+    fault: SelectionFault,
+    catalogue: &Catalogue<TrainerContext>,
+    program: &str,
+) -> CommandError {
+    let hint = match &fault {
+        SelectionFault::Unknown(typed) => {
+            let ids = catalogue.checks.iter().map(|check| check.id);
+            Some(match page::nearest_ids(typed, ids).as_slice() {
+                [] => format!("all checks: {program} explain"),
+                near => format!(
+                    "did you mean {}? all checks: {program} explain",
+                    near.join(" or ")
+                ),
+            })
+        }
+        _ => None,
+    };
+    let error = CommandError::new(ErrorKind::Usage, fault);
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
 }
 
 /// The report, with mends that reach the same cluster.
 async fn look(
     progress: &mut Progress<'_>,
     context: &CommandContext,
-    wait: Option<Duration>,
+    (selection, wait): (&Selection<TrainerContext>, Option<Duration>),
     cluster: &Result<Cluster, Failure>,
 ) -> Report {
     let limits = Limits {
@@ -89,7 +161,7 @@ async fn look(
         // A kubeconfig does not heal while one waits.
         wait: wait.filter(|_| cluster.is_ok()),
     };
-    let report = prove(&CATALOGUE, &limits, progress, || {
+    let report = prove(selection, &limits, progress, || {
         let namespace = cluster.as_ref().map_or("default", Cluster::namespace);
         TrainerContext::new(cluster.clone(), namespace.to_owned(), context.now())
     });
@@ -160,7 +232,9 @@ impl Observer for Progress<'_> {
 }
 
 fn waiting_line(report: &Report, waited: Duration) -> String {
-    let failed = report.in_state(State::Failed).map(|result| {
+    let failures = report.results.iter();
+    let failures = failures.filter(|result| report.is_failure(result));
+    let failed = failures.map(|result| {
         let reason = result
             .findings
             .first()

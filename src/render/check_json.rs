@@ -3,11 +3,12 @@
 
 use serde::Serialize;
 
-use super::check::{Sheet, render_verdict};
+use super::check::{Sheet, render_verdict, worst_exit_code};
 use crate::{
     check::{
-        Category, CheckId, Finding, Level, Severity,
+        Category, CheckId, Finding, Level, Question, Severity,
         report::{CheckResult, State, Verdict},
+        selection::Strictness,
     },
     cluster::MissingRule,
 };
@@ -20,14 +21,39 @@ const SCHEMA_VERSION: u32 = 1;
 pub(super) struct Document<'a> {
     kind: &'static str,
     schema_version: u32,
+    question: Question,
     verdict: Verdict,
     message: String,
     exit_code: u8,
     context: &'a str,
     server: &'a str,
     namespace: &'a str,
+    /// Whether warnings count as failures.
+    strict: bool,
+    selection: SelectionDocument<'a>,
     summary: Summary,
     checks: Vec<CheckDocument<'a>>,
+}
+
+/// The root for several contexts, described by `docs/schemas/verify-list.schema.json`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListDocument<'a> {
+    kind: &'static str,
+    schema_version: u32,
+    /// The worst of the items'.
+    exit_code: u8,
+    items: Vec<Document<'a>>,
+}
+
+/// How much of what applies was looked at.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SelectionDocument<'a> {
+    complete: bool,
+    checks: usize,
+    of: usize,
+    left_out: &'a [CheckId],
 }
 
 /// How many checks ended in which state.
@@ -84,12 +110,20 @@ pub(super) fn document<'a>(sheet: &Sheet<'a>) -> Document<'a> {
     Document {
         kind: "VerifyReport",
         schema_version: SCHEMA_VERSION,
+        question: report.question,
         verdict: report.verdict(),
         message: render_verdict(sheet),
         exit_code: sheet.exit_code,
         context: sheet.context,
         server: sheet.server,
         namespace: sheet.namespace,
+        strict: report.strictness == Strictness::Strict,
+        selection: SelectionDocument {
+            complete: report.left_out.is_empty(),
+            checks: report.results.len(),
+            of: report.results.len() + report.left_out.len(),
+            left_out: &report.left_out,
+        },
         summary: Summary {
             ok: count(State::Ok),
             warning: count(State::Warning),
@@ -98,6 +132,15 @@ pub(super) fn document<'a>(sheet: &Sheet<'a>) -> Document<'a> {
             skipped: count(State::Skipped),
         },
         checks: report.results.iter().map(check_document).collect(),
+    }
+}
+
+pub(super) fn list<'a>(sheets: &[Sheet<'a>]) -> ListDocument<'a> {
+    ListDocument {
+        kind: "VerifyReportList",
+        schema_version: SCHEMA_VERSION,
+        exit_code: worst_exit_code(sheets),
+        items: sheets.iter().map(document).collect(),
     }
 }
 

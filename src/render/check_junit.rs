@@ -1,65 +1,69 @@
-//! A report as JUnit XML, for CI systems: a suite a category, a case a check. A failed check is a failure, an unknown
-//! one an error (nobody could look), a skipped one is skipped; a warning passes and says so in its output.
+//! Reports as JUnit XML, for CI systems: a case a check; a suite a category, or a context where there are several.
+//! A failed check is a failure, an unknown one an error (nobody could look), a skipped one is skipped; a warning passes
+//! and says so in its output, unless warnings count as failures. The document follows `docs/schemas/junit.xsd`.
 
 use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 
 use super::check::{Sheet, render_verdict};
-use crate::check::{
-    Category,
-    report::{CheckResult, State},
-};
+use crate::check::report::{CheckResult, State};
 
 const NAME: &str = "kubectl trainer verify";
 
-pub(super) fn render(sheet: &Sheet<'_>) -> String {
+pub(super) fn render(sheets: &[Sheet<'_>]) -> String {
     let mut report = JunitReport::new(NAME);
-    let mut suites: Vec<(Category, TestSuite)> = Vec::new();
-    for result in &sheet.report.results {
-        if suites
-            .last()
-            .is_none_or(|(category, _)| *category != result.category)
-        {
-            let mut suite = TestSuite::new(result.category.title());
-            suite.add_property(("context", sheet.context));
-            suite.add_property(("server", sheet.server));
-            suite.add_property(("verdict", render_verdict(sheet).as_str()));
-            suites.push((result.category, suite));
+    match sheets {
+        [sheet] => {
+            let results = sheet.report.results.as_slice();
+            let categories = results.chunk_by(|one, next| one.category == next.category);
+            report.add_test_suites(categories.filter_map(|results| {
+                let name = results.first()?.category.title();
+                Some(suite(name, sheet, results))
+            }))
         }
-        if let Some((_, suite)) = suites.last_mut() {
-            suite.add_test_case(test_case(result, sheet.program));
+        sheets => {
+            let whole = |sheet: &Sheet<'_>| suite(sheet.context, sheet, &sheet.report.results);
+            report.add_test_suites(sheets.iter().map(whole))
         }
-    }
-    report.add_test_suites(suites.into_iter().map(|(_, suite)| suite));
+    };
     // Writing plain text into memory does not fail.
     report.to_string().unwrap_or_default()
 }
 
-fn test_case(result: &CheckResult, program: &str) -> TestCase {
-    let mut case = TestCase::new(result.title, status(result, program));
+fn suite(name: &str, sheet: &Sheet<'_>, results: &[CheckResult]) -> TestSuite {
+    let mut suite = TestSuite::new(name);
+    suite.add_property(("context", sheet.context));
+    suite.add_property(("server", sheet.server));
+    suite.add_property(("verdict", render_verdict(sheet).as_str()));
+    suite.add_test_cases(results.iter().map(|result| test_case(result, sheet)));
+    suite
+}
+
+fn test_case(result: &CheckResult, sheet: &Sheet<'_>) -> TestCase {
+    let mut case = TestCase::new(result.title, status(result, sheet));
     case.set_classname(result.id.0);
-    if matches!(result.state, State::Ok | State::Warning) {
-        case.set_system_out(
-            format!("{}\n{}", findings(result, program), result.facts.join("\n"))
-                .trim()
-                .to_owned(),
-        );
+    if matches!(result.state, State::Ok | State::Warning) && !sheet.report.is_failure(result) {
+        let said = findings(result, sheet.program);
+        let said = format!("{said}\n{}", result.facts.join("\n"));
+        case.set_system_out(said.trim().to_owned());
     }
     case
 }
 
-fn status(result: &CheckResult, program: &str) -> TestCaseStatus {
+fn status(result: &CheckResult, sheet: &Sheet<'_>) -> TestCaseStatus {
     let mut status = match result.state {
-        State::Ok | State::Warning => return TestCaseStatus::success(),
+        _ if sheet.report.is_failure(result) => {
+            TestCaseStatus::non_success(NonSuccessKind::Failure)
+        }
         State::Skipped => TestCaseStatus::skipped(),
-        State::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
         State::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
+        _ => return TestCaseStatus::success(),
     };
     if let Some(finding) = result.findings.first() {
         status
             .set_type(finding.reason.code)
             .set_message(finding.detail.clone());
     }
-    status.set_description(findings(result, program));
+    status.set_description(findings(result, sheet.program));
     status
 }
 

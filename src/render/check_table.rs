@@ -21,15 +21,60 @@ const INDENT: usize = 13;
 /// Between a title and the fact beside it.
 const GAP: usize = 2;
 
+/// The longest report of a caller who may not look at everything; so much fits on a screen.
+const SCREEN: usize = 25;
+
 /// The report, ending with its verdict.
 pub(super) fn render(sheet: &Sheet<'_>, depth: Depth, look: &Look) -> String {
+    let is_limited = sheet.report.in_state(State::Unknown).next().is_some();
+    let whole = |passed| {
+        let body = render_body(sheet, depth, passed, look);
+        format!("{body}\n{}", render_verdict_line(sheet, look))
+    };
+    let text = whole(Passed::Each);
+    if depth == Depth::Folded && is_limited && text.lines().count() > SCREEN {
+        return whole(Passed::Together);
+    }
+    text
+}
+
+/// What is not as it should be; empty where everything is. The full depth shows everything.
+pub(super) fn render_troubles(sheet: &Sheet<'_>, depth: Depth, look: &Look) -> String {
+    render_body(sheet, depth, Passed::Nowhere, look)
+}
+
+pub(super) fn render_verdict_line(sheet: &Sheet<'_>, look: &Look) -> String {
+    let role = verdict_role(sheet.report.verdict());
+    wrap(&paint(look.style, role, &render_verdict(sheet)), 0, look)
+}
+
+/// How checks that passed are shown where not everything is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passed {
+    Each,
+    /// By their ids, on one line; those about the namespace still each.
+    Together,
+    Nowhere,
+}
+
+impl Passed {
+    fn hides(self, result: &CheckResult) -> bool {
+        let passed = result.state == State::Ok;
+        match self {
+            Self::Each => false,
+            Self::Together => passed && result.category != Category::Namespace,
+            Self::Nowhere => passed,
+        }
+    }
+}
+
+fn render_body(sheet: &Sheet<'_>, depth: Depth, passed: Passed, look: &Look) -> String {
     let report = sheet.report;
     let mut text = String::new();
     let mut category = None;
-    for result in report
-        .results
-        .iter()
-        .filter(|result| depth == Depth::Full || !is_folded(result))
+    for result in in_display_order(report, depth)
+        .into_iter()
+        .filter(|result| depth == Depth::Full || !(is_folded(result) || passed.hides(result)))
     {
         if category != Some(result.category) {
             text.push_str(&render_heading(result.category, look));
@@ -38,15 +83,37 @@ pub(super) fn render(sheet: &Sheet<'_>, depth: Depth, look: &Look) -> String {
         text.push_str(&render_result(result, depth, sheet, look));
     }
     if depth == Depth::Folded {
+        if passed == Passed::Together {
+            text.push_str(&render_passed(report, look));
+        }
         text.push_str(&render_unknown(sheet, look));
         text.push_str(&render_skipped(report, look));
     }
-    let verdict = paint(
-        look.style,
-        verdict_role(report.verdict()),
-        &render_verdict(sheet),
-    );
-    format!("{text}\n{}", wrap(&verdict, 0, look))
+    text
+}
+
+/// The catalogue's order; but who may not look at everything sees first what is about the own namespace.
+fn in_display_order(report: &Report, depth: Depth) -> Vec<&CheckResult> {
+    let mut results: Vec<_> = report.results.iter().collect();
+    if depth == Depth::Folded && report.in_state(State::Unknown).next().is_some() {
+        results.sort_by_key(|result| result.category != Category::Namespace);
+    }
+    results
+}
+
+/// All checks that passed, but for those about the namespace, as one.
+fn render_passed(report: &Report, look: &Look) -> String {
+    let passed = report.results.iter();
+    let passed = passed.filter(|result| Passed::Together.hides(result));
+    let ids: Vec<_> = passed.map(|result| result.id.0.to_owned()).collect();
+    if ids.is_empty() {
+        return String::new();
+    }
+    let heading = paint(look.style, Role::Strong, "As it should be");
+    format!(
+        "{heading}\n{}",
+        render_line(State::Ok, &ids.join(", "), look)
+    )
 }
 
 /// What many checks have in common is said once, at the end.
@@ -248,6 +315,15 @@ fn render_skipped(report: &Report, look: &Look) -> String {
 
 /// Two blanks, mark and word in the state's colour, then the text, broken where the terminal ends.
 fn render_line(state: State, text: &str, look: &Look) -> String {
+    let (words, role) = mark(state);
+    let label = paint(look.style, role, &words);
+    let padding = INDENT - 4 - width(state.word());
+    let body = wrap(text, INDENT, look);
+    format!("  {label}{:padding$}{}", "", body.trim_start_matches(' '))
+}
+
+/// A state's mark and word, and their role.
+pub(super) fn mark(state: State) -> (String, Role) {
     let (mark, role) = match state {
         State::Ok => ("✓", Role::Good),
         State::Warning => ("!", Role::Warning),
@@ -255,10 +331,7 @@ fn render_line(state: State, text: &str, look: &Look) -> String {
         State::Unknown => ("?", Role::Warning),
         State::Skipped => ("-", Role::Muted),
     };
-    let label = paint(look.style, role, &format!("{mark} {}", state.word()));
-    let padding = INDENT - 4 - width(state.word());
-    let body = wrap(text, INDENT, look);
-    format!("  {label}{:padding$}{}", "", body.trim_start_matches(' '))
+    (format!("{mark} {}", state.word()), role)
 }
 
 const fn verdict_role(verdict: Verdict) -> Role {
@@ -299,7 +372,8 @@ mod tests {
 
     use super::*;
     use crate::check::{
-        CheckId, Finding, NOT_ALLOWED, PREREQUISITE_FAILED, Reason, Retry, Severity,
+        CheckId, Finding, NOT_ALLOWED, PREREQUISITE_FAILED, Question, Reason, Retry, Severity,
+        selection::Strictness,
     };
 
     const SCALED: Reason = Reason {
@@ -388,8 +462,11 @@ mod tests {
         style: Style,
     ) -> String {
         let report = Report {
+            question: Question::Healthy,
             results,
             gates: &[],
+            left_out: Vec::new(),
+            strictness: Strictness::Lenient,
         };
         let sheet = Sheet {
             report: &report,

@@ -1,11 +1,14 @@
-//! The pages of `explain`: the list of all checks, and one check's page.
+//! The pages of `explain`: the list of all checks, a check's page, a reason's page; and all of them as one document.
 
 use super::{
     Look,
     table::{CellText, Column, Give, render_table},
 };
 use crate::{
-    check::{Reason, Severity, page::Page},
+    check::{
+        EVERY_CHECKS_REASONS, Question, Reason, Severity,
+        page::{Giver, Page},
+    },
     prose,
     style::Role,
 };
@@ -54,6 +57,95 @@ pub fn render_page(page: &Page, look: &Look) -> String {
         text.push_str(&render_reason(reason, width, look));
     }
     text
+}
+
+/// One reason: which checks can give it, what it means there, and what mends it.
+pub fn render_reason_page(givers: &[Giver], look: &Look) -> String {
+    let width = look.width.unwrap_or(PROSE_WIDTH).min(PROSE_WIDTH);
+    let mut text = String::new();
+    for giver in givers {
+        let code = look.style.paint(Role::Command, giver.reason.code);
+        let (id, title) = match giver.check {
+            Some((id, title)) => (id.0, title),
+            None => ("every check", "whatever it looks at"),
+        };
+        let id = look.style.paint(Role::Strong, id);
+        text.push_str(&format!("{code}, given by {id}  {title}\n"));
+        text.push_str(&wrap(giver.reason.meaning, width, 2));
+        text.push_str(&wrap(giver.reason.mend, width, 2));
+    }
+    text
+}
+
+const INTRODUCTION: &str = "# Checks
+
+What `kubectl trainer verify` can look at, in the order of its report. This page is made from the catalogue in the program; `kubectl trainer explain ID` shows a part of it, offline.
+";
+
+/// All pages as one Markdown document: `docs/checks.md`.
+pub fn render_markdown(pages: &[Page]) -> String {
+    let mut text = INTRODUCTION.to_owned();
+    let mut section = None;
+    for page in pages {
+        if section != Some((page.question, page.category)) {
+            let title = page.category.title();
+            text.push_str(&match page.question {
+                Question::Healthy => format!("\n## {title}\n"),
+                Question::Ready => format!("\n## Before an installation: {title}\n"),
+            });
+            section = Some((page.question, page.category));
+        }
+        text.push_str(&render_section(page));
+    }
+    text.push_str("\n## Any check\n\n");
+    text.push_str(&render_reason_rows(EVERY_CHECKS_REASONS));
+    text
+}
+
+fn render_section(page: &Page) -> String {
+    let requires = match page.requires {
+        [] => String::new(),
+        ids => {
+            let names: Vec<_> = ids
+                .iter()
+                .map(|id| format!("[{id}](#{})", anchor(id.0)))
+                .collect();
+            format!(", after {}", names.join(", "))
+        }
+    };
+    let reasons = match page.reasons {
+        [] => String::new(),
+        reasons => format!("\n{}", render_reason_rows(reasons)),
+    };
+    format!(
+        "\n### {}\n\n**{}** (severity {}{requires})\n\n{}\n\nWhere a finding names no command: {}.\n{reasons}",
+        page.id,
+        escape(page.title),
+        severity_word(page.severity),
+        escape(page.about),
+        escape(page.hint),
+    )
+}
+
+fn render_reason_rows(reasons: &[&Reason]) -> String {
+    let mut text = "| reason | meaning | what mends it |\n|---|---|---|\n".to_owned();
+    for reason in reasons {
+        let (meaning, mend) = (escape(reason.meaning), escape(reason.mend));
+        text.push_str(&format!("| `{}` | {meaning} | {mend} |\n", reason.code));
+    }
+    text
+}
+
+/// The name that Markdown gives a heading.
+fn anchor(heading: &str) -> String {
+    heading.to_ascii_lowercase()
+}
+
+/// Plain text that Markdown shows as it is.
+fn escape(text: &str) -> String {
+    text.replace('|', "\\|")
+        .replace('<', "\\<")
+        .replace('*', "\\*")
 }
 
 fn render_reason(reason: &Reason, width: usize, look: &Look) -> String {

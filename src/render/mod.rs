@@ -3,6 +3,7 @@
 pub mod check;
 mod check_json;
 mod check_junit;
+mod check_matrix;
 mod check_table;
 pub mod document;
 pub mod explain;

@@ -47,7 +47,7 @@ Usage: kubectl trainer [OPTIONS] <COMMAND>
 Commands:
   verify    Check that Kubeflow Trainer is installed and working [aliases: check, status]
   runtimes  Show the training runtimes: the recipes that TrainJobs name
-  explain   Explain a check: what it looks at, why it matters, and how to mend what it finds
+  explain   Explain a check or a reason: what is looked at, why it matters, and how to mend it
   version   Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
 
 Options:
@@ -87,7 +87,7 @@ Usage: kubectl trainer [OPTIONS] <COMMAND>
 Commands:
   verify    Check that Kubeflow Trainer is installed and working [aliases: check, status]
   runtimes  Show the training runtimes: the recipes that TrainJobs name
-  explain   Explain a check: what it looks at, why it matters, and how to mend what it finds
+  explain   Explain a check or a reason: what is looked at, why it matters, and how to mend it
   version   Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
 
 Options:
@@ -194,6 +194,10 @@ Options:
   -o, --output <FORMAT>  Format of the report [default: table] [possible values: table, json, yaml,
                          junit]
       --wait <DURATION>  Try failed checks again for as long as this, such as 90s or 5m
+      --only <ID>        Only this check and what it requires; may be repeated, or a list with
+                         commas
+      --skip <ID>        Not this check; may be repeated, or a list with commas
+      --strict           Warnings count as failures
   -h, --help             Print help (see more with '--help')
 
 Output:
@@ -323,12 +327,12 @@ fn explain_explains_itself() {
         .assert()
         .code(0)
         .stdout_eq(str![[r#"
-Explain a check: what it looks at, why it matters, and how to mend what it finds
+Explain a check or a reason: what is looked at, why it matters, and how to mend it
 
 Usage: kubectl trainer explain [OPTIONS] [ID]
 
 Arguments:
-  [ID]  The check's ID, as `verify` shows it
+  [ID]  The check's ID or the reason's code, as `verify` shows them
 
 Options:
   -h, --help  Print help (see more with '--help')
@@ -472,7 +476,7 @@ fn a_check_that_is_not_there_is_answered_with_the_list() {
         .code(5)
         .stdout_eq(str![])
         .stderr_eq(str![[r#"
-error: there is no check "TRN-MOON"
+error: there is no check or reason "TRN-MOON"
 hint: all checks: kubectl trainer explain
 
 "#]]);

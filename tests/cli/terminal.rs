@@ -64,7 +64,7 @@ fn a_terminal_gets_colours_unless_no_color_is_set_or_it_is_dumb() {
 fn foreign_control_sequences_are_shown_and_not_obeyed() {
     let shown = on_terminal(&["explain", "\u{1b}[2J\u{7}x"], &[("NO_COLOR", "1")]);
     assert!(
-        shown.starts_with("error: there is no check \"^[[2J^Gx\""),
+        shown.starts_with("error: there is no check or reason \"^[[2J^Gx\""),
         "{shown:?}"
     );
 }
@@ -79,7 +79,7 @@ fn elsewhere_than_on_a_terminal_the_bytes_stay() {
         .clone();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
-        said.starts_with("error: there is no check \"\u{1b}[2J\u{7}x\""),
+        said.starts_with("error: there is no check or reason \"\u{1b}[2J\u{7}x\""),
         "{said:?}"
     );
 }
@@ -92,7 +92,7 @@ fn a_check_that_is_nearly_named_is_offered() {
         .code(5)
         .stdout_eq(str![])
         .stderr_eq(str![[r#"
-error: there is no check "trn-webhook"
+error: there is no check or reason "trn-webhook"
 hint: did you mean TRN-WEBHOOKS? all checks: kubectl trainer explain
 
 "#]]);
@@ -105,7 +105,7 @@ fn a_long_error_goes_on_below_its_beginning() {
     assert_data_eq!(
         shown.replace('\r', ""),
         str![[r#"
-error: there is no check "xxxxxxxxxxxxxxxxxxxx yyyyyyyyyyyyyyyyyyyy
+error: there is no check or reason "xxxxxxxxxxxxxxxxxxxx yyyyyyyyyyyyyyyyyyyy
        zzzzzzzzzzzzzzzzzzzz"
 hint: all checks: kubectl trainer explain
 

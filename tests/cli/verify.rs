@@ -51,6 +51,15 @@ Options:
       --wait <DURATION>
           Try failed checks again for as long as this, such as 90s or 5m
 
+      --only <ID>
+          Only this check and what it requires; may be repeated, or a list with commas
+
+      --skip <ID>
+          Not this check; may be repeated, or a list with commas
+
+      --strict
+          Warnings count as failures
+
   -h, --help
           Print help (see a summary with '-h')
 

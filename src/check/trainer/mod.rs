@@ -24,11 +24,12 @@ pub(crate) use installation::{
     PUBLIC_CONFIG_MAP, PUBLIC_VERSION_KEY, Part, USUAL_NAMESPACES, image_version,
 };
 
-use super::{Check, CheckId, Finding, Outcome, engine::Catalogue};
+use super::{Check, CheckId, Finding, Outcome, Question, engine::Catalogue};
 use crate::cluster::Failure;
 
 /// Every check, in display order.
 pub const CATALOGUE: Catalogue<TrainerContext> = Catalogue {
+    question: Question::Healthy,
     checks: &[
         &cluster::API,
         &cluster::IDENTITY,
@@ -45,6 +46,9 @@ pub const CATALOGUE: Catalogue<TrainerContext> = Catalogue {
     ],
     gates: &[API, IDENTITY],
 };
+
+/// Every catalogue, in the order in which their pages are shown.
+pub const CATALOGUES: [&Catalogue<TrainerContext>; 1] = [&CATALOGUE];
 
 pub(crate) const API: CheckId = CheckId("TRN-API");
 pub(crate) const IDENTITY: CheckId = CheckId("TRN-IDENTITY");
