@@ -407,19 +407,26 @@ fn every_check_is_listed_offline() {
         .assert()
         .code(0)
         .stdout_eq(str![[r#"
-ID                 SEVERITY   CHECK
-TRN-API            error      The API server answers and is 1.31 or newer
-TRN-IDENTITY       error      The API server knows who you are
-TRN-LEGACY-V1      warning    No older Kubeflow training API is left over
-TRN-CRDS           error      Trainer's and JobSet's CRDs are served
-TRN-CRD-SCHEMA     error      The CRDs are of the controllers' release
-TRN-NAMESPACE      error      Trainer and JobSet are installed, once
-TRN-DEPLOYMENTS    error      The controllers of Trainer and JobSet run
-TRN-ENDPOINTS      error      The webhook Services lead to the right pods
-TRN-CERTIFICATES   error      The webhook certificates are valid
-TRN-CA-BUNDLES     error      Every webhook entry trusts that certificate
-TRN-WEBHOOKS       error      The webhooks answer when they are called
-TRN-RUNTIMES       error      The release's training runtimes are there
+ID                  SEVERITY   CHECK
+TRN-API             error      The API server answers and is 1.31 or newer
+TRN-IDENTITY        error      The API server knows who you are
+TRN-LEGACY-V1       warning    No older Kubeflow training API is left over
+TRN-CRDS            error      Trainer's and JobSet's CRDs are served
+TRN-CRD-SCHEMA      error      The CRDs are of the controllers' release
+TRN-NAMESPACE       error      Trainer and JobSet are installed, once
+TRN-DEPLOYMENTS     error      The controllers of Trainer and JobSet run
+TRN-ENDPOINTS       error      The webhook Services lead to the right pods
+TRN-CERTIFICATES    error      The webhook certificates are valid
+TRN-CA-BUNDLES      error      Every webhook entry trusts that certificate
+TRN-WEBHOOKS        error      The webhooks answer when they are called
+TRN-RUNTIMES        error      The release's training runtimes are there
+TRN-RUNTIME-PODS    warning    The runtimes' pods are as Trainer expects
+TRN-PROGRESS        warning    Progress reporting is off, or works
+TRN-KUEUE           warning    Kueue, where it is there, fits this Trainer
+TRN-POD-GROUPS      warning    Gang scheduling has the PodGroups it needs
+TRN-DATA-CACHE      warning    The data cache has what it needs
+TRN-STORAGE-CLASS   warning    Runtimes made here get their volumes
+TRN-ACCELERATORS    warning    Runtimes made here find their accelerators
 
 "#]])
         .stderr_eq(str![]);

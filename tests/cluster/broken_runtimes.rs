@@ -48,8 +48,16 @@ Training runtimes
              RuntimesMissing: release 2.3.0 ships 8 runtimes, of which are missing: jax-distributed
              mend: kubectl apply --server-side -k 'https://github.com/kubeflow/trainer.git/manifests/overlays/runtimes?ref=v2.3.0'
              see:  kubectl trainer explain TRN-RUNTIMES
+  ✓ ok       The runtimes' pods are as Trainer expects    7 runtimes
+Integrations
+  ✓ ok       Progress reporting is off, or works          off (the default)
+  ✓ ok       Kueue, where it is there, fits this Trainer  not installed
+  ✓ ok       Gang scheduling has the PodGroups it needs   not installed
+  ✓ ok       The data cache has what it needs             not installed
+  ✓ ok       Runtimes made here get their volumes         no default StorageClass
+  ✓ ok       Runtimes made here find their accelerators   the nodes have none
 
-Kubeflow Trainer on context admin works, but deserves a look: 1 warning (TRN-RUNTIMES), 11 ok.
+Kubeflow Trainer on context admin works, but deserves a look: 1 warning (TRN-RUNTIMES), 18 ok.
 
 "#]]);
     bed.apply_runtimes().unwrap();
@@ -76,8 +84,16 @@ Webhooks
   ✓ ok       The webhooks answer when they are called     3 dry runs in default
 Training runtimes
   ✓ ok       The release's training runtimes are there    all 8 of release 2.3.0
+  ✓ ok       The runtimes' pods are as Trainer expects    8 runtimes
+Integrations
+  ✓ ok       Progress reporting is off, or works          off (the default)
+  ✓ ok       Kueue, where it is there, fits this Trainer  not installed
+  ✓ ok       Gang scheduling has the PodGroups it needs   not installed
+  ✓ ok       The data cache has what it needs             not installed
+  ✓ ok       Runtimes made here get their volumes         no default StorageClass
+  ✓ ok       Runtimes made here find their accelerators   the nodes have none
 
-Kubeflow Trainer on context admin is healthy: all 12 checks passed.
+Kubeflow Trainer on context admin is healthy: all 19 checks passed.
 
 "#]]);
 }

@@ -48,6 +48,12 @@ fn a_caller_without_rights_learns_which_rules_are_missing_and_no_check_fails() {
         "TRN-CA-BUNDLES",
         "TRN-WEBHOOKS",
         "TRN-RUNTIMES",
+        "TRN-RUNTIME-PODS",
+        "TRN-PROGRESS",
+        "TRN-POD-GROUPS",
+        "TRN-DATA-CACHE",
+        "TRN-STORAGE-CLASS",
+        "TRN-ACCELERATORS",
     ]);
     assert_eq!(
         (verified.exit_code, verified.troubles()),
@@ -91,6 +97,12 @@ fn a_caller_with_rights_in_one_namespace_still_sees_that_the_webhooks_answer() {
         "TRN-CERTIFICATES",
         "TRN-CA-BUNDLES",
         "TRN-RUNTIMES",
+        "TRN-RUNTIME-PODS",
+        "TRN-PROGRESS",
+        "TRN-POD-GROUPS",
+        "TRN-DATA-CACHE",
+        "TRN-STORAGE-CLASS",
+        "TRN-ACCELERATORS",
     ]);
     assert_eq!(
         (verified.exit_code, verified.troubles()),
@@ -109,7 +121,7 @@ fn every_format_is_one_whole_document_for_every_caller() {
         groups: &[],
     };
     let nobody = bed.kubeconfig(&nobody).unwrap();
-    for (caller, exit_code, unknown) in [(admin, 0, 0), (nobody, 4, 8)] {
+    for (caller, exit_code, unknown) in [(admin, 0, 0), (nobody, 4, 14)] {
         let text = |format: &str| {
             let output = binary()
                 .args(["verify", "-o", format, "--kubeconfig"])
@@ -129,7 +141,7 @@ fn every_format_is_one_whole_document_for_every_caller() {
         let junit = quick_junit::Report::deserialize_from_str(&text("junit")).unwrap();
         assert_eq!(
             (junit.tests, junit.failures, junit.errors),
-            (12, 0, unknown)
+            (19, 0, unknown)
         );
         assert!(text("table").lines().last().unwrap().ends_with(" ok.") || unknown == 0);
     }
@@ -150,6 +162,13 @@ fn skipped_after(id: &str) -> Vec<Trouble<'static>> {
         "TRN-CA-BUNDLES",
         "TRN-WEBHOOKS",
         "TRN-RUNTIMES",
+        "TRN-RUNTIME-PODS",
+        "TRN-PROGRESS",
+        "TRN-KUEUE",
+        "TRN-POD-GROUPS",
+        "TRN-DATA-CACHE",
+        "TRN-STORAGE-CLASS",
+        "TRN-ACCELERATORS",
     ];
     all.into_iter()
         .skip_while(|other| *other != id)

@@ -33,6 +33,11 @@ causes! {
         skipped("TRN-CRD-SCHEMA"),
         skipped("TRN-WEBHOOKS"),
         skipped("TRN-RUNTIMES"),
+        skipped("TRN-RUNTIME-PODS"),
+        skipped("TRN-POD-GROUPS"),
+        skipped("TRN-DATA-CACHE"),
+        skipped("TRN-STORAGE-CLASS"),
+        skipped("TRN-ACCELERATORS"),
     ];
     CRD_TOO_OLD = [failed("TRN-CRD-SCHEMA", "CrdTooOld")];
     TRAINING_OPERATOR_V1 = [warned("TRN-LEGACY-V1", "TrainingOperatorV1")];
@@ -46,6 +51,13 @@ causes! {
         skipped("TRN-CA-BUNDLES"),
         skipped("TRN-WEBHOOKS"),
         skipped("TRN-RUNTIMES"),
+        skipped("TRN-RUNTIME-PODS"),
+        skipped("TRN-PROGRESS"),
+        skipped("TRN-KUEUE"),
+        skipped("TRN-POD-GROUPS"),
+        skipped("TRN-DATA-CACHE"),
+        skipped("TRN-STORAGE-CLASS"),
+        skipped("TRN-ACCELERATORS"),
     ];
 
     CONFIGURATION_MISSING = [
@@ -64,7 +76,14 @@ causes! {
     PROBE_NAMESPACE_MISSING = [failed("TRN-WEBHOOKS", "ProbeNamespaceMissing")];
 
     RUNTIMES_MISSING = [warned("TRN-RUNTIMES", "RuntimesMissing")];
-    NO_RUNTIMES = [failed("TRN-RUNTIMES", "NoRuntimes")];
+    NO_RUNTIMES = [
+        failed("TRN-RUNTIMES", "NoRuntimes"),
+        skipped("TRN-RUNTIME-PODS"),
+        skipped("TRN-POD-GROUPS"),
+        skipped("TRN-DATA-CACHE"),
+        skipped("TRN-STORAGE-CLASS"),
+        skipped("TRN-ACCELERATORS"),
+    ];
     NO_FRAMEWORK = [warned("TRN-RUNTIMES", "NoFramework")];
     DELETION_STUCK = [warned("TRN-RUNTIMES", "DeletionStuck")];
 }

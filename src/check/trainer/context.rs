@@ -54,6 +54,14 @@ pub struct TrainerContext {
     secrets: Memo<(String, String), Option<Secret>>,
     public_config: Memo<String, Option<ConfigMap>>,
     runtimes: OnceCell<Fact<Vec<DynamicObject>>>,
+    training_runtimes: OnceCell<Fact<TrainingRuntimes>>,
+}
+
+/// The `TrainingRuntime` objects that the caller may list.
+pub(crate) struct TrainingRuntimes {
+    /// All namespaces, or the one where dry runs are made.
+    pub(crate) reach: Scope,
+    pub(crate) objects: Vec<DynamicObject>,
 }
 
 /// Facts of one kind by their key.
@@ -102,6 +110,7 @@ impl TrainerContext {
             secrets: Memo::default(),
             public_config: Memo::default(),
             runtimes: OnceCell::default(),
+            training_runtimes: OnceCell::default(),
         }
     }
 
@@ -282,6 +291,29 @@ impl TrainerContext {
                 .await?)
         })
         .await
+    }
+
+    /// Those of all namespaces; where that is not allowed, those of the namespace where dry runs are made.
+    pub(crate) async fn fetch_training_runtimes(&self) -> Fact<TrainingRuntimes> {
+        once(&self.training_runtimes, async {
+            match self.list_training_runtimes(Scope::AllNamespaces).await {
+                Err(failure) if matches!(failure.kind, FailureKind::Forbidden(_)) => {
+                    let own = Scope::Namespace(self.namespace.clone());
+                    self.list_training_runtimes(own).await
+                }
+                listed => listed,
+            }
+        })
+        .await
+    }
+
+    async fn list_training_runtimes(&self, reach: Scope) -> Result<TrainingRuntimes, Rc<Failure>> {
+        let resource = resources::training_runtimes();
+        let objects = self
+            .cluster()?
+            .fetch_objects(&resource, &reach, None)
+            .await?;
+        Ok(TrainingRuntimes { reach, objects })
     }
 
     async fn one<Object>(&self, namespace: &str, name: &str) -> Result<Option<Object>, Rc<Failure>>

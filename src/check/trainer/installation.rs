@@ -234,7 +234,7 @@ pub(crate) fn images(deployment: &Deployment) -> impl Iterator<Item = &str> {
 }
 
 /// `jobset` of `registry.k8s.io/jobset/jobset:v0.12.0@sha256:…`.
-fn image_name(image: &str) -> &str {
+pub(crate) fn image_name(image: &str) -> &str {
     let without_digest = image.split('@').next().unwrap_or(image);
     let last = without_digest.rsplit('/').next().unwrap_or(without_digest);
     last.split(':').next().unwrap_or(last)

@@ -10,7 +10,10 @@ mod definitions;
 mod deployments;
 mod endpoints;
 mod installation;
+mod integrations;
 mod pods;
+mod progress;
+mod runtime_pods;
 mod runtimes;
 mod schema;
 mod webhooks;
@@ -43,6 +46,13 @@ pub const CATALOGUE: Catalogue<TrainerContext> = Catalogue {
         &certificates::CA_BUNDLES,
         &webhooks::WEBHOOKS,
         &runtimes::RUNTIMES,
+        &runtime_pods::RUNTIME_PODS,
+        &progress::PROGRESS,
+        &integrations::kueue::KUEUE,
+        &integrations::pod_groups::POD_GROUPS,
+        &integrations::data_cache::DATA_CACHE,
+        &integrations::storage_class::STORAGE_CLASS,
+        &integrations::accelerators::ACCELERATORS,
     ],
     gates: &[API, IDENTITY],
 };
@@ -62,6 +72,13 @@ pub(crate) const CERTIFICATES: CheckId = CheckId("TRN-CERTIFICATES");
 pub(crate) const CA_BUNDLES: CheckId = CheckId("TRN-CA-BUNDLES");
 pub(crate) const WEBHOOKS: CheckId = CheckId("TRN-WEBHOOKS");
 pub(crate) const RUNTIMES: CheckId = CheckId("TRN-RUNTIMES");
+pub(crate) const RUNTIME_PODS: CheckId = CheckId("TRN-RUNTIME-PODS");
+pub(crate) const PROGRESS: CheckId = CheckId("TRN-PROGRESS");
+pub(crate) const KUEUE: CheckId = CheckId("TRN-KUEUE");
+pub(crate) const POD_GROUPS: CheckId = CheckId("TRN-POD-GROUPS");
+pub(crate) const DATA_CACHE: CheckId = CheckId("TRN-DATA-CACHE");
+pub(crate) const STORAGE_CLASS: CheckId = CheckId("TRN-STORAGE-CLASS");
+pub(crate) const ACCELERATORS: CheckId = CheckId("TRN-ACCELERATORS");
 
 /// The check of this catalogue with this id.
 pub fn find(id: &str) -> Option<&'static Check<TrainerContext>> {
@@ -94,7 +111,11 @@ fn merge(summary: Option<String>, outcomes: impl IntoIterator<Item = Outcome>) -
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, fs, path::Path};
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
 
     use super::CATALOGUE;
     use crate::check::{EVERY_CHECKS_REASONS, Reason, Severity};
@@ -179,13 +200,27 @@ mod tests {
             && code.chars().all(|letter| letter.is_ascii_alphanumeric())
     }
 
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
+        let paths = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let files = paths.flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        });
+        files.collect()
+    }
+
     /// A reason can only be given by a constant, so that every constant that is on a page is all there is.
     #[test]
     fn every_reason_of_this_room_is_on_the_page_of_a_check() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/check/trainer");
         let mut declared = BTreeSet::new();
-        for entry in fs::read_dir(folder).unwrap() {
-            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for path in files_below(&folder) {
+            let text = fs::read_to_string(path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap();
             for rest in code.split(": Reason = Reason {").skip(1) {
                 declared.insert(rest.split('"').nth(1).unwrap().to_owned());

@@ -7,11 +7,15 @@ use kube::core::DynamicObject;
 use crate::{
     check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
     cluster::Failure,
-    releases::{self, Release},
+    releases::{self, RELEASES, Release, RuntimeFacts, Support, minor_version},
+    runtimes::Runtime,
 };
 
 use super::{
-    CRDS, RUNTIMES as RUNTIMES_ID, TrainerContext, conclude, merge, schema::fetch_versions,
+    CRDS, RUNTIMES as RUNTIMES_ID, TrainerContext, conclude,
+    installation::{image_name, image_tag},
+    merge,
+    schema::fetch_versions,
 };
 
 const FRAMEWORK_LABEL: &str = "trainer.kubeflow.org/framework";
@@ -22,11 +26,12 @@ pub(crate) const RUNTIMES: Check<TrainerContext> = Check {
     category: Category::Runtimes,
     title: "The release's training runtimes are there",
     hint: "apply the runtimes overlay of the Trainer release",
-    page: "Compares the ClusterTrainingRuntimes with those that the installed release ships. To have none is a failure: nobody can train. A part of them may be missing on purpose, so that is a warning.\n\n\
+    page: "Compares the ClusterTrainingRuntimes with those that the installed release ships. To have none is a failure: nobody can train. A part of them may be missing on purpose, so that is a warning. A runtime that was left behind by an upgrade is known by its images: they are those of another release.\n\n\
            It also looks for runtimes without the label trainer.kubeflow.org/framework, which Kubeflow's Python SDK does not list, for deprecated ones, and for ones whose deletion is stuck.",
     reasons: &[
         &NO_RUNTIMES,
         &RUNTIMES_MISSING,
+        &OTHER_RELEASE,
         &NO_FRAMEWORK,
         &DEPRECATED,
         &DELETION_STUCK,
@@ -46,6 +51,11 @@ const RUNTIMES_MISSING: Reason = Reason {
     code: "RuntimesMissing",
     meaning: "Some of the runtimes that the installed release ships are not there. TrainJobs and examples that name them are refused.",
     mend: "Apply the runtimes overlay of the installed release, unless they were left out on purpose.",
+};
+const OTHER_RELEASE: Reason = Reason {
+    code: "OtherRelease",
+    meaning: "A runtime that the installed release ships has an image of another release: the runtimes were not applied with the last upgrade, or by hand from elsewhere. Images and controller may not understand each other.",
+    mend: "Apply the runtimes overlay of the installed release.",
 };
 const NO_FRAMEWORK: Reason = Reason {
     code: "NoFramework",
@@ -91,7 +101,71 @@ fn judge_runtimes(runtimes: &[DynamicObject], release: Option<&Release>) -> Outc
     let each = runtimes
         .iter()
         .map(|runtime| judge_runtime(runtime, release));
-    merge(Some(summary), each.chain([complete]))
+    let images = release.map(|release| judge_images(runtimes, release));
+    merge(Some(summary), each.chain([complete]).chain(images))
+}
+
+/// All runtimes of another release together: one upgrade that stopped half-way is one cause.
+fn judge_images(runtimes: &[DynamicObject], release: &Release) -> Outcome {
+    let strangers: Vec<_> = runtimes
+        .iter()
+        .filter_map(|runtime| {
+            let shipped = shipped(name(runtime), release)?;
+            let runtime = Runtime::parse(runtime.clone());
+            let image = images(&runtime).find(|image| is_of_another_release(image, shipped))?;
+            Some(format!("{} ({image})", runtime.name))
+        })
+        .collect();
+    if strangers.is_empty() {
+        return Outcome::default();
+    }
+    let detail = format!(
+        "release {} is installed, but these runtimes have an image of another release: {}",
+        release.version,
+        strangers.join(", ")
+    );
+    Outcome::of(Finding::warning(&OTHER_RELEASE, detail).mended_by(apply_command(Some(release))))
+}
+
+/// Every image of a runtime's pods.
+pub(super) fn images(runtime: &Runtime) -> impl Iterator<Item = &str> {
+    let pods = runtime.jobs.iter().filter_map(|job| job.pod());
+    let containers =
+        pods.flat_map(|pod| pod.init_containers.iter().flatten().chain(&pod.containers));
+    containers.filter_map(|container| container.image.as_deref())
+}
+
+/// What the release says of its runtime of this name.
+fn shipped(name: &str, release: &Release) -> Option<&'static RuntimeFacts> {
+    release.runtimes.iter().find(|facts| facts.name == name)
+}
+
+/// Whether it is one of the images that another release ships for this runtime, or one of Trainer's own images, whose
+/// tag is the release, with another tag. Mirrors change the registry and users the image: neither counts.
+fn is_of_another_release(image: &str, shipped: &RuntimeFacts) -> bool {
+    let (name, tag) = (image_name(image), image_tag(image));
+    let same_image = |other: &&&'static str| image_name(other) == name;
+    let Some(own) = shipped.images.iter().find(same_image) else {
+        return false;
+    };
+    if tag.is_none() || image_tag(own) == tag {
+        return false;
+    }
+    let others = RELEASES.iter().flat_map(|release| release.runtimes);
+    let mut others = others.filter(|facts| facts.name == shipped.name);
+    let is_known = others.any(|facts| {
+        let mut same = facts.images.iter().filter(same_image);
+        same.any(|other| image_tag(other) == tag)
+    });
+    let minor = |image: &str| image_tag(image).and_then(minor_version);
+    is_known || is_tagged_with_release(own) && minor(image).is_some_and(|it| Some(it) != minor(own))
+}
+
+fn is_tagged_with_release(image: &str) -> bool {
+    let version = image_tag(image).and_then(|tag| tag.strip_prefix('v'));
+    RELEASES
+        .iter()
+        .any(|release| version == Some(release.version))
 }
 
 fn judge_completeness(runtimes: &[DynamicObject], release: Option<&Release>) -> Outcome {
@@ -138,15 +212,16 @@ fn judge_runtime(runtime: &DynamicObject, release: Option<&Release>) -> Outcome 
         );
         findings.push(Finding::warning(&DELETION_STUCK, detail).mended_by(mend));
     }
-    let shipped =
-        release.and_then(|release| release.runtimes.iter().find(|facts| facts.name == name));
+    let shipped = release.and_then(|release| shipped(name, release));
     if label(FRAMEWORK_LABEL).is_none() && shipped.is_none_or(|facts| facts.framework.is_some()) {
         findings.push(judge_missing_framework(
             name,
             shipped.and_then(|facts| facts.framework),
         ));
     }
-    if label(SUPPORT_LABEL) == Some("deprecated") {
+    // What a release itself ships as deprecated is there on purpose.
+    let by_release = shipped.is_some_and(|facts| facts.support == Support::Deprecated);
+    if label(SUPPORT_LABEL) == Some("deprecated") && !by_release {
         findings.push(Finding::warning(
             &DEPRECATED,
             format!("runtime {name} is deprecated"),
@@ -225,6 +300,75 @@ mod tests {
             let outcome = judge_runtimes(&shipped(release.version), Some(release));
             assert_eq!(reasons(&outcome), [""; 0], "{}", release.version);
         }
+    }
+
+    /// A runtime that trains in this image.
+    fn runtime_with_image(name: &str, image: &str) -> DynamicObject {
+        let pod = json!({"spec": {"containers": [{"name": "node", "image": image}]}});
+        let job = json!({"name": "node", "template": {"spec": {"template": pod}}});
+        let mut runtime = runtime(name, &json!({}));
+        runtime.data = json!({"spec": {"template": {"spec": {"replicatedJobs": [job]}}}});
+        runtime
+    }
+
+    #[test]
+    fn an_image_of_another_release_is_told_from_a_mirror_a_patch_and_a_users_own() {
+        let release = releases::find("2.3.0").unwrap();
+        for (name, image, expected) in [
+            (
+                "xgboost-distributed",
+                "ghcr.io/kubeflow/trainer/xgboost-runtime:v2.3.0",
+                false,
+            ),
+            (
+                "xgboost-distributed",
+                "mirror:5000/xgboost-runtime:v2.3.4",
+                false,
+            ),
+            (
+                "xgboost-distributed",
+                "example.com/own-xgboost:v1.0.0",
+                false,
+            ),
+            (
+                "xgboost-distributed",
+                "mirror:5000/xgboost-runtime:v2.2.1",
+                true,
+            ),
+            (
+                "xgboost-distributed",
+                "ghcr.io/kubeflow/trainer/xgboost-runtime:v2.4.0",
+                true,
+            ),
+            (
+                "torch-distributed",
+                "pytorch/pytorch:2.10.0-cuda12.8-cudnn9-runtime",
+                true,
+            ),
+            ("torch-distributed", "pytorch/pytorch:2.14.0-own", false),
+            (
+                "own",
+                "ghcr.io/kubeflow/trainer/xgboost-runtime:v2.2.1",
+                false,
+            ),
+        ] {
+            let outcome = judge_images(&[runtime_with_image(name, image)], release);
+            assert_eq!(reasons(&outcome) == ["OtherRelease"], expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn runtimes_that_an_upgrade_left_behind_are_one_finding() {
+        let release = releases::find("2.3.0").unwrap();
+        let old = [
+            runtime_with_image("xgboost-distributed", "xgboost-runtime:v2.2.1"),
+            runtime_with_image("mlx-distributed", "mlx-runtime:v2.2.1"),
+        ];
+        let outcome = judge_images(&old, release);
+        assert_eq!(reasons(&outcome), ["OtherRelease"]);
+        assert!(outcome.findings[0].detail.ends_with(
+            "xgboost-distributed (xgboost-runtime:v2.2.1), mlx-distributed (mlx-runtime:v2.2.1)"
+        ));
     }
 
     #[test]
