@@ -413,9 +413,11 @@ TRN-IDENTITY        error      The API server knows who you are
 TRN-LEGACY-V1       warning    No older Kubeflow training API is left over
 TRN-CRDS            error      Trainer's and JobSet's CRDs are served
 TRN-CRD-SCHEMA      error      The CRDs are of the controllers' release
-TRN-NAMESPACE       error      Trainer and JobSet are installed, once
+TRN-NAMESPACE       error      Trainer and JobSet are installed
+TRN-INSTALLS        error      No second Trainer or JobSet competes
 TRN-DEPLOYMENTS     error      The controllers of Trainer and JobSet run
 TRN-ENDPOINTS       error      The webhook Services lead to the right pods
+TRN-LEASES          error      Each controller has a leader at work
 TRN-CERTIFICATES    error      The webhook certificates are valid
 TRN-CA-BUNDLES      error      Every webhook entry trusts that certificate
 TRN-WEBHOOKS        error      The webhooks answer when they are called

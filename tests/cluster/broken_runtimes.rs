@@ -36,9 +36,11 @@ Custom resource definitions
   ✓ ok       Trainer's and JobSet's CRDs are served       4 of 4
   ✓ ok       The CRDs are of the controllers' release     Trainer v2.3.0
 Controllers
-  ✓ ok       Trainer and JobSet are installed, once       in kubeflow-system
+  ✓ ok       Trainer and JobSet are installed             in kubeflow-system
+  ✓ ok       No second Trainer or JobSet competes         one of each
   ✓ ok       The controllers of Trainer and JobSet run    v2.3.0, JobSet v0.12.0
   ✓ ok       The webhook Services lead to the right pods  2 Services
+  ✓ ok       Each controller has a leader at work         2 leaders
 Webhooks
   ✓ ok       The webhook certificates are valid           2 certificates
   ✓ ok       Every webhook entry trusts that certificate  8 entries
@@ -57,7 +59,7 @@ Integrations
   ✓ ok       Runtimes made here get their volumes         no default StorageClass
   ✓ ok       Runtimes made here find their accelerators   the nodes have none
 
-Kubeflow Trainer on context admin works, but deserves a look: 1 warning (TRN-RUNTIMES), 18 ok.
+Kubeflow Trainer on context admin works, but deserves a look: 1 warning (TRN-RUNTIMES), 20 ok.
 
 "#]]);
     bed.apply_runtimes().unwrap();
@@ -75,9 +77,11 @@ Custom resource definitions
   ✓ ok       Trainer's and JobSet's CRDs are served       4 of 4
   ✓ ok       The CRDs are of the controllers' release     Trainer v2.3.0
 Controllers
-  ✓ ok       Trainer and JobSet are installed, once       in kubeflow-system
+  ✓ ok       Trainer and JobSet are installed             in kubeflow-system
+  ✓ ok       No second Trainer or JobSet competes         one of each
   ✓ ok       The controllers of Trainer and JobSet run    v2.3.0, JobSet v0.12.0
   ✓ ok       The webhook Services lead to the right pods  2 Services
+  ✓ ok       Each controller has a leader at work         2 leaders
 Webhooks
   ✓ ok       The webhook certificates are valid           2 certificates
   ✓ ok       Every webhook entry trusts that certificate  8 entries
@@ -93,7 +97,7 @@ Integrations
   ✓ ok       Runtimes made here get their volumes         no default StorageClass
   ✓ ok       Runtimes made here find their accelerators   the nodes have none
 
-Kubeflow Trainer on context admin is healthy: all 19 checks passed.
+Kubeflow Trainer on context admin is healthy: all 21 checks passed.
 
 "#]]);
 }

@@ -16,11 +16,13 @@ causes! {
     SCALED_TO_ZERO = [
         failed("TRN-DEPLOYMENTS", "ScaledToZero"),
         skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
         skipped("TRN-WEBHOOKS"),
     ];
     CRASH_LOOP = [
         failed("TRN-DEPLOYMENTS", "CrashLoop"),
         skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
         skipped("TRN-WEBHOOKS"),
     ];
     IMAGE_NOT_PULLED = [warned("TRN-DEPLOYMENTS", "ImageNotPulled")];
@@ -45,8 +47,10 @@ causes! {
         failed("TRN-CRDS", "NotInstalled"),
         skipped("TRN-CRD-SCHEMA"),
         failed("TRN-NAMESPACE", "NotFound"),
+        skipped("TRN-INSTALLS"),
         skipped("TRN-DEPLOYMENTS"),
         skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
         skipped("TRN-CERTIFICATES"),
         skipped("TRN-CA-BUNDLES"),
         skipped("TRN-WEBHOOKS"),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition};
 
 use crate::{
     check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
@@ -18,7 +18,7 @@ use super::{
 pub(crate) const NAMESPACE: Check<TrainerContext> = Check {
     id: NAMESPACE_ID,
     category: Category::Controllers,
-    title: "Trainer and JobSet are installed, once",
+    title: "Trainer and JobSet are installed",
     hint: "apply the manager overlay of a Trainer release",
     page: "Finds the namespaces of Trainer and JobSet. The webhook configurations of both have fixed names and say which Service the API server calls, so they name the namespace whatever it is: kubeflow-system, kubeflow, or one of your own.\n\n\
            Without webhook configurations, the Deployments of all namespaces are searched for the controllers' labels and images.",
@@ -57,8 +57,8 @@ const NAMESPACE_MISSING: Reason = Reason {
 };
 const NAMESPACE_TERMINATING: Reason = Reason {
     code: "NamespaceTerminating",
-    meaning: "The namespace of the controllers is being deleted.",
-    mend: "Find what holds it with kubectl get namespace -o yaml; then install Trainer again.",
+    meaning: "The namespace of the controllers is being deleted, and something in it, or a finalizer of its own, holds it. Nothing can be created in it until it is gone.",
+    mend: "Remove what holds it: the finding quotes the namespace's own conditions, and its command lists the objects with their finalizers. Then install Trainer again.",
 };
 
 async fn check_namespaces(context: &TrainerContext) -> Outcome {
@@ -161,11 +161,7 @@ fn judge_namespace(name: &str, namespace: Result<&Option<Namespace>, &Failure>) 
             )
         }
         Ok(Some(namespace)) if namespace.metadata.deletion_timestamp.is_some() => {
-            let detail = format!("namespace {name} is being deleted");
-            Outcome::of(
-                Finding::failed(&NAMESPACE_TERMINATING, detail)
-                    .mended_by(format!("kubectl get namespace {name} -o yaml")),
-            )
+            Outcome::of(terminating(name, namespace))
         }
         // What is in it will be asked anyway; that it may not be read itself is no finding.
         Ok(Some(_))
@@ -175,6 +171,51 @@ fn judge_namespace(name: &str, namespace: Result<&Option<Namespace>, &Failure>) 
         }) => Outcome::default(),
         Err(failure) => Outcome::of(Finding::of_failure(failure)),
     }
+}
+
+/// With what holds it, in the words of the namespace controller.
+fn terminating(name: &str, namespace: &Namespace) -> Finding {
+    let holds = |condition: &&NamespaceCondition| condition.status == "True";
+    let conditions = namespace
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    let messages: Vec<_> = conditions
+        .filter(holds)
+        .filter_map(|condition| condition.message.as_deref())
+        .collect();
+    let own = namespace
+        .spec
+        .iter()
+        .flat_map(|spec| spec.finalizers.iter().flatten());
+    let held = if messages.is_empty() {
+        let own: Vec<_> = own.map(String::as_str).collect();
+        format!("its own finalizers are: {}", own.join(", "))
+    } else {
+        messages.join("; ")
+    };
+    let kinds: Vec<_> = messages.iter().flat_map(|text| kinds_left(text)).collect();
+    let mend = if kinds.is_empty() {
+        format!("kubectl get namespace {name} -o yaml")
+    } else {
+        let columns = "KIND:.kind,NAME:.metadata.name,FINALIZERS:.metadata.finalizers";
+        format!(
+            "kubectl -n {name} get {} -o custom-columns={columns}",
+            kinds.join(",")
+        )
+    };
+    let detail = format!("namespace {name} is being deleted, and held: {held}");
+    Finding::failed(&NAMESPACE_TERMINATING, detail).mended_by(mend)
+}
+
+/// The kinds in a condition's message: `Some resources are remaining: configmaps. has 1 resource instances, ...`.
+fn kinds_left(message: &str) -> Vec<&str> {
+    let entries = message.rsplit_once(": ").map_or("", |(_, entries)| entries);
+    let kind = |entry: &'_ str| -> Option<usize> { entry.find(" has ") };
+    let kinds = entries
+        .split(", ")
+        .filter_map(|entry| Some(entry.get(..kind(entry)?)?.trim_end_matches('.')));
+    kinds.collect()
 }
 
 #[cfg(test)]
@@ -246,5 +287,35 @@ mod tests {
         assert_eq!(reason(None), Some("NamespaceMissing"));
         assert_eq!(reason(Some(Namespace::default())), None);
         assert_eq!(reason(Some(going.unwrap())), Some("NamespaceTerminating"));
+    }
+
+    #[test]
+    fn what_holds_a_namespace_is_quoted_and_its_objects_are_listed() {
+        let condition = |kind: &str, status: &str, message: &str| json!({"type": kind, "status": status, "reason": "Any", "message": message});
+        let going = json!({
+            "metadata": {"name": "ml", "deletionTimestamp": "2026-11-21T08:00:00Z"},
+            "spec": {"finalizers": ["kubernetes"]},
+            "status": {"phase": "Terminating", "conditions": [
+                condition("NamespaceDeletionDiscoveryFailure", "False", "All resources successfully discovered"),
+                condition("NamespaceContentRemaining", "True", "Some resources are remaining: configmaps. has 1 resource instances, jobsets.jobset.x-k8s.io has 2 resource instances"),
+                condition("NamespaceFinalizersRemaining", "True", "Some content in the namespace has finalizers remaining: example.com/hold in 3 resource instances"),
+            ]},
+        });
+        let going = Some(serde_json::from_value(going).unwrap());
+        let outcome = judge_namespace("ml", Ok(&going));
+        let finding = &outcome.findings[0];
+        assert!(
+            finding
+                .detail
+                .contains("example.com/hold in 3 resource instances")
+        );
+        assert!(
+            !finding.detail.contains("successfully"),
+            "{}",
+            finding.detail
+        );
+        let mend = "kubectl -n ml get configmaps,jobsets.jobset.x-k8s.io -o \
+                    custom-columns=KIND:.kind,NAME:.metadata.name,FINALIZERS:.metadata.finalizers";
+        assert_eq!(finding.mend.as_deref(), Some(mend));
     }
 }

@@ -1,19 +1,27 @@
 //! Do the Deployments of Trainer and JobSet run? What is wrong with a pod is judged in `pods.rs`.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use jiff::Timestamp;
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Node, Pod},
+};
 
 use crate::{
     check::{Category, Check, Finding, Level, Outcome, Reason, Retry, Severity},
-    cluster::{Failure, LogTail},
+    cluster::{Failure, LogTail, Scope},
 };
 
 use super::{
     DEPLOYMENTS as DEPLOYMENTS_ID, NAMESPACE, TrainerContext,
     installation::{Part, Place, belongs_to, image_tag, images, pods_of},
     merge,
-    pods::{self, Crash, LastWords},
+    pods::{self, Crash, Evidence, LastWords},
+    refusals,
 };
 
 pub(crate) const DEPLOYMENTS: Check<TrainerContext> = Check {
@@ -21,20 +29,30 @@ pub(crate) const DEPLOYMENTS: Check<TrainerContext> = Check {
     category: Category::Controllers,
     title: "The controllers of Trainer and JobSet run",
     hint: "look at the controllers' Deployments, pods and events",
-    page: "Looks at the Deployments of both controllers, found by image and labels because charts rename them, and, where one is not available as asked, at its pods: image, scheduling, start, exit and last words.\n\n\
+    page: "Looks at the Deployments of both controllers, found by image and labels because charts rename them, and, where one is not available as asked, at its pods: node, image, scheduling, start, exit and last words, and at what keeps them from being created.\n\n\
            Without Trainer's controller no TrainJob is taken up; without JobSet's, none gets pods.\n\n\
-           A finding is a warning while an older pod still serves.",
+           A finding is a warning while an older pod still serves, and so is a controller that runs but restarts again and again.",
     reasons: &[
         &DEPLOYMENT_MISSING,
         &SCALED_TO_ZERO,
-        &PODS_NOT_CREATED,
-        &NOT_AVAILABLE,
+        &refusals::QUOTA_FORBIDS,
+        &refusals::POD_SECURITY_FORBIDS,
+        &refusals::POLICY_FORBIDS,
+        &refusals::POD_ACCOUNT_MISSING,
+        &refusals::PODS_NOT_CREATED,
+        &pods::NODE_LOST,
         &pods::IMAGE_NOT_PULLED,
         &pods::UNSCHEDULABLE,
         &pods::CRASH_LOOP,
         &pods::OUT_OF_MEMORY,
+        &pods::WRONG_ARCHITECTURE,
         &pods::CONTAINER_NOT_CREATED,
         &pods::NOT_READY,
+        &pods::RESTARTS_OFTEN,
+        &ROLLOUT_PAUSED,
+        &ROLLOUT_STUCK,
+        &NOT_OBSERVED,
+        &NOT_AVAILABLE,
     ],
     severity: Severity::Error,
     requires: &[NAMESPACE],
@@ -52,15 +70,26 @@ const SCALED_TO_ZERO: Reason = Reason {
     meaning: "The Deployment asks for no replicas, so nobody works and no webhook answers.",
     mend: "Scale it up with kubectl scale.",
 };
-const PODS_NOT_CREATED: Reason = Reason {
-    code: "PodsNotCreated",
-    meaning: "The ReplicaSet may not create pods: a quota, a Pod Security level, or an admission webhook stands in the way.",
-    mend: "The message names what refused. Raise the quota, label the namespace for the level that the controller needs, or mend the webhook.",
-};
 const NOT_AVAILABLE: Reason = Reason {
     code: "NotAvailable",
     meaning: "Fewer replicas than asked for are available, and the pods do not say why (yet).",
     mend: "Wait with --wait, or look at the Deployment's and its pods' events with kubectl describe.",
+};
+
+const NOT_OBSERVED: Reason = Reason {
+    code: "NotObserved",
+    meaning: "The Deployment was changed, and the cluster has taken no notice: kube-controller-manager does not work, or is very slow.",
+    mend: "Look at the cluster's control plane: kube-controller-manager has to run and to have a leader.",
+};
+const ROLLOUT_PAUSED: Reason = Reason {
+    code: "RolloutPaused",
+    meaning: "The Deployment was changed while its rollout is paused, so the change does not reach the pods.",
+    mend: "Resume it with kubectl rollout resume.",
+};
+const ROLLOUT_STUCK: Reason = Reason {
+    code: "RolloutStuck",
+    meaning: "The rollout has made no progress for longer than its deadline, and the pods do not say why.",
+    mend: "Look at the events of the Deployment, its ReplicaSets and pods; go back with kubectl rollout undo.",
 };
 
 async fn check_deployments(context: &TrainerContext) -> Outcome {
@@ -110,13 +139,39 @@ async fn look_at_part(context: &TrainerContext, part: Part) -> Result<Outcome, R
     let mut outcomes = Vec::new();
     for deployment in own {
         let pods = pods_of(deployment, &pods);
-        let last_words = match judge_replicas(deployment) {
-            Replicas::AsAsked | Replicas::Zero => LastWords::default(),
-            Replicas::Fewer(_) => fetch_last_words(context, namespace, &pods).await,
+        let evidence = match judge_replicas(deployment) {
+            Replicas::AsAsked | Replicas::Zero => Evidence::default(),
+            Replicas::Fewer(_) => Evidence {
+                last_words: fetch_last_words(context, namespace, &pods).await,
+                lost_nodes: fetch_lost_nodes(context, &pods).await,
+            },
         };
-        outcomes.push(judge_deployment(deployment, &pods, &last_words));
+        outcomes.push(judge_deployment(deployment, &pods, &evidence, context.now));
     }
     Ok(merge(None, outcomes))
+}
+
+/// The nodes of pods that are not ready, where they are not ready themselves and the caller may read nodes.
+async fn fetch_lost_nodes(context: &TrainerContext, pods: &[&Pod]) -> BTreeMap<String, String> {
+    let mut lost = BTreeMap::new();
+    for name in pods::nodes_in_doubt(pods) {
+        let Ok(cluster) = context.cluster() else {
+            break;
+        };
+        if let Ok(Some(node)) = cluster.fetch::<Node>(&Scope::Cluster, name).await
+            && let Some(message) = lost_message(&node)
+        {
+            lost.insert(name.to_owned(), message);
+        }
+    }
+    lost
+}
+
+/// What the condition of a node says that is not ready; `None` for one that is.
+fn lost_message(node: &Node) -> Option<String> {
+    let conditions = node.status.as_ref()?.conditions.as_ref()?;
+    let ready = conditions.iter().find(|it| it.type_ == "Ready")?;
+    (ready.status != "True").then(|| ready.message.clone().unwrap_or_default())
 }
 
 /// What each crashed container wrote last, where the caller may read logs.
@@ -179,7 +234,12 @@ fn judge_replicas(deployment: &Deployment) -> Replicas {
 }
 
 /// The first fact is the tag of the image.
-fn judge_deployment(deployment: &Deployment, pods: &[&Pod], last_words: &LastWords) -> Outcome {
+fn judge_deployment(
+    deployment: &Deployment,
+    pods: &[&Pod],
+    evidence: &Evidence,
+    now: Timestamp,
+) -> Outcome {
     let name = deployment.metadata.name.as_deref().unwrap_or_default();
     let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
     let object = format!("Deployment {namespace}/{name}");
@@ -191,14 +251,77 @@ fn judge_deployment(deployment: &Deployment, pods: &[&Pod], last_words: &LastWor
                     .mended_by(mend),
             )
         }
-        Replicas::AsAsked => Outcome::new(Vec::new(), healthy_facts(deployment, pods)),
+        Replicas::AsAsked => {
+            let restarts = pods::judge_restarts(&object, pods, now);
+            let warning = restarts.map(|finding| Finding {
+                level: Level::Warning,
+                ..finding
+            });
+            Outcome::new(
+                warning.into_iter().collect(),
+                healthy_facts(deployment, pods),
+            )
+        }
         Replicas::Fewer(level) => {
-            let finding = pods::judge(&object, pods, last_words)
-                .or_else(|| judge_creation(deployment, &object))
+            let finding = pods::judge(&object, pods, evidence)
+                .or_else(|| refusals::judge(deployment, &object))
+                .or_else(|| judge_rollout(deployment, &object))
                 .unwrap_or_else(|| not_available(deployment, &object));
+            let finding = undone(deployment, pods, finding);
             Outcome::of(Finding { level, ..finding })
         }
     }
+}
+
+/// While pods of the last revision still serve, going back to it mends what the new one brought.
+fn undone(deployment: &Deployment, pods: &[&Pod], finding: Finding) -> Finding {
+    let brought = [
+        &pods::IMAGE_NOT_PULLED,
+        &pods::UNSCHEDULABLE,
+        &pods::CRASH_LOOP,
+        &pods::WRONG_ARCHITECTURE,
+        &pods::CONTAINER_NOT_CREATED,
+    ];
+    let owners = pods
+        .iter()
+        .flat_map(|pod| pod.metadata.owner_references.iter().flatten());
+    let revisions: BTreeSet<_> = owners.map(|owner| owner.name.as_str()).collect();
+    if !brought.contains(&finding.reason) || revisions.len() < 2 {
+        return finding;
+    }
+    let mut undone = finding;
+    let mend = rollout(deployment, "undo");
+    let look = undone.mend.replace(mend);
+    undone.advice = look.map(|look| format!("to see more first: {look}"));
+    undone
+}
+
+/// What the Deployment itself says of a change that does not reach its pods.
+fn judge_rollout(deployment: &Deployment, object: &str) -> Option<Finding> {
+    let status = deployment.status.as_ref();
+    if status.and_then(|it| it.observed_generation) < deployment.metadata.generation {
+        let detail = format!("{object} was changed, but its status is of before the change");
+        let mend = "kubectl -n kube-system get leases kube-controller-manager -o yaml";
+        return Some(Finding::failed(&NOT_OBSERVED, detail).mended_by(mend));
+    }
+    if deployment.spec.as_ref()?.paused == Some(true) {
+        let detail = format!("{object} was changed while its rollout is paused");
+        let mend = rollout(deployment, "resume");
+        return Some(Finding::failed(&ROLLOUT_PAUSED, detail).mended_by(mend));
+    }
+    let conditions = status?.conditions.as_ref()?;
+    let stuck = conditions
+        .iter()
+        .find(|it| it.reason.as_deref() == Some("ProgressDeadlineExceeded"))?;
+    let message = stuck.message.as_deref().unwrap_or("no message");
+    let detail = format!("{object} makes no progress: {message}");
+    Some(Finding::failed(&ROLLOUT_STUCK, detail).mended_by(describe(deployment)))
+}
+
+fn rollout(deployment: &Deployment, verb: &str) -> String {
+    let name = deployment.metadata.name.as_deref().unwrap_or_default();
+    let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
+    format!("kubectl -n {namespace} rollout {verb} deployment/{name}")
 }
 
 fn healthy_facts(deployment: &Deployment, pods: &[&Pod]) -> Vec<String> {
@@ -218,16 +341,6 @@ fn healthy_facts(deployment: &Deployment, pods: &[&Pod]) -> Vec<String> {
         image_tag(image).unwrap_or("untagged").to_owned(),
         format!("{name}: {ready} ready, {restarts} restarts, image {image}"),
     ]
-}
-
-fn judge_creation(deployment: &Deployment, object: &str) -> Option<Finding> {
-    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
-    let refused = conditions
-        .iter()
-        .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")?;
-    let message = refused.message.as_deref().unwrap_or("no message");
-    let detail = format!("{object} cannot create its pods: {message}");
-    Some(Finding::failed(&PODS_NOT_CREATED, detail).mended_by(describe(deployment)))
 }
 
 fn not_available(deployment: &Deployment, object: &str) -> Finding {
@@ -280,8 +393,16 @@ mod tests {
         serde_json::from_value(object).unwrap()
     }
 
+    fn judge(deployment: &Deployment) -> Outcome {
+        judge_deployment(deployment, &[], &Evidence::default(), now())
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-21T08:00:00Z".parse().unwrap()
+    }
+
     fn judged(spec: &Value, status: &Value) -> Option<(Level, &'static str)> {
-        let outcome = judge_deployment(&deployment(spec, status), &[], &LastWords::default());
+        let outcome = judge(&deployment(spec, status));
         outcome
             .findings
             .first()
@@ -310,7 +431,7 @@ mod tests {
         );
         assert_eq!(
             judged(&nothing, &json!({"observedGeneration": 1})),
-            Some((Level::Warning, "NotAvailable"))
+            Some((Level::Warning, "NotObserved"))
         );
     }
 
@@ -318,22 +439,107 @@ mod tests {
     fn what_keeps_pods_from_being_created_is_told() {
         let message = "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\"";
         let refused = json!({"availableReplicas": 0, "conditions": [{"type": "ReplicaFailure", "status": "True", "message": message}]});
-        let outcome = judge_deployment(
-            &deployment(&json!({}), &refused),
-            &[],
-            &LastWords::default(),
-        );
-        assert_eq!(outcome.findings[0].reason.code, "PodsNotCreated");
+        let outcome = judge(&deployment(&json!({}), &refused));
+        assert_eq!(outcome.findings[0].reason.code, "PodSecurityForbids");
         assert!(outcome.findings[0].detail.ends_with(message));
     }
 
     #[test]
     fn a_healthy_controller_is_summed_up_by_its_tag() {
-        let outcome = judge_deployment(
-            &deployment(&json!({}), &json!({})),
-            &[],
-            &LastWords::default(),
-        );
+        let outcome = judge(&deployment(&json!({}), &json!({})));
         assert_eq!(outcome.facts[0], "v2.3.0");
+    }
+
+    #[test]
+    fn a_rollout_that_is_paused_or_stuck_is_told() {
+        let behind = json!({"updatedReplicas": 0});
+        assert_eq!(
+            judged(&json!({"paused": true}), &behind),
+            Some((Level::Warning, "RolloutPaused"))
+        );
+        assert_eq!(judged(&json!({"paused": true}), &json!({})), None);
+        let gave_up = json!({"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "ReplicaSet \"x\" has timed out progressing."});
+        let status = json!({"availableReplicas": 0, "conditions": [gave_up]});
+        assert_eq!(
+            judged(&json!({}), &status),
+            Some((Level::Failed, "RolloutStuck"))
+        );
+    }
+
+    fn pod(owner: &str, status: &Value) -> Pod {
+        let owner =
+            json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner, "uid": "1"});
+        let object = json!({
+            "metadata": {"name": "a", "namespace": "kubeflow-system", "ownerReferences": [owner]},
+            "spec": {"nodeName": "n1", "containers": []}, "status": status,
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn what_a_new_revision_brought_is_undone_while_the_last_one_serves() {
+        let waiting = json!({"waiting": {"reason": "ErrImagePull"}});
+        let container = json!({"name": "manager", "ready": false, "restartCount": 0, "image": "a", "imageID": "", "state": waiting});
+        let new = pod("c-2", &json!({"containerStatuses": [container]}));
+        let old = pod(
+            "c-1",
+            &json!({"conditions": [{"type": "Ready", "status": "True"}]}),
+        );
+        let rolling = deployment(&json!({}), &json!({"replicas": 2}));
+        let judged = |pods: &[&Pod]| {
+            let outcome = judge_deployment(&rolling, pods, &Evidence::default(), now());
+            outcome.findings[0].mend.clone().unwrap()
+        };
+        assert_eq!(
+            judged(&[&new, &old]),
+            "kubectl -n kubeflow-system rollout undo deployment/kubeflow-trainer-controller-manager"
+        );
+        assert_eq!(judged(&[&new]), "kubectl -n kubeflow-system describe pod a");
+    }
+
+    #[test]
+    fn a_lost_node_is_told_before_what_it_last_said_of_its_pods() {
+        let crashed = json!({"terminated": {"exitCode": 1}});
+        let container = json!({"name": "manager", "ready": false, "restartCount": 0, "image": "a", "imageID": "", "state": crashed});
+        let pod = pod("c-1", &json!({"containerStatuses": [container]}));
+        let condition = json!({"type": "Ready", "status": "Unknown", "message": "Kubelet stopped posting node status."});
+        let node: Node =
+            serde_json::from_value(json!({"status": {"conditions": [condition]}})).unwrap();
+        let evidence = Evidence {
+            lost_nodes: BTreeMap::from([("n1".to_owned(), lost_message(&node).unwrap())]),
+            ..Evidence::default()
+        };
+        let unavailable = deployment(&json!({}), &json!({"availableReplicas": 0}));
+        let outcome = judge_deployment(&unavailable, &[&pod], &evidence, now());
+        let finding = &outcome.findings[0];
+        assert_eq!(finding.reason.code, "NodeLost");
+        assert!(
+            finding
+                .detail
+                .ends_with("is lost: Kubelet stopped posting node status.")
+        );
+    }
+
+    #[test]
+    fn a_controller_that_keeps_restarting_is_a_warning_for_ten_minutes() {
+        let ended = |reason: &str, at: &str| {
+            let last = json!({"terminated": {"exitCode": 137, "reason": reason, "finishedAt": at}});
+            let container = json!({"name": "manager", "ready": true, "restartCount": 3, "image": "a", "imageID": "", "lastState": last});
+            let pod = pod("c-1", &json!({"containerStatuses": [container]}));
+            let well = deployment(&json!({}), &json!({}));
+            let outcome = judge_deployment(&well, &[&pod], &Evidence::default(), now());
+            let finding = outcome.findings.first();
+            finding.map(|finding| (finding.level, finding.reason.code))
+        };
+        let lately = "2026-11-21T07:55:00Z";
+        assert_eq!(
+            ended("Error", lately),
+            Some((Level::Warning, "RestartsOften"))
+        );
+        assert_eq!(
+            ended("OOMKilled", lately),
+            Some((Level::Warning, "OutOfMemory"))
+        );
+        assert_eq!(ended("Error", "2026-11-21T07:45:00Z"), None);
     }
 }

@@ -56,6 +56,23 @@ impl Part {
         }
     }
 
+    /// The service account of its pods, as the release names it.
+    pub(crate) const fn usual_account(self) -> &'static str {
+        match self {
+            Self::Trainer => "kubeflow-trainer-controller-manager",
+            Self::JobSet => "jobset-controller-manager",
+        }
+    }
+
+    /// The Lease by which its pods elect a leader, unless its configuration names another. Trainer: the released
+    /// configuration; JobSet: `api/config/v1alpha1/defaults.go`.
+    pub(crate) const fn usual_lease(self) -> &'static str {
+        match self {
+            Self::Trainer => "trainer.kubeflow.org",
+            Self::JobSet => "6d4f6a47.jobset.x-k8s.io",
+        }
+    }
+
     const fn image_name(self) -> &'static str {
         match self {
             Self::Trainer => "trainer-controller-manager",
@@ -257,8 +274,15 @@ pub(crate) fn image_version(deployment: &Deployment, part: Part) -> Option<&str>
     Some(image_tag(image)?.trim_start_matches('v'))
 }
 
-/// The pods of a Deployment: owned by one of its `ReplicaSets`, and not on their way out.
+/// The pods of a Deployment that are not on their way out.
 pub(crate) fn pods_of<'a>(deployment: &Deployment, pods: &'a [Pod]) -> Vec<&'a Pod> {
+    let mut own = all_pods_of(deployment, pods);
+    own.retain(|pod| pod.metadata.deletion_timestamp.is_none());
+    own
+}
+
+/// The pods of a Deployment: owned by one of its `ReplicaSets`. Those on their way out may still work.
+pub(crate) fn all_pods_of<'a>(deployment: &Deployment, pods: &'a [Pod]) -> Vec<&'a Pod> {
     let prefix = format!(
         "{}-",
         deployment.metadata.name.as_deref().unwrap_or_default()
@@ -275,10 +299,7 @@ pub(crate) fn pods_of<'a>(deployment: &Deployment, pods: &'a [Pod]) -> Vec<&'a P
                     .is_some_and(|hash| !hash.contains('-'))
             })
     };
-    pods.iter()
-        .filter(owned)
-        .filter(|pod| pod.metadata.deletion_timestamp.is_none())
-        .collect()
+    pods.iter().filter(owned).collect()
 }
 
 /// The Secret that a Deployment mounts its webhook certificate from.

@@ -10,9 +10,13 @@ mod definitions;
 mod deployments;
 mod endpoints;
 mod installation;
+mod installs;
 mod integrations;
+mod last_words;
+mod leases;
 mod pods;
 mod progress;
+mod refusals;
 mod runtime_pods;
 mod runtimes;
 mod schema;
@@ -40,8 +44,10 @@ pub const CATALOGUE: Catalogue<TrainerContext> = Catalogue {
         &definitions::CRDS,
         &schema::CRD_SCHEMA,
         &controllers::NAMESPACE,
+        &installs::INSTALLS,
         &deployments::DEPLOYMENTS,
         &endpoints::ENDPOINTS,
+        &leases::LEASES,
         &certificates::CERTIFICATES,
         &certificates::CA_BUNDLES,
         &webhooks::WEBHOOKS,
@@ -66,8 +72,10 @@ pub(crate) const LEGACY_V1: CheckId = CheckId("TRN-LEGACY-V1");
 pub(crate) const CRDS: CheckId = CheckId("TRN-CRDS");
 pub(crate) const CRD_SCHEMA: CheckId = CheckId("TRN-CRD-SCHEMA");
 pub(crate) const NAMESPACE: CheckId = CheckId("TRN-NAMESPACE");
+pub(crate) const INSTALLS: CheckId = CheckId("TRN-INSTALLS");
 pub(crate) const DEPLOYMENTS: CheckId = CheckId("TRN-DEPLOYMENTS");
 pub(crate) const ENDPOINTS: CheckId = CheckId("TRN-ENDPOINTS");
+pub(crate) const LEASES: CheckId = CheckId("TRN-LEASES");
 pub(crate) const CERTIFICATES: CheckId = CheckId("TRN-CERTIFICATES");
 pub(crate) const CA_BUNDLES: CheckId = CheckId("TRN-CA-BUNDLES");
 pub(crate) const WEBHOOKS: CheckId = CheckId("TRN-WEBHOOKS");

@@ -1,14 +1,17 @@
 //! Why a controller's pod does not run, from its status alone: image, scheduling, start, crash, memory, readiness.
 //! Pure; the last lines of a crashed container's log are handed in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
 use crate::{
     check::{Finding, Reason},
     cluster::Attempt,
 };
+
+use super::last_words::telling_line;
 
 pub(super) const IMAGE_NOT_PULLED: Reason = Reason {
     code: "ImageNotPulled",
@@ -30,6 +33,21 @@ pub(super) const OUT_OF_MEMORY: Reason = Reason {
     meaning: "The kernel ended the controller because it used more memory than its limit.",
     mend: "Raise the memory limit with kubectl set resources.",
 };
+pub(super) const WRONG_ARCHITECTURE: Reason = Reason {
+    code: "WrongArchitecture",
+    meaning: "The node cannot execute the controller's program: the image is of another processor architecture than the node.",
+    mend: "Use an image that has the node's architecture, or keep the controller on nodes of the image's with a node selector on kubernetes.io/arch.",
+};
+pub(super) const NODE_LOST: Reason = Reason {
+    code: "NodeLost",
+    meaning: "The node of the controller's pod no longer reports to the API server: its kubelet is stopped, or the machine or its network is down. The controller may still run there, but the API server calls it no more.",
+    mend: "Bring the node back, or delete the pod: a new one starts on another node.",
+};
+pub(super) const RESTARTS_OFTEN: Reason = Reason {
+    code: "RestartsOften",
+    meaning: "The controller runs at this moment, but has ended several times, the last time within ten minutes.",
+    mend: "The end of the log before the last restart says why: kubectl logs --previous.",
+};
 pub(super) const CONTAINER_NOT_CREATED: Reason = Reason {
     code: "ContainerNotCreated",
     meaning: "The node cannot create the container: a ConfigMap, Secret, volume or command is missing or wrong.",
@@ -37,7 +55,7 @@ pub(super) const CONTAINER_NOT_CREATED: Reason = Reason {
 };
 pub(super) const NOT_READY: Reason = Reason {
     code: "NotReady",
-    meaning: "The pod exists but is not ready: it is still starting, its readiness probe fails, or its node is lost. Trainer is not ready until its webhook certificate is there.",
+    meaning: "The pod exists but is not ready: it is still starting, or its readiness probe fails. Trainer is not ready until its webhook certificate is there.",
     mend: "Wait with --wait; if it stays, read the pod's events with kubectl describe.",
 };
 
@@ -46,6 +64,14 @@ pub(super) const TAIL_LINES: u16 = 50;
 
 /// The end of the log by pod and container.
 pub(super) type LastWords = BTreeMap<(String, String), String>;
+
+/// What is known of pods beside themselves.
+#[derive(Default)]
+pub(super) struct Evidence {
+    pub(super) last_words: LastWords,
+    /// The nodes that are not ready, with what their condition says.
+    pub(super) lost_nodes: BTreeMap<String, String>,
+}
 
 /// A container that ended with an error, and which log tells of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,16 +97,65 @@ pub(super) fn crashes(pods: &[&Pod]) -> Vec<Crash> {
 }
 
 /// The first trouble that any of the pods has, the most telling kind first; `None` when they show none.
-pub(super) fn judge(owner: &str, pods: &[&Pod], last_words: &LastWords) -> Option<Finding> {
+pub(super) fn judge(owner: &str, pods: &[&Pod], evidence: &Evidence) -> Option<Finding> {
     let find = |judge: &dyn Fn(&Pod) -> Option<Finding>| pods.iter().find_map(|pod| judge(pod));
-    find(&judge_image)
+    // What a lost node last said of its pods is no longer true.
+    find(&|pod| judge_node(pod, &evidence.lost_nodes))
+        .or_else(|| find(&judge_image))
         .or_else(|| find(&judge_creation))
-        .or_else(|| find(&|pod| judge_end(pod, last_words)))
+        .or_else(|| find(&|pod| judge_end(pod, &evidence.last_words)))
         .or_else(|| find(&judge_scheduling))
         .or_else(|| find(&judge_readiness))
         .map(|finding| Finding {
             detail: format!("{owner}: {}", finding.detail),
             ..finding
+        })
+}
+
+/// The nodes of the pods that are not ready, once each.
+pub(super) fn nodes_in_doubt<'a>(pods: &[&'a Pod]) -> BTreeSet<&'a str> {
+    let in_doubt = pods.iter().filter(|pod| !is_ready(pod));
+    let node = |pod: &&'a Pod| pod.spec.as_ref()?.node_name.as_deref();
+    in_doubt.filter_map(node).collect()
+}
+
+fn judge_node(pod: &Pod, lost: &BTreeMap<String, String>) -> Option<Finding> {
+    let node = pod.spec.as_ref()?.node_name.as_ref()?;
+    let message = lost.get(node)?;
+    let detail = format!(
+        "node {node} of pod {} is lost{}",
+        name(pod),
+        after_colon(message)
+    );
+    Some(Finding::failed(&NODE_LOST, detail).mended_by(format!("kubectl describe node {node}")))
+}
+
+/// A pod that is well now, and was not a moment ago, again and again.
+pub(super) fn judge_restarts(owner: &str, pods: &[&Pod], now: Timestamp) -> Option<Finding> {
+    const OFTEN: i32 = 3;
+    const LATELY: SignedDuration = SignedDuration::from_mins(10);
+    let each = pods
+        .iter()
+        .flat_map(|pod| containers(pod).map(move |status| (pod, status)));
+    each.filter(|(_, status)| status.restart_count >= OFTEN)
+        .find_map(|(pod, status)| {
+            let end = status.last_state.as_ref()?.terminated.as_ref()?;
+            let ago = now.duration_since(end.finished_at.as_ref()?.0);
+            if ago > LATELY {
+                return None;
+            }
+            if ended_for_memory(end) {
+                return Some(out_of_memory(pod, status));
+            }
+            let detail = format!(
+                "{owner}: container {} of pod {} has restarted {} times, last {} s ago after exit code {}",
+                status.name,
+                name(pod),
+                status.restart_count,
+                ago.as_secs().max(0),
+                end.exit_code
+            );
+            Some(Finding::failed(&RESTARTS_OFTEN, detail).mended_by(previous_log(pod, status)))
         })
 }
 
@@ -139,21 +214,21 @@ fn judge_creation(pod: &Pod) -> Option<Finding> {
 fn judge_end(pod: &Pod, last_words: &LastWords) -> Option<Finding> {
     let (status, end) = containers(pod).find_map(|status| Some((status, last_end(status)?.0)))?;
     let container = &status.name;
-    if end.reason.as_deref() == Some("OOMKilled") {
-        let detail = format!(
-            "container {container} of pod {} was ended for using more memory than its limit",
-            name(pod)
-        );
-        let mend = format!(
-            "{} set resources deployment/{} -c {container} --limits=memory=4Gi",
-            kubectl(pod),
-            deployment(pod)
-        );
-        return Some(Finding::failed(&OUT_OF_MEMORY, detail).mended_by(mend));
+    if ended_for_memory(end) {
+        return Some(out_of_memory(pod, status));
     }
     let said = last_words
         .get(&(name(pod).to_owned(), container.clone()))
         .and_then(|text| telling_line(text));
+    let message = end.message.as_deref();
+    let quotes = [said.as_deref(), message];
+    if let Some(quote) = quotes
+        .into_iter()
+        .flatten()
+        .find(|it| it.contains(FOREIGN_FORMAT))
+    {
+        return Some(foreign_program(pod, status, quote));
+    }
     let said = said.map_or(String::new(), |line| format!("; its log says: {line}"));
     let detail = format!(
         "container {container} of pod {} ended with exit code {} after {} restarts{said}",
@@ -161,12 +236,70 @@ fn judge_end(pod: &Pod, last_words: &LastWords) -> Option<Finding> {
         end.exit_code,
         status.restart_count
     );
-    let mend = format!(
-        "{} logs {} -c {container} --previous",
-        kubectl(pod),
+    Some(Finding::failed(&CRASH_LOOP, detail).mended_by(previous_log(pod, status)))
+}
+
+/// What the kernel says of a program of another architecture.
+const FOREIGN_FORMAT: &str = "exec format error";
+
+fn foreign_program(pod: &Pod, status: &ContainerStatus, quote: &str) -> Finding {
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+    let node = node.unwrap_or_default();
+    let detail = format!(
+        "node {node} cannot execute image {} of pod {}: {quote}",
+        status.image,
         name(pod)
     );
-    Some(Finding::failed(&CRASH_LOOP, detail).mended_by(mend))
+    let mend = format!("kubectl get node {node} -L kubernetes.io/arch");
+    Finding::failed(&WRONG_ARCHITECTURE, detail).mended_by(mend)
+}
+
+/// Also where the limit is so low that the container did not even start.
+fn ended_for_memory(end: &ContainerStateTerminated) -> bool {
+    let message = end.message.as_deref().unwrap_or_default();
+    end.reason.as_deref() == Some("OOMKilled") || message.contains("OOM-killed")
+}
+
+fn out_of_memory(pod: &Pod, status: &ContainerStatus) -> Finding {
+    let limit = memory_limit(pod, &status.name);
+    let of = limit.map_or(String::new(), |limit| format!(" of {limit}"));
+    let detail = format!(
+        "container {} of pod {} was ended for using more memory than its limit{of}",
+        status.name,
+        name(pod)
+    );
+    let mend = format!(
+        "{} set resources deployment/{} -c {} --limits=memory={}",
+        kubectl(pod),
+        deployment(pod),
+        status.name,
+        higher_limit(limit)
+    );
+    Finding::failed(&OUT_OF_MEMORY, detail).mended_by(mend)
+}
+
+fn memory_limit<'a>(pod: &'a Pod, container: &str) -> Option<&'a str> {
+    let mut containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let container = containers.find(|it| it.name == container)?;
+    let limits = container.resources.as_ref()?.limits.as_ref()?;
+    Some(limits.get("memory")?.0.as_str())
+}
+
+/// What JobSet's release has, or twice what was not enough.
+fn higher_limit(limit: Option<&str>) -> String {
+    const RELEASED: u32 = 4;
+    let gibibytes = limit.and_then(|limit| limit.strip_suffix("Gi")?.parse::<u32>().ok());
+    let twice = gibibytes.map_or(RELEASED, |number| number.saturating_mul(2));
+    format!("{}Gi", twice.max(RELEASED))
+}
+
+fn previous_log(pod: &Pod, status: &ContainerStatus) -> String {
+    format!(
+        "{} logs {} -c {} --previous",
+        kubectl(pod),
+        name(pod),
+        status.name
+    )
 }
 
 fn judge_scheduling(pod: &Pod) -> Option<Finding> {
@@ -188,7 +321,7 @@ fn judge_readiness(pod: &Pod) -> Option<Finding> {
     let ready = conditions
         .iter()
         .find(|condition| condition.type_ == "Ready");
-    if ready.is_some_and(|condition| condition.status == "True") {
+    if is_ready(pod) {
         return None;
     }
     let starting =
@@ -200,6 +333,15 @@ fn judge_readiness(pod: &Pod) -> Option<Finding> {
         after_colon(&message.unwrap_or_default())
     );
     Some(Finding::failed(&NOT_READY, detail).mended_by(describe(pod)))
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 fn containers(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
@@ -239,22 +381,6 @@ fn last_end(status: &ContainerStatus) -> Option<(&ContainerStateTerminated, Atte
         .filter(failed);
     now.map(|end| (end, Attempt::Current))
         .or(before.map(|end| (end, Attempt::Previous)))
-}
-
-/// The last line of a log's end that speaks of an error, else its last line; shortened, without control characters.
-/// Indented lines are left aside: they are the flags of a usage text, or the frames of a stack.
-fn telling_line(text: &str) -> Option<String> {
-    const SIGNS: [&str; 5] = ["error", "fatal", "panic", "not defined", "failed"];
-    const LONGEST: usize = 240;
-    let flush = |line: &&str| !line.trim().is_empty() && !line.starts_with([' ', '\t', '-']);
-    let mut lines = text.lines().filter(flush);
-    let speaks = |line: &&str| SIGNS.iter().any(|sign| line.to_lowercase().contains(sign));
-    let line = lines.clone().rfind(speaks).or_else(|| lines.next_back())?;
-    let shown = line
-        .trim()
-        .chars()
-        .filter(|character| !character.is_control());
-    Some(shown.take(LONGEST).collect())
 }
 
 fn after_colon(message: &str) -> String {
@@ -329,7 +455,10 @@ mod tests {
         judge(
             "Deployment a/b",
             &[pod],
-            &LastWords::from([(key, log.to_owned())]),
+            &Evidence {
+                last_words: LastWords::from([(key, log.to_owned())]),
+                ..Evidence::default()
+            },
         )
     }
 
@@ -397,25 +526,43 @@ mod tests {
     }
 
     #[test]
-    fn last_words_are_one_line_without_control_characters() {
-        assert_eq!(
-            telling_line("one\n\u{1b}[31merror: two\u{7}\nthree\n").as_deref(),
-            Some("[31merror: two")
-        );
-        assert_eq!(telling_line("one\ntwo\n\n").as_deref(), Some("two"));
-        assert_eq!(telling_line(" \n"), None);
-        assert_eq!(
-            telling_line(&"x".repeat(1000)).map(|line| line.len()),
-            Some(240)
-        );
-    }
-
-    #[test]
     fn memory_is_told_from_other_ends() {
         let pod = pod(&container(
             &json!({"state": {"running": {}}, "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}),
         ));
         assert_eq!(code(&pod), Some("OutOfMemory"));
+    }
+
+    #[test]
+    fn a_memory_limit_is_named_and_raised() {
+        let limited = |limit: &str| {
+            let mut pod = pod(&container(
+                &json!({"state": {"terminated": {"exitCode": 128, "reason": "StartError", "message": "container init was OOM-killed (memory limit too low?)"}}}),
+            ));
+            let spec = json!({"containers": [{"name": "manager", "resources": {"limits": {"memory": limit}}}]});
+            pod.spec = serde_json::from_value(spec).unwrap();
+            let finding = judged(&pod, "").unwrap();
+            (finding.detail, finding.mend.unwrap())
+        };
+        let (detail, mend) = limited("20Mi");
+        assert!(
+            detail.ends_with("using more memory than its limit of 20Mi"),
+            "{detail}"
+        );
+        assert_eq!(
+            mend,
+            "kubectl -n kubeflow-system set resources deployment/jobset-controller-manager -c manager --limits=memory=4Gi"
+        );
+        assert!(limited("4Gi").1.ends_with("--limits=memory=8Gi"));
+    }
+
+    #[test]
+    fn a_program_of_another_architecture_is_told_from_a_crash() {
+        let pod = pod(&container(
+            &json!({"state": {"terminated": {"exitCode": 255, "reason": "Error"}}}),
+        ));
+        let finding = judged(&pod, "exec /manager: exec format error\n").unwrap();
+        assert_eq!(finding.reason.code, "WrongArchitecture");
     }
 
     #[test]
