@@ -325,6 +325,27 @@ pub fn parse_reference(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A service account as it is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountReference {
+    pub namespace: Option<String>,
+    pub name: String,
+}
+
+/// `[NAMESPACE/]NAME` of a service account.
+pub fn parse_account(text: &str) -> Result<AccountReference, String> {
+    let (namespace, name) = match text.split_once('/') {
+        None => (None, text),
+        Some((namespace, name)) => (Some(namespace), name),
+    };
+    namespace.map_or(Ok(()), parse_object_name)?;
+    parse_object_name(name)?;
+    Ok(AccountReference {
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+    })
+}
+
 /// Empty means "not given", as in kubectl.
 fn parse_namespace(text: &str) -> Result<String, String> {
     if text.is_empty() {

@@ -74,6 +74,9 @@ pub enum Question {
 pub enum Severity {
     /// Training does not work without it. Not to be allowed to look counts, too.
     Error,
+    /// Training does not work without it, but who may not look need not look to train.
+    #[serde(rename = "error-when-seen")]
+    ErrorWhenSeen,
     /// Training works without it; the check itself never fails.
     Warning,
 }

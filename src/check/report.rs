@@ -6,6 +6,7 @@ use super::{
     Category, Check, CheckId, Finding, Level, Outcome, PREREQUISITE_FAILED, Question, Retry,
     Severity, selection::Strictness,
 };
+use crate::cluster::Target;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -171,21 +172,18 @@ impl Report {
         findings.any(|finding| counts(finding.level) && finding.retry == Retry::UntilDeadline)
     }
 
-    /// The same report with these flags in every `kubectl` command that mends something, so that it reaches
-    /// the cluster that was looked at.
+    /// The same report, with every `kubectl` command in it reaching the cluster that was looked at: questions as the
+    /// same caller, mends never as somebody else, who could hardly make them.
     #[must_use]
-    pub fn with_kubectl_flags(mut self, flags: &str) -> Self {
-        if flags.is_empty() {
-            return self;
-        }
-        let findings = self
-            .results
-            .iter_mut()
-            .flat_map(|result| &mut result.findings);
-        for mend in findings.filter_map(|finding| finding.mend.as_mut()) {
-            if let Some(rest) = mend.strip_prefix("kubectl ") {
-                *mend = format!("kubectl {flags} {rest}");
-            }
+    pub fn with_kubectl(mut self, target: &Target) -> Self {
+        let (asking, mending) = (target.kubectl_as_given(), target.kubectl_as_oneself());
+        let findings = self.results.iter_mut();
+        for finding in findings.flat_map(|result| &mut result.findings) {
+            let kubectl = match finding.level {
+                Level::Unknown => &asking,
+                Level::Failed | Level::Warning => &mending,
+            };
+            finding.mend = finding.mend.take().map(|mend| call(kubectl, mend));
         }
         self
     }
@@ -194,6 +192,18 @@ impl Report {
         self.results
             .iter()
             .filter(move |result| result.state == state)
+    }
+}
+
+/// A command with this call of `kubectl` at its beginning, or at the end of the pipe that feeds it.
+fn call(kubectl: &str, command: String) -> String {
+    const PIPE: &str = "' | kubectl ";
+    if let Some(rest) = command.strip_prefix("kubectl ") {
+        return format!("{kubectl} {rest}");
+    }
+    match command.rsplit_once(PIPE) {
+        Some((fed, rest)) => format!("{fed}' | {kubectl} {rest}"),
+        None => command,
     }
 }
 
@@ -300,6 +310,40 @@ mod tests {
         ] {
             assert_eq!(verdict(&results), expected, "{results:?}");
         }
+    }
+
+    #[test]
+    fn questions_are_asked_as_the_caller_and_mends_made_as_oneself() {
+        const ODD: Reason = Reason {
+            code: "Odd",
+            meaning: "",
+            mend: "",
+        };
+        let finding = |level, command: &str| Finding {
+            level,
+            ..Finding::failed(&ODD, "odd").mended_by(command)
+        };
+        let mut report = report(&[(Severity::Error, State::Failed)], Strictness::Lenient);
+        report.results[0].findings = vec![
+            finding(Level::Failed, "kubectl create namespace a"),
+            finding(Level::Failed, "echo '{}' | kubectl apply -f -"),
+            finding(Level::Unknown, "kubectl auth can-i get pods -n a"),
+        ];
+        let target = Target {
+            flags: vec!["--context c".to_owned(), "--as jane".to_owned()],
+            ..Target::default()
+        };
+        let report = report.with_kubectl(&target);
+        let findings = report.results[0].findings.iter();
+        let commands: Vec<_> = findings
+            .filter_map(|finding| finding.mend.as_deref())
+            .collect();
+        let expected = [
+            "kubectl --context c create namespace a",
+            "echo '{}' | kubectl --context c apply -f -",
+            "kubectl --context c --as jane auth can-i get pods -n a",
+        ];
+        assert_eq!(commands, expected);
     }
 
     #[test]

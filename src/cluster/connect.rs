@@ -32,6 +32,8 @@ pub struct Cluster {
     pub(super) client: Client,
     pub(super) target: Arc<Target>,
     namespace: String,
+    /// The user that every request acts as, if not as the caller.
+    pub(super) acts_as: Option<String>,
     pub(super) proxy: Option<Proxy>,
     pub(super) limit: Duration,
     pub(super) log: RequestLog,
@@ -61,6 +63,7 @@ impl Cluster {
             &environment.proxies,
         )
         .map_err(|problem| fault(source.bad_cluster(problem)))?;
+        let acts_as = config.auth_info.impersonate.clone();
         let client = prepare(&source, config, proxy.clone())
             .await
             .map_err(fault)?;
@@ -68,6 +71,7 @@ impl Cluster {
             namespace: client.default_namespace().to_owned(),
             client,
             target: Arc::new(target),
+            acts_as,
             proxy,
             limit: options
                 .request_timeout
@@ -90,6 +94,12 @@ impl Cluster {
     /// `-n`, else the context's namespace, else `default`.
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// The same connection, looking at another namespace.
+    #[must_use]
+    pub fn in_namespace(self, namespace: String) -> Self {
+        Self { namespace, ..self }
     }
 
     /// The connection's names, e.g. for commands in hints.

@@ -5,7 +5,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use super::{
     kubeconfig_fault::KubeconfigFault,
-    options::{CONTEXT, ConnectionOptions, KUBECONFIG},
+    options::{CONTEXT, ConnectionOptions, IMPERSONATE, KUBECONFIG},
     status::WebhookFault,
     unreachable::UnreachableCause,
 };
@@ -210,6 +210,27 @@ impl Target {
         let words = ["kubectl".to_owned()].into_iter().chain(context);
         let words: Vec<_> = words.chain(self.flags.iter().cloned()).collect();
         words.join(" ")
+    }
+
+    /// `kubectl` with the flags that were given.
+    pub fn kubectl_as_given(&self) -> String {
+        let flags = self.flags.iter().map(String::as_str);
+        ["kubectl"]
+            .into_iter()
+            .chain(flags)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// The same, but never as somebody else: for what takes one's own rights.
+    pub fn kubectl_as_oneself(&self) -> String {
+        let flags = self.flags.iter().map(String::as_str);
+        let own = flags.filter(|flag| !flag.starts_with(IMPERSONATE));
+        ["kubectl"]
+            .into_iter()
+            .chain(own)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// `kubectl config`, on the same file.

@@ -2,6 +2,7 @@
 //! comes back as a typed value or as a [`Failure`] that names the object and the mend.
 //! Start at `connect.rs` for "which cluster, as whom", at `transport.rs` for the wire, at `failure.rs` for errors.
 
+mod access_review;
 mod connect;
 mod credential_plugin;
 mod environment;
@@ -20,6 +21,7 @@ mod status;
 mod transport;
 mod unreachable;
 
+pub use access_review::{Access, AccessAnswer, AccountName};
 pub use connect::Cluster;
 pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shell_word};
 pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};

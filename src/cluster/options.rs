@@ -8,6 +8,8 @@ use super::{failure::shell_word, proxy::without_credentials, request_log::Reques
 
 pub(super) const KUBECONFIG: &str = "--kubeconfig";
 pub(super) const CONTEXT: &str = "--context";
+/// What the flags of impersonation have in common; no other flag that is shown begins so.
+pub(super) const IMPERSONATE: &str = "--as";
 
 /// kubectl's connection flags. An unset field means "as the kubeconfig says".
 #[derive(Clone, Debug, Default)]

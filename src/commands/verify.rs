@@ -12,8 +12,8 @@ use crate::{
         selection::{NamespaceView, Selection, SelectionFault, Strictness, Wishes},
         trainer::{CATALOGUE, TrainerContext},
     },
-    cli::{RequestsShown, parse_duration},
-    cluster::{Cluster, Failure, Target},
+    cli::{AccountReference, RequestsShown, parse_account, parse_duration},
+    cluster::{AccountName, Cluster, Failure, Target},
     commands::CommandContext,
     error::{CommandError, ErrorKind},
     render::check::{Depth, ReportFormat, Sheet, render_reports},
@@ -49,6 +49,9 @@ pub struct VerifyArgs {
     /// Warnings count as failures
     #[arg(long)]
     strict: bool,
+    /// Ask whether this service account may train, not whether you may; without NAMESPACE, that of -n or the context
+    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = parse_account)]
+    service_account: Option<AccountReference>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -66,11 +69,12 @@ pub(crate) async fn run(
 ) -> Result<(), CommandError> {
     let selection = select(args, context)?;
     let cluster = context.connect().await;
+    let cluster = cluster.map(|cluster| settle_namespace(cluster, args, context));
     let namespace = cluster
         .as_ref()
         .map_or("default", Cluster::namespace)
         .to_owned();
-    let question = (&selection, args.wait);
+    let question = (&selection, args);
     let report = look(&mut Progress::new(ui), context, question, &cluster).await;
     let kind = error_kind(report.verdict());
     let target = target(&cluster);
@@ -99,7 +103,7 @@ fn select(
     let wishes = Wishes {
         only: &args.only,
         skip: &args.skip,
-        namespace: namespace_view(context),
+        namespace: namespace_view(args, context),
         strictness: if args.strict {
             Strictness::Strict
         } else {
@@ -115,9 +119,10 @@ fn catalogue(_args: &VerifyArgs) -> &'static Catalogue<TrainerContext> {
 }
 
 /// Who names a namespace or another caller asks about them.
-fn namespace_view(context: &CommandContext) -> NamespaceView {
+fn namespace_view(args: &VerifyArgs, context: &CommandContext) -> NamespaceView {
     let options = context.options();
-    if options.namespace.is_some() || options.impersonate.user.is_some() {
+    let asked = options.namespace.is_some() || options.impersonate.user.is_some();
+    if asked || args.service_account.is_some() {
         NamespaceView::On
     } else {
         NamespaceView::Off
@@ -153,20 +158,41 @@ fn refusal(
 async fn look(
     progress: &mut Progress<'_>,
     context: &CommandContext,
-    (selection, wait): (&Selection<TrainerContext>, Option<Duration>),
+    (selection, args): (&Selection<TrainerContext>, &VerifyArgs),
     cluster: &Result<Cluster, Failure>,
 ) -> Report {
     let limits = Limits {
         check: CHECK_LIMIT,
         // A kubeconfig does not heal while one waits.
-        wait: wait.filter(|_| cluster.is_ok()),
+        wait: args.wait.filter(|_| cluster.is_ok()),
     };
     let report = prove(selection, &limits, progress, || {
         let namespace = cluster.as_ref().map_or("default", Cluster::namespace);
         TrainerContext::new(cluster.clone(), namespace.to_owned(), context.now())
+            .about(account(args, namespace))
     });
-    let flags = target(cluster).flags;
-    report.await.with_kubectl_flags(&flags.join(" "))
+    report.await.with_kubectl(&target(cluster))
+}
+
+/// Without -n, a service account is asked about in its own namespace.
+fn settle_namespace(cluster: Cluster, args: &VerifyArgs, context: &CommandContext) -> Cluster {
+    let account = args.service_account.as_ref();
+    let own = account.and_then(|account| account.namespace.clone());
+    match own.filter(|_| context.options().namespace.is_none()) {
+        Some(namespace) => cluster.in_namespace(namespace),
+        None => cluster,
+    }
+}
+
+fn account(args: &VerifyArgs, namespace: &str) -> Option<AccountName> {
+    let AccountReference {
+        namespace: own,
+        name,
+    } = args.service_account.clone()?;
+    Some(AccountName {
+        namespace: own.unwrap_or_else(|| namespace.to_owned()),
+        name,
+    })
 }
 
 /// Whom the report is about; known in part when the kubeconfig is bad.

@@ -160,6 +160,7 @@ fn render_reason(reason: &Reason, width: usize, look: &Look) -> String {
 fn severity_word(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
+        Severity::ErrorWhenSeen => "error when seen",
         Severity::Warning => "warning",
     }
 }

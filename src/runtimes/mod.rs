@@ -136,9 +136,13 @@ impl Runtime {
 
     /// The image that training runs in.
     pub fn image(&self) -> Option<&str> {
+        self.training_job()?.main_container()?.image.as_deref()
+    }
+
+    /// The group whose pods train; MPI's launcher, else the nodes.
+    pub fn training_job(&self) -> Option<&ReplicatedJob> {
         let trains = |job: &&ReplicatedJob| job.step() == Some(TRAINER_STEP);
-        let job = self.jobs.iter().find(trains).or_else(|| self.node_job())?;
-        job.main_container()?.image.as_deref()
+        self.jobs.iter().find(trains).or_else(|| self.node_job())
     }
 
     /// Devices of one node, such as `nvidia.com/gpu`, with their number.

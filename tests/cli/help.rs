@@ -191,14 +191,21 @@ Check that Kubeflow Trainer is installed and working
 Usage: kubectl trainer verify [OPTIONS]
 
 Options:
-  -o, --output <FORMAT>  Format of the report [default: table] [possible values: table, json, yaml,
-                         junit]
-      --wait <DURATION>  Try failed checks again for as long as this, such as 90s or 5m
-      --only <ID>        Only this check and what it requires; may be repeated, or a list with
-                         commas
-      --skip <ID>        Not this check; may be repeated, or a list with commas
-      --strict           Warnings count as failures
-  -h, --help             Print help (see more with '--help')
+  -o, --output <FORMAT>
+          Format of the report [default: table] [possible values: table, json, yaml, junit]
+      --wait <DURATION>
+          Try failed checks again for as long as this, such as 90s or 5m
+      --only <ID>
+          Only this check and what it requires; may be repeated, or a list with commas
+      --skip <ID>
+          Not this check; may be repeated, or a list with commas
+      --strict
+          Warnings count as failures
+      --service-account <[NAMESPACE/]NAME>
+          Ask whether this service account may train, not whether you may; without NAMESPACE, that
+          of -n or the context
+  -h, --help
+          Print help (see more with '--help')
 
 Output:
       --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
@@ -407,28 +414,33 @@ fn every_check_is_listed_offline() {
         .assert()
         .code(0)
         .stdout_eq(str![[r#"
-ID                  SEVERITY   CHECK
-TRN-API             error      The API server answers and is 1.31 or newer
-TRN-IDENTITY        error      The API server knows who you are
-TRN-LEGACY-V1       warning    No older Kubeflow training API is left over
-TRN-CRDS            error      Trainer's and JobSet's CRDs are served
-TRN-CRD-SCHEMA      error      The CRDs are of the controllers' release
-TRN-NAMESPACE       error      Trainer and JobSet are installed
-TRN-INSTALLS        error      No second Trainer or JobSet competes
-TRN-DEPLOYMENTS     error      The controllers of Trainer and JobSet run
-TRN-ENDPOINTS       error      The webhook Services lead to the right pods
-TRN-LEASES          error      Each controller has a leader at work
-TRN-CERTIFICATES    error      The webhook certificates are valid
-TRN-CA-BUNDLES      error      Every webhook entry trusts that certificate
-TRN-WEBHOOKS        error      The webhooks answer when they are called
-TRN-RUNTIMES        error      The release's training runtimes are there
-TRN-RUNTIME-PODS    warning    The runtimes' pods are as Trainer expects
-TRN-PROGRESS        warning    Progress reporting is off, or works
-TRN-KUEUE           warning    Kueue, where it is there, fits this Trainer
-TRN-POD-GROUPS      warning    Gang scheduling has the PodGroups it needs
-TRN-DATA-CACHE      warning    The data cache has what it needs
-TRN-STORAGE-CLASS   warning    Runtimes made here get their volumes
-TRN-ACCELERATORS    warning    Runtimes made here find their accelerators
+ID                       SEVERITY          CHECK
+TRN-API                  error             The API server answers and is 1.31 or newer
+TRN-IDENTITY             error             The API server knows who you are
+TRN-NS-EXISTS            error             The namespace exists and takes new objects
+TRN-NS-ACCESS            error             The caller may train in the namespace
+TRN-NS-QUOTA             error when seen   Quotas leave room for a TrainJob
+TRN-NS-SERVICE-ACCOUNT   error when seen   Training pods find their service accounts
+TRN-NS-POD-ADMISSION     error when seen   Pods of the training runtimes are admitted
+TRN-LEGACY-V1            warning           No older Kubeflow training API is left over
+TRN-CRDS                 error             Trainer's and JobSet's CRDs are served
+TRN-CRD-SCHEMA           error             The CRDs are of the controllers' release
+TRN-NAMESPACE            error             Trainer and JobSet are installed
+TRN-INSTALLS             error             No second Trainer or JobSet competes
+TRN-DEPLOYMENTS          error             The controllers of Trainer and JobSet run
+TRN-ENDPOINTS            error             The webhook Services lead to the right pods
+TRN-LEASES               error             Each controller has a leader at work
+TRN-CERTIFICATES         error             The webhook certificates are valid
+TRN-CA-BUNDLES           error             Every webhook entry trusts that certificate
+TRN-WEBHOOKS             error             The webhooks answer when they are called
+TRN-RUNTIMES             error             The release's training runtimes are there
+TRN-RUNTIME-PODS         warning           The runtimes' pods are as Trainer expects
+TRN-PROGRESS             warning           Progress reporting is off, or works
+TRN-KUEUE                warning           Kueue, where it is there, fits this Trainer
+TRN-POD-GROUPS           warning           Gang scheduling has the PodGroups it needs
+TRN-DATA-CACHE           warning           The data cache has what it needs
+TRN-STORAGE-CLASS        warning           Runtimes made here get their volumes
+TRN-ACCELERATORS         warning           Runtimes made here find their accelerators
 
 "#]])
         .stderr_eq(str![]);

@@ -60,6 +60,10 @@ Options:
       --strict
           Warnings count as failures
 
+      --service-account <[NAMESPACE/]NAME>
+          Ask whether this service account may train, not whether you may; without NAMESPACE, that
+          of -n or the context
+
   -h, --help
           Print help (see a summary with '-h')
 

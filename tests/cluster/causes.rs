@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use crate::support::{Trouble, failed, skipped, warned};
+use crate::support::{Trouble, failed, skipped, unknown, warned};
 
 macro_rules! causes {
     ($($(#[$doc:meta])* $name:ident = [$($trouble:expr),+ $(,)?];)+) => {
@@ -90,6 +90,72 @@ causes! {
     ];
     NO_FRAMEWORK = [warned("TRN-RUNTIMES", "NoFramework")];
     DELETION_STUCK = [warned("TRN-RUNTIMES", "DeletionStuck")];
+
+    OWN_NAMESPACE_MISSING = [
+        failed("TRN-NS-EXISTS", "Missing"),
+        skipped("TRN-NS-ACCESS"),
+        skipped("TRN-NS-QUOTA"),
+        skipped("TRN-NS-SERVICE-ACCOUNT"),
+        skipped("TRN-NS-POD-ADMISSION"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    OWN_NAMESPACE_TERMINATING = [
+        failed("TRN-NS-EXISTS", "Terminating"),
+        skipped("TRN-NS-ACCESS"),
+        skipped("TRN-NS-QUOTA"),
+        skipped("TRN-NS-SERVICE-ACCOUNT"),
+        skipped("TRN-NS-POD-ADMISSION"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    OWN_NAMESPACE_HELD = [
+        failed("TRN-NS-EXISTS", "HeldByFinalizer"),
+        skipped("TRN-NS-ACCESS"),
+        skipped("TRN-NS-QUOTA"),
+        skipped("TRN-NS-SERVICE-ACCOUNT"),
+        skipped("TRN-NS-POD-ADMISSION"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    /// No fault: what a caller with the SDK's rights may not look at.
+    MAY_TRAIN = [
+        unknown("TRN-NS-QUOTA"),
+        unknown("TRN-NS-SERVICE-ACCOUNT"),
+        unknown("TRN-NS-POD-ADMISSION"),
+    ];
+    MAY_ONLY_READ = [
+        failed("TRN-NS-ACCESS", "MayNotSubmit"),
+        unknown("TRN-NS-QUOTA"),
+        unknown("TRN-NS-SERVICE-ACCOUNT"),
+        unknown("TRN-NS-POD-ADMISSION"),
+    ];
+    MAY_DO_NOTHING = [
+        unknown("TRN-NS-EXISTS"),
+        failed("TRN-NS-ACCESS", "MayNotSubmit"),
+        unknown("TRN-NS-QUOTA"),
+        unknown("TRN-NS-SERVICE-ACCOUNT"),
+        unknown("TRN-NS-POD-ADMISSION"),
+    ];
+    MAY_NOT_SUBMIT = [failed("TRN-NS-ACCESS", "MayNotSubmit")];
+    MAY_NOT_READ_CLUSTER_RUNTIMES = [failed("TRN-NS-ACCESS", "MayNotReadClusterRuntimes")];
+    MAY_NOT_FOLLOW = [failed("TRN-NS-ACCESS", "MayNotFollow")];
+    MAY_NOT_READ_LOGS = [warned("TRN-NS-ACCESS", "MayNotFollow")];
+    MAY_NOT_SEE_EVENTS = [warned("TRN-NS-ACCESS", "MayNotSeeEvents")];
+    MAY_NOT_ASK_ABOUT_OTHERS = [unknown("TRN-NS-ACCESS")];
+    ACCOUNT_ASKED_ABOUT_MISSING = [failed("TRN-NS-ACCESS", "ServiceAccountMissing")];
+    QUOTA_USED_UP = [
+        failed("TRN-NS-QUOTA", "QuotaUsedUp"),
+        skipped("TRN-NS-POD-ADMISSION"),
+    ];
+    QUOTA_USED_UP_IN_PART = [warned("TRN-NS-QUOTA", "QuotaUsedUpInPart")];
+    REQUESTS_DEMANDED = [warned("TRN-NS-QUOTA", "RequestsDemanded")];
+    ACCOUNT_MISSING = [warned("TRN-NS-SERVICE-ACCOUNT", "AccountMissing")];
+    PULL_SECRET_MISSING = [warned("TRN-NS-SERVICE-ACCOUNT", "PullSecretMissing")];
+    POD_SECURITY = [failed("TRN-NS-POD-ADMISSION", "PodSecurity")];
+    LIMIT_RANGE = [failed("TRN-NS-POD-ADMISSION", "LimitRange")];
+    POD_REFUSED = [warned("TRN-NS-POD-ADMISSION", "Refused")];
+    WEBHOOK_UNREACHABLE = [
+        failed("TRN-NS-POD-ADMISSION", "WebhookUnreachable"),
+        warned("TRN-WEBHOOKS", "OtherPolicy"),
+    ];
 }
 
 #[test]

@@ -12,5 +12,7 @@ mod broken_runtimes;
 mod broken_webhooks;
 mod callers;
 mod causes;
+mod namespace_access;
+mod namespace_limits;
 mod support;
 mod without_trainer;

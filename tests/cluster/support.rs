@@ -93,7 +93,7 @@ impl Verified {
             .collect()
     }
 
-    fn finding(&self, id: &str) -> &Value {
+    pub(crate) fn finding(&self, id: &str) -> &Value {
         let checks = self.report["checks"].as_array().unwrap();
         &checks.iter().find(|check| check["id"] == id).unwrap()["findings"][0]
     }
@@ -144,6 +144,28 @@ pub(crate) fn expect(bed: &Testbed, expected: &[Trouble<'_>]) -> Verified {
         assert!(
             start.elapsed() < VISIBLE_LIMIT,
             "expected {expected:?}, found {:#?}",
+            verified.problems()
+        );
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Looks in this way until it ends with this code and exactly these troubles.
+#[track_caller]
+pub(crate) fn expect_from(
+    look: impl Fn() -> Verified,
+    expected: (i32, &[Trouble<'_>]),
+) -> Verified {
+    let start = Instant::now();
+    loop {
+        let verified = look();
+        if (verified.exit_code, verified.troubles().as_slice()) == expected {
+            return verified;
+        }
+        assert!(
+            start.elapsed() < VISIBLE_LIMIT,
+            "expected {expected:?}, found {} and {:#?}",
+            verified.exit_code,
             verified.problems()
         );
         thread::sleep(PAUSE);

@@ -23,14 +23,17 @@ use super::{
         Configuration, FoundBy, PUBLIC_CONFIG_MAP, Part, Place, USUAL_NAMESPACES, belongs_to,
         services,
     },
+    namespace::NamespaceFacts,
 };
-use crate::cluster::{Cluster, Failure, FailureKind, Identity, Scope, ServerVersion, resources};
+use crate::cluster::{
+    AccountName, Cluster, Failure, FailureKind, Identity, Scope, ServerVersion, resources,
+};
 
 /// A fetched value, or why it could not be fetched; both shared.
 pub(crate) type Fact<Value> = Result<Rc<Value>, Rc<Failure>>;
 
 /// A fact that is being fetched; boxed, because a request's future is large and many are under way at once.
-type Looking<'a, Value> = LocalBoxFuture<'a, Fact<Value>>;
+pub(super) type Looking<'a, Value> = LocalBoxFuture<'a, Fact<Value>>;
 
 /// What the checks of this catalogue look at.
 pub struct TrainerContext {
@@ -38,6 +41,9 @@ pub struct TrainerContext {
     cluster: Result<Cluster, Rc<Failure>>,
     /// Where dry runs are made.
     pub(crate) namespace: String,
+    /// Whose rights are asked for in the namespace; without one, the caller's.
+    pub(crate) service_account: Option<AccountName>,
+    pub(super) namespace_facts: NamespaceFacts,
     pub(crate) now: Timestamp,
     version: OnceCell<Fact<ServerVersion>>,
     identity: OnceCell<Fact<Identity>>,
@@ -65,7 +71,7 @@ pub(crate) struct TrainingRuntimes {
 }
 
 /// Facts of one kind by their key.
-struct Memo<Key, Value>(RefCell<BTreeMap<Key, Rc<OnceCell<Fact<Value>>>>>);
+pub(super) struct Memo<Key, Value>(RefCell<BTreeMap<Key, Rc<OnceCell<Fact<Value>>>>>);
 
 impl<Key, Value> Default for Memo<Key, Value> {
     fn default() -> Self {
@@ -75,7 +81,7 @@ impl<Key, Value> Default for Memo<Key, Value> {
 
 impl<Key: Ord, Value> Memo<Key, Value> {
     /// The fact for `key`; who asks while it is being fetched waits for the same answer.
-    fn get<'a>(
+    pub(super) fn get<'a>(
         &'a self,
         key: Key,
         fetch: impl Future<Output = Result<Value, Rc<Failure>>> + 'a,
@@ -94,6 +100,8 @@ impl TrainerContext {
         Self {
             cluster: cluster.map_err(Rc::new),
             namespace,
+            service_account: None,
+            namespace_facts: NamespaceFacts::default(),
             now,
             version: OnceCell::default(),
             identity: OnceCell::default(),
@@ -111,6 +119,15 @@ impl TrainerContext {
             public_config: Memo::default(),
             runtimes: OnceCell::default(),
             training_runtimes: OnceCell::default(),
+        }
+    }
+
+    /// The same, about the rights of this service account.
+    #[must_use]
+    pub fn about(self, service_account: Option<AccountName>) -> Self {
+        Self {
+            service_account,
+            ..self
         }
     }
 
@@ -316,7 +333,11 @@ impl TrainerContext {
         Ok(TrainingRuntimes { reach, objects })
     }
 
-    async fn one<Object>(&self, namespace: &str, name: &str) -> Result<Option<Object>, Rc<Failure>>
+    pub(super) async fn one<Object>(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Object>, Rc<Failure>>
     where
         Object: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned,
     {
@@ -326,7 +347,7 @@ impl TrainerContext {
             .await?)
     }
 
-    async fn all<Object>(&self, namespace: &str) -> Result<Vec<Object>, Rc<Failure>>
+    pub(super) async fn all<Object>(&self, namespace: &str) -> Result<Vec<Object>, Rc<Failure>>
     where
         Object: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned,
     {
@@ -337,7 +358,7 @@ impl TrainerContext {
     }
 }
 
-fn once<'a, Value>(
+pub(super) fn once<'a, Value>(
     cell: &'a OnceCell<Fact<Value>>,
     fetch: impl Future<Output = Result<Value, Rc<Failure>>> + 'a,
 ) -> Looking<'a, Value> {

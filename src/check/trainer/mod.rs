@@ -14,6 +14,7 @@ mod installs;
 mod integrations;
 mod last_words;
 mod leases;
+mod namespace;
 mod pods;
 mod progress;
 mod refusals;
@@ -40,6 +41,11 @@ pub const CATALOGUE: Catalogue<TrainerContext> = Catalogue {
     checks: &[
         &cluster::API,
         &cluster::IDENTITY,
+        &namespace::EXISTS,
+        &namespace::ACCESS,
+        &namespace::QUOTA,
+        &namespace::SERVICE_ACCOUNT,
+        &namespace::POD_ADMISSION,
         &definitions::LEGACY,
         &definitions::CRDS,
         &schema::CRD_SCHEMA,
@@ -68,6 +74,11 @@ pub const CATALOGUES: [&Catalogue<TrainerContext>; 1] = [&CATALOGUE];
 
 pub(crate) const API: CheckId = CheckId("TRN-API");
 pub(crate) const IDENTITY: CheckId = CheckId("TRN-IDENTITY");
+pub(crate) const NS_EXISTS: CheckId = CheckId("TRN-NS-EXISTS");
+pub(crate) const NS_ACCESS: CheckId = CheckId("TRN-NS-ACCESS");
+pub(crate) const NS_QUOTA: CheckId = CheckId("TRN-NS-QUOTA");
+pub(crate) const NS_SERVICE_ACCOUNT: CheckId = CheckId("TRN-NS-SERVICE-ACCOUNT");
+pub(crate) const NS_POD_ADMISSION: CheckId = CheckId("TRN-NS-POD-ADMISSION");
 pub(crate) const LEGACY_V1: CheckId = CheckId("TRN-LEGACY-V1");
 pub(crate) const CRDS: CheckId = CheckId("TRN-CRDS");
 pub(crate) const CRD_SCHEMA: CheckId = CheckId("TRN-CRD-SCHEMA");

@@ -10,7 +10,8 @@ use crate::{
 };
 
 use super::{
-    CA_BUNDLES, CERTIFICATES, CRDS, ENDPOINTS, TrainerContext, WEBHOOKS as WEBHOOKS_ID, merge,
+    CA_BUNDLES, CERTIFICATES, CRDS, ENDPOINTS, NS_EXISTS, TrainerContext, WEBHOOKS as WEBHOOKS_ID,
+    merge,
 };
 
 pub(crate) const WEBHOOKS: Check<TrainerContext> = Check {
@@ -34,7 +35,7 @@ pub(crate) const WEBHOOKS: Check<TrainerContext> = Check {
         &OTHER_POLICY,
     ],
     severity: Severity::Error,
-    requires: &[CRDS, ENDPOINTS, CERTIFICATES, CA_BUNDLES],
+    requires: &[NS_EXISTS, CRDS, ENDPOINTS, CERTIFICATES, CA_BUNDLES],
     retry: Retry::UntilDeadline,
     run: |context| Box::pin(check_webhooks(context)),
 };
@@ -239,7 +240,7 @@ fn mend_call(cause: &str) -> Option<String> {
     ))
 }
 
-fn train_job_probe(namespace: &str) -> Value {
+pub(super) fn train_job_probe(namespace: &str) -> Value {
     json!({
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": "TrainJob",
