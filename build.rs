@@ -53,7 +53,7 @@ fn build_folder(out: &Path) -> Option<&Path> {
         .last()
 }
 
-/// A program that needs libgcc_s.so spends a third of the time of `--help` on loading it. Where the linker has no
+/// A program that needs `libgcc_s.so` spends a third of the time of `--help` on loading it. Where the linker has no
 /// static unwinder, as in a cross build, the shared one stays.
 fn link_unwinder() {
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);

@@ -1,19 +1,19 @@
 //! Everything that a user may type, and nothing that happens then. Doc comments here are the help.
 
+mod connection;
+
 use std::{
     ffi::{OsStr, OsString},
     path::PathBuf,
     time::Duration,
 };
 
-use clap::{
-    ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum,
-    builder::{OsStringValueParser, Styles, TypedValueParser},
-};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, builder::Styles};
 use jiff::SignedDuration;
 
+pub use connection::ConnectionArgs;
+
 use crate::{
-    cluster::{ConnectionOptions, Impersonation},
     commands::{
         explain::ExplainArgs, runtimes::RuntimesArgs, verify::VerifyArgs, version::VersionArgs,
     },
@@ -139,157 +139,6 @@ impl OutputArgs {
     }
 }
 
-/// kubectl's connection flags, with kubectl's meaning.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Connection (the same as kubectl's)")]
-pub struct ConnectionArgs {
-    /// Namespace; without it, the context's, else `default`
-    #[arg(short, long, global = true, value_name = "NAME", value_parser = parse_namespace)]
-    namespace: Option<String>,
-    /// Context of the kubeconfig
-    #[arg(long, global = true, value_name = "NAME")]
-    context: Option<String>,
-    /// The one kubeconfig file to read; without it, the KUBECONFIG list, else ~/.kube/config
-    #[arg(long, global = true, value_name = "FILE", value_parser = path())]
-    kubeconfig: Option<PathBuf>,
-    /// Cluster of the kubeconfig
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
-    cluster: Option<String>,
-    /// User of the kubeconfig
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
-    user: Option<String>,
-    /// URL of the API server
-    #[arg(short, long, global = true, value_name = "URL", hide_short_help = true)]
-    server: Option<String>,
-    /// Name that the server's certificate must have
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
-    tls_server_name: Option<String>,
-    /// Do not check the server's certificate; the connection is then not safe
-    #[arg(
-        long,
-        global = true,
-        hide_short_help = true,
-        num_args = 0..=1,
-        require_equals = true,
-        value_name = "true|false",
-        hide_possible_values = true,
-        default_missing_value = "true"
-    )]
-    insecure_skip_tls_verify: Option<bool>,
-    /// PEM file of the authority that signed the server's certificate
-    #[arg(long, global = true, value_name = "FILE", value_parser = path(), hide_short_help = true)]
-    certificate_authority: Option<PathBuf>,
-    /// PEM file of the client certificate
-    #[arg(long, global = true, value_name = "FILE", value_parser = path(), hide_short_help = true)]
-    client_certificate: Option<PathBuf>,
-    /// PEM file of the client certificate's key
-    #[arg(long, global = true, value_name = "FILE", value_parser = path(), hide_short_help = true)]
-    client_key: Option<PathBuf>,
-    /// Bearer token
-    #[arg(long, global = true, value_name = "TOKEN", hide_short_help = true)]
-    token: Option<String>,
-    /// User name for basic authentication
-    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
-    username: Option<String>,
-    /// Password for basic authentication
-    #[arg(long, global = true, value_name = "PASSWORD", hide_short_help = true)]
-    password: Option<String>,
-    /// Act as this user or service account (system:serviceaccount:NAMESPACE:NAME)
-    #[arg(
-        long = "as",
-        global = true,
-        value_name = "USER",
-        hide_short_help = true
-    )]
-    act_as: Option<String>,
-    /// Act as a member of this group; may be repeated
-    #[arg(
-        long = "as-group",
-        global = true,
-        value_name = "GROUP",
-        hide_short_help = true
-    )]
-    act_as_groups: Vec<String>,
-    /// Act as the user with this UID
-    #[arg(
-        long = "as-uid",
-        global = true,
-        value_name = "UID",
-        hide_short_help = true
-    )]
-    act_as_uid: Option<String>,
-    /// Act with this extra attribute; may be repeated
-    #[arg(long = "as-user-extra", global = true, value_name = "KEY=VALUE", value_parser = parse_pair, hide_short_help = true)]
-    act_as_extra: Vec<(String, String)>,
-    /// Limit for one answer, such as 10s or 2m; 0 means the default, 30s. Connecting may take 10s of it
-    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration, hide_short_help = true)]
-    request_timeout: Option<Duration>,
-    /// Do not ask the server to compress its answers
-    #[arg(
-        long,
-        global = true,
-        hide_short_help = true,
-        num_args = 0..=1,
-        require_equals = true,
-        value_name = "true|false",
-        hide_possible_values = true,
-        default_missing_value = "true"
-    )]
-    disable_compression: Option<bool>,
-    /// Accepted and ignored: the plugin keeps no cache
-    #[arg(long, global = true, value_name = "FOLDER", value_parser = path(), hide_short_help = true)]
-    cache_dir: Option<PathBuf>,
-}
-
-impl ConnectionArgs {
-    /// The flags as plain data. `--cache-dir` ends here: there is no cache.
-    pub fn options(&self) -> ConnectionOptions {
-        ConnectionOptions {
-            kubeconfig: given_path(self.kubeconfig.as_ref()),
-            context: given(self.context.as_ref()),
-            cluster: given(self.cluster.as_ref()),
-            user: given(self.user.as_ref()),
-            namespace: given(self.namespace.as_ref()),
-            server: given(self.server.as_ref()),
-            tls_server_name: given(self.tls_server_name.as_ref()),
-            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
-            certificate_authority: given_path(self.certificate_authority.as_ref()),
-            client_certificate: given_path(self.client_certificate.as_ref()),
-            client_key: given_path(self.client_key.as_ref()),
-            token: given(self.token.as_ref()).map(Into::into),
-            username: given(self.username.as_ref()),
-            password: given(self.password.as_ref()).map(Into::into),
-            impersonate: self.impersonation(),
-            request_timeout: self.request_timeout.filter(|limit| !limit.is_zero()),
-            disable_compression: self.disable_compression.unwrap_or_default(),
-            ..ConnectionOptions::default()
-        }
-    }
-
-    fn impersonation(&self) -> Impersonation {
-        Impersonation {
-            user: given(self.act_as.as_ref()),
-            uid: given(self.act_as_uid.as_ref()),
-            groups: self.act_as_groups.clone(),
-            extra: self.act_as_extra.clone(),
-        }
-    }
-}
-
-/// An empty value, such as that of an unset variable, means "not given", as in kubectl.
-fn given(value: Option<&String>) -> Option<String> {
-    value.cloned().filter(|text| !text.is_empty())
-}
-
-fn given_path(value: Option<&PathBuf>) -> Option<PathBuf> {
-    value.cloned().filter(|path| !path.as_os_str().is_empty())
-}
-
-/// clap's own parser of paths refuses an empty one.
-fn path() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().map(PathBuf::from)
-}
-
 /// A duration such as `90s`, `5m` or `1h30m`; a bare number means seconds, as in kubectl.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u32>() {
@@ -346,14 +195,6 @@ pub fn parse_account(text: &str) -> Result<AccountReference, String> {
     })
 }
 
-/// Empty means "not given", as in kubectl.
-fn parse_namespace(text: &str) -> Result<String, String> {
-    if text.is_empty() {
-        return Ok(String::new());
-    }
-    parse_object_name(text).map(|()| text.to_owned())
-}
-
 /// The rule of Kubernetes for names: those that can be part of a DNS name.
 fn parse_object_name(text: &str) -> Result<(), String> {
     let known = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '-' | '.');
@@ -399,13 +240,6 @@ pub fn colour_wish(words: &[OsString]) -> ColourChoice {
         Some("always") => ColourChoice::Always,
         Some("never") => ColourChoice::Never,
         _ => ColourChoice::Auto,
-    }
-}
-
-fn parse_pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("expected KEY=VALUE".to_owned()),
     }
 }
 
@@ -459,7 +293,7 @@ pub fn display_name(program: Option<&OsStr>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{connection::parse_namespace, *};
 
     #[test]
     fn the_grammar_is_sound() {
@@ -515,6 +349,16 @@ mod tests {
         assert_eq!(shown(&["-vvv"]), Some(RequestsShown::Bodies));
         assert_eq!(shown(&["-v=300"]), Some(RequestsShown::Bodies));
         assert_eq!(shown(&["-v=much"]), None);
+    }
+
+    #[test]
+    fn contexts_are_heard_on_both_sides_of_the_command_and_once_each() {
+        let words = "k --context a verify --context=b --context a --context=";
+        let words: Vec<_> = words.split(' ').map(OsString::from).collect();
+        let mut cli = Cli::try_parse_from(&words).unwrap();
+        cli.connection.hear_every_context(&words);
+        assert_eq!(cli.connection.contexts(), ["a", "b"]);
+        assert_eq!(cli.connection.options().context.as_deref(), Some("a"));
     }
 
     #[test]

@@ -33,9 +33,12 @@ pub fn run(words: &[OsString]) -> ExitCode {
     let parsed = cli::command(&name)
         .try_get_matches_from(cli::help_as_flag(words))
         .and_then(|matches| Cli::from_arg_matches(&matches));
-    let result = match &parsed {
-        Ok(cli) => run_command(cli, name),
-        Err(problem) => answer_parser(&name, words, problem),
+    let result = match parsed {
+        Ok(mut cli) => {
+            cli.connection.hear_every_context(words);
+            run_command(&cli, name)
+        }
+        Err(problem) => answer_parser(&name, words, &problem),
     };
     ExitCode::from(result.map_or_else(|error| error.kind.exit_code(), |()| 0))
 }

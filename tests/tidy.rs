@@ -16,6 +16,7 @@ mod documents;
 /// The rooms of `src/` and the doors of each: which other rooms it may import from.
 const DOORS: &[(&str, &[&str])] = &[
     ("check", &["cluster", "releases", "runtimes"]),
+    ("cli", &["cluster"]),
     ("cluster", &[]),
     (
         "commands",
@@ -237,7 +238,7 @@ fn grouped_imports_are_seen() {
 #[test]
 fn rooms_import_only_through_their_doors() {
     let mut broken = Vec::new();
-    let rooms: Vec<_> = DOORS.iter().map(|(room, _)| *room).chain(["cli"]).collect();
+    let rooms: Vec<_> = DOORS.iter().map(|(room, _)| *room).collect();
     for (room, doors) in DOORS {
         for file in files(&[&format!("src/{room}")], &["rs"]) {
             for other in imported_rooms(file.without_tests()) {

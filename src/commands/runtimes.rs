@@ -8,7 +8,13 @@ use crate::{
     cluster::{Cluster, Failure, FailureKind, Scope, nearest, resources},
     commands::{CommandContext, installation},
     error::{CommandError, ErrorKind},
-    render::{OutputFormat, document::Asked, render_objects, runtime_page::render_runtime},
+    render::{
+        OutputFormat,
+        document::Asked,
+        render_objects,
+        runtime_page::render_runtime,
+        shelf::{Shelf, render_shelves},
+    },
     runtimes::Runtime,
     ui::Ui,
 };
@@ -79,6 +85,12 @@ enum ShowFormat {
     Name,
 }
 
+impl RuntimesArgs {
+    pub(crate) const fn takes_several_contexts(&self) -> bool {
+        matches!(self.command, RuntimesCommand::List(_))
+    }
+}
+
 pub(crate) async fn run(
     ui: &mut Ui,
     context: &CommandContext,
@@ -91,16 +103,14 @@ pub(crate) async fn run(
 }
 
 async fn list(ui: &mut Ui, context: &CommandContext, args: &ListArgs) -> Result<(), CommandError> {
-    let cluster = context.connect().await?;
-    let lists = Kind::BOTH.map(|kind| fetch_kind(&cluster, kind, args));
-    let found = Found::gather(join_all(lists).await);
-    if let Some(missing) = found.not_served() {
-        return Err(installation::fetch_explanation(&cluster, missing).await);
+    let mut clusters = context.connect_each().await;
+    if clusters.len() > 1 {
+        return list_side_by_side(ui, context, args, clusters).await;
     }
+    let cluster = clusters.remove(0)?;
+    let found = fetch_list(&cluster, args).await?;
     let failure = found.failures.into_iter().next();
-    let format = args
-        .output
-        .map_or(OutputFormat::Table, ListFormat::output_format);
+    let format = args.format();
     match (found.runtimes.as_slice(), &failure) {
         // An empty answer would say something untrue.
         ([], Some(_)) => {}
@@ -118,6 +128,102 @@ async fn list(ui: &mut Ui, context: &CommandContext, args: &ListArgs) -> Result<
         ))?,
     }
     failure.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+async fn fetch_list(cluster: &Cluster, args: &ListArgs) -> Result<Found, CommandError> {
+    let lists = Kind::BOTH.map(|kind| fetch_kind(cluster, kind, args));
+    let found = Found::gather(join_all(lists).await);
+    match found.not_served() {
+        Some(missing) => Err(installation::fetch_explanation(cluster, missing).await),
+        None => Ok(found),
+    }
+}
+
+/// The runtimes of several clusters, which are asked at the same time; what one does not give stops no other.
+async fn list_side_by_side(
+    ui: &mut Ui,
+    context: &CommandContext,
+    args: &ListArgs,
+    clusters: Vec<Result<Cluster, Failure>>,
+) -> Result<(), CommandError> {
+    let format = args.format();
+    if format == OutputFormat::Name {
+        return Err(names_tell_no_clusters());
+    }
+    let asked = context.contexts().iter().zip(clusters);
+    let shelves = asked.map(|(name, cluster)| fetch_shelf(name, cluster, args));
+    let shelves = join_all(shelves).await;
+    if !shelves.iter().all(|(shelf, _)| shelf.runtimes.is_empty())
+        || matches!(format, OutputFormat::Json | OutputFormat::Yaml)
+    {
+        let shelves: Vec<_> = shelves.iter().map(|(shelf, _)| shelf).collect();
+        ui.answer(&render_shelves(format, &shelves, &context.look(ui)))?;
+    }
+    let mut kinds = Vec::new();
+    for (shelf, error) in &shelves {
+        match error {
+            Some(error) => {
+                say_of_context(ui, &shelf.context, error);
+                kinds.push(error.kind);
+            }
+            None if shelf.runtimes.is_empty() => {
+                ui.note(&format!("No runtimes found in context {}.", shelf.context));
+            }
+            None => {}
+        }
+    }
+    let worst = kinds.into_iter().min_by_key(|kind| kind.exit_code());
+    worst.map_or(Ok(()), |kind| Err(CommandError::silent(kind)))
+}
+
+fn say_of_context(ui: &mut Ui, context: &str, error: &CommandError) {
+    let mut chain = error.chain();
+    if let Some(first) = chain.first_mut() {
+        *first = format!("context {context}: {first}");
+    }
+    ui.error(&chain, error.hints());
+}
+
+/// What one context offers, and why it is not all.
+async fn fetch_shelf(
+    context: &str,
+    cluster: Result<Cluster, Failure>,
+    args: &ListArgs,
+) -> (Shelf, Option<CommandError>) {
+    let server = match &cluster {
+        Ok(cluster) => cluster.server().to_owned(),
+        Err(failure) => failure
+            .target
+            .as_ref()
+            .map_or(String::new(), |target| target.server.clone()),
+    };
+    let found = match cluster {
+        Ok(cluster) => fetch_list(&cluster, args).await,
+        Err(failure) => Err(failure.into()),
+    };
+    let (runtimes, error) = match found {
+        Ok(found) => (
+            found.runtimes,
+            found.failures.into_iter().next().map(CommandError::from),
+        ),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let shelf = Shelf {
+        context: context.to_owned(),
+        server,
+        runtimes,
+        exit_code: error.as_ref().map_or(0, |error| error.kind.exit_code()),
+        error: error.as_ref().map(|error| error.chain().join(": ")),
+    };
+    (shelf, error)
+}
+
+fn names_tell_no_clusters() -> CommandError {
+    CommandError::new(
+        ErrorKind::Usage,
+        "-o name does not say of which cluster a name is",
+    )
+    .with_hint("name one --context, or ask with -o json")
 }
 
 async fn show(ui: &mut Ui, context: &CommandContext, args: &ShowArgs) -> Result<(), CommandError> {
@@ -303,6 +409,11 @@ async fn fetch_not_found(cluster: &Cluster, context: &CommandContext, name: &str
 }
 
 impl ListArgs {
+    fn format(&self) -> OutputFormat {
+        self.output
+            .map_or(OutputFormat::Table, ListFormat::output_format)
+    }
+
     fn place(&self, cluster: &Cluster) -> String {
         if self.all_namespaces {
             "any namespace".to_owned()

@@ -1,12 +1,14 @@
-//! `verify`: runs the catalogue of Trainer's checks against one cluster and shows the report.
+//! `verify`: runs a catalogue of checks against one cluster, or several at the same time, and shows the reports.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::ValueEnum;
+use futures::future::join_all;
 
 use crate::{
     check::{
-        engine::{Catalogue, Event, Limits, Observer, prove},
+        Question,
+        engine::{Catalogue, Limits, prove},
         page,
         report::{Report, Verdict},
         selection::{NamespaceView, Selection, SelectionFault, Strictness, Wishes},
@@ -14,7 +16,10 @@ use crate::{
     },
     cli::{AccountReference, RequestsShown, parse_account, parse_duration},
     cluster::{AccountName, Cluster, Failure, Target},
-    commands::CommandContext,
+    commands::{
+        CommandContext,
+        progress::{ClusterProgress, Progress},
+    },
     error::{CommandError, ErrorKind},
     render::check::{Depth, ReportFormat, Sheet, render_reports},
     ui::Ui,
@@ -68,30 +73,53 @@ pub(crate) async fn run(
     args: &VerifyArgs,
 ) -> Result<(), CommandError> {
     let selection = select(args, context)?;
-    let cluster = context.connect().await;
-    let cluster = cluster.map(|cluster| settle_namespace(cluster, args, context));
-    let namespace = cluster
-        .as_ref()
-        .map_or("default", Cluster::namespace)
-        .to_owned();
-    let question = (&selection, args);
-    let report = look(&mut Progress::new(ui), context, question, &cluster).await;
-    let kind = error_kind(report.verdict());
-    let target = target(&cluster);
-    let sheet = Sheet {
-        report: &report,
-        program: context.display_name(),
-        context: &target.context,
-        server: &target.server,
-        namespace: &namespace,
-        exit_code: kind.map_or(0, ErrorKind::exit_code),
-    };
-    ui.answer(&render_reports(
-        format(args, context),
-        &[sheet],
-        &context.look(ui),
-    ))?;
-    kind.map_or(Ok(()), |kind| Err(CommandError::silent(kind)))
+    let clusters = context.connect_each().await.into_iter();
+    let clusters =
+        clusters.map(|cluster| cluster.map(|cluster| settle_namespace(cluster, args, context)));
+    let clusters: Vec<_> = clusters.collect();
+    let progress = Progress::new(ui);
+    let looks = clusters.iter().enumerate().map(|(position, cluster)| {
+        let name = context.contexts().get(position).map_or("", String::as_str);
+        let progress = progress.of_cluster(position, name);
+        look(progress, context, (&selection, args), cluster)
+    });
+    let subjects: Vec<_> = join_all(looks).await;
+    drop(progress);
+    let sheets: Vec<_> = subjects
+        .iter()
+        .map(|subject| subject.sheet(context))
+        .collect();
+    let text = render_reports(format(args, context), &sheets, &context.look(ui));
+    ui.answer(&text)?;
+    match subjects
+        .iter()
+        .map(|subject| subject.report.verdict())
+        .max()
+        .and_then(error_kind)
+    {
+        None => Ok(()),
+        Some(kind) => Err(CommandError::silent(kind)),
+    }
+}
+
+/// One cluster that was looked at.
+struct Subject {
+    target: Target,
+    namespace: String,
+    report: Report,
+}
+
+impl Subject {
+    fn sheet<'a>(&'a self, context: &'a CommandContext) -> Sheet<'a> {
+        Sheet {
+            report: &self.report,
+            program: context.display_name(),
+            context: &self.target.context,
+            server: &self.target.server,
+            namespace: &self.namespace,
+            exit_code: error_kind(self.report.verdict()).map_or(0, ErrorKind::exit_code),
+        }
+    }
 }
 
 /// The checks that the arguments ask for.
@@ -137,12 +165,17 @@ fn refusal(
     let hint = match &fault {
         SelectionFault::Unknown(typed) => {
             let ids = catalogue.checks.iter().map(|check| check.id);
-            Some(match page::nearest_ids(typed, ids).as_slice() {
-                [] => format!("all checks: {program} explain"),
-                near => format!(
-                    "did you mean {}? all checks: {program} explain",
-                    near.join(" or ")
-                ),
+            let near = page::nearest_ids(typed, ids).join(" or ");
+            let pages = page::pages();
+            let mut elsewhere = pages.iter();
+            let elsewhere = elsewhere.find(|page| page.id.0.eq_ignore_ascii_case(typed));
+            Some(match (elsewhere.map(|page| page.question), near.as_str()) {
+                (Some(Question::Ready), _) => "it is made with --pre".to_owned(),
+                (Some(Question::Healthy), _) => "it is made without --pre".to_owned(),
+                (None, "") => format!("all checks: {program} explain"),
+                (None, near) => {
+                    format!("did you mean {near}? all checks: {program} explain")
+                }
             })
         }
         _ => None,
@@ -154,24 +187,34 @@ fn refusal(
     }
 }
 
-/// The report, with mends that reach the same cluster.
+/// The report on one cluster, with mends that reach the same cluster.
 async fn look(
-    progress: &mut Progress<'_>,
+    mut progress: ClusterProgress<'_, '_>,
     context: &CommandContext,
     (selection, args): (&Selection<TrainerContext>, &VerifyArgs),
     cluster: &Result<Cluster, Failure>,
-) -> Report {
+) -> Subject {
     let limits = Limits {
         check: CHECK_LIMIT,
         // A kubeconfig does not heal while one waits.
         wait: args.wait.filter(|_| cluster.is_ok()),
     };
-    let report = prove(selection, &limits, progress, || {
-        let namespace = cluster.as_ref().map_or("default", Cluster::namespace);
+    let namespace = cluster.as_ref().map_or("default", Cluster::namespace);
+    let report = prove(selection, &limits, &mut progress, || {
         TrainerContext::new(cluster.clone(), namespace.to_owned(), context.now())
             .about(account(args, namespace))
     });
-    report.await.with_kubectl(&target(cluster))
+    let report = report.await;
+    let mut target = target(cluster);
+    if target.context.is_empty() {
+        // A kubeconfig that cannot be used does not say it.
+        progress.name().clone_into(&mut target.context);
+    }
+    Subject {
+        report: report.with_kubectl(&target),
+        namespace: namespace.to_owned(),
+        target,
+    }
 }
 
 /// Without -n, a service account is asked about in its own namespace.
@@ -223,58 +266,4 @@ fn error_kind(verdict: Verdict) -> Option<ErrorKind> {
         Verdict::Unknown => Some(ErrorKind::Forbidden),
         Verdict::Unreachable => Some(ErrorKind::Unreachable),
     }
-}
-
-/// Shows on standard error what is being waited for.
-struct Progress<'a> {
-    ui: &'a mut Ui,
-    begin: Instant,
-}
-
-/// What is over sooner than this would only flash.
-const FLASH: Duration = Duration::from_millis(300);
-
-impl<'a> Progress<'a> {
-    fn new(ui: &'a mut Ui) -> Self {
-        Self {
-            ui,
-            begin: Instant::now(),
-        }
-    }
-}
-
-/// How often a wait without news says that it goes on.
-const HEARTBEAT_SECONDS: u64 = 30;
-
-impl Observer for Progress<'_> {
-    fn on_event(&mut self, event: Event<'_>) {
-        match event {
-            Event::Started { .. } => {}
-            Event::Finished(_) if self.begin.elapsed() < FLASH => {}
-            Event::Finished(result) => self.ui.glance(&format!("checked {}", result.title)),
-            Event::Waiting { report, waited } => self.ui.transient(&waiting_line(report, waited)),
-        }
-    }
-}
-
-fn waiting_line(report: &Report, waited: Duration) -> String {
-    let failures = report.results.iter();
-    let failures = failures.filter(|result| report.is_failure(result));
-    let failed = failures.map(|result| {
-        let reason = result
-            .findings
-            .first()
-            .map_or("", |finding| finding.reason.code);
-        format!("{} ({reason})", result.id)
-    });
-    let seconds = waited.as_secs() / HEARTBEAT_SECONDS * HEARTBEAT_SECONDS;
-    let since = if seconds == 0 {
-        String::new()
-    } else {
-        format!(" for {seconds} s")
-    };
-    format!(
-        "waiting{since} for {}",
-        failed.collect::<Vec<_>>().join(", ")
-    )
 }

@@ -7,7 +7,6 @@ use super::{
     check_table,
 };
 use crate::{
-    check::report::CheckResult,
     prose::{visible, width},
     style::Role,
 };
@@ -48,7 +47,12 @@ fn render_matrix(sheets: &[Sheet<'_>], look: &Look) -> Option<String> {
     let checks = &sheets.first()?.report.results;
     let names: Vec<_> = sheets.iter().map(|sheet| visible(sheet.context)).collect();
     let columns: usize = names.iter().map(|name| column_width(name) + GAP).sum();
-    let labels = [full_label, short_label].map(|label| checks.iter().map(label).collect());
+    let ids = checks.iter().map(|check| width(check.id.0)).max()?;
+    let full = checks
+        .iter()
+        .map(|check| format!("{:ids$}  {}", check.id, check.title));
+    let short = checks.iter().map(|check| check.id.to_string());
+    let labels = [full.collect(), short.collect()];
     let mut fitting = labels.into_iter().filter(|labels: &Vec<String>| {
         look.width
             .is_none_or(|limit| widest(labels) + columns <= limit)
@@ -87,14 +91,6 @@ fn render_row(
         line.push_str(&format!("{}{blanks}", look.style.paint(role, bare)));
     }
     format!("{}\n", line.trim_end())
-}
-
-fn full_label(result: &CheckResult) -> String {
-    format!("{:19}  {}", result.id, result.title)
-}
-
-fn short_label(result: &CheckResult) -> String {
-    result.id.to_string()
 }
 
 fn widest(texts: &[String]) -> usize {

@@ -79,7 +79,7 @@ pub fn render_objects<T: Tabular>(
 fn document<T: Tabular>(asked: Asked, items: &[T]) -> Value {
     let mut objects: Vec<_> = items
         .iter()
-        .map(|item| sorted(&without_managed_fields(item.object())))
+        .map(|item| shown_object(item.object()))
         .collect();
     match (asked, objects.pop()) {
         (Asked::One, Some(object)) => object,
@@ -88,6 +88,11 @@ fn document<T: Tabular>(asked: Asked, items: &[T]) -> Value {
             json!({ "apiVersion": "v1", "items": objects, "kind": "List", "metadata": { "resourceVersion": "" } })
         }
     }
+}
+
+/// An object as kubectl prints it.
+pub(super) fn shown_object(object: Value) -> Value {
+    sorted(&without_managed_fields(object))
 }
 
 /// kubectl leaves them out, too: they are long and for machines.

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod request;
 pub mod runtime;
 pub mod runtime_page;
+pub mod shelf;
 pub mod table;
 pub mod version;
 

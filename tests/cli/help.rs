@@ -62,7 +62,7 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig
+      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -112,7 +112,7 @@ Connection (the same as kubectl's):
           Namespace; without it, the context's, else `default`
 
       --context <NAME>
-          Context of the kubeconfig
+          Context of the kubeconfig; several for verify and runtimes list
 
       --kubeconfig <FILE>
           The one kubeconfig file to read; without it, the KUBECONFIG list, else ~/.kube/config
@@ -215,7 +215,7 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig
+      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -249,7 +249,7 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig
+      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -284,7 +284,7 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig
+      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -319,7 +319,7 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig
+      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -352,7 +352,7 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig
+      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -384,7 +384,7 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig
+      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 

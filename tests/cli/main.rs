@@ -5,6 +5,7 @@
 
 mod certificates;
 mod colours;
+mod contexts;
 mod direct;
 mod endings;
 mod faults;
@@ -12,6 +13,7 @@ mod help;
 mod kubeconfigs;
 mod plugin;
 mod runtimes;
+mod schemas;
 mod secrets;
 mod terminal;
 mod unreachable;
