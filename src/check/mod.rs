@@ -41,6 +41,8 @@ pub enum Category {
     Webhooks,
     Runtimes,
     Integrations,
+    /// Only looked at where the question is whether Trainer can be installed.
+    Installation,
 }
 
 impl Category {
@@ -53,6 +55,7 @@ impl Category {
             Self::Webhooks => "Webhooks",
             Self::Runtimes => "Training runtimes",
             Self::Integrations => "Integrations",
+            Self::Installation => "Installation",
         }
     }
 }

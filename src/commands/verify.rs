@@ -12,7 +12,7 @@ use crate::{
         page,
         report::{Report, Verdict},
         selection::{NamespaceView, Selection, SelectionFault, Strictness, Wishes},
-        trainer::{CATALOGUE, TrainerContext},
+        trainer::{CATALOGUE, PRE, TrainerContext},
     },
     cli::{AccountReference, RequestsShown, parse_account, parse_duration},
     cluster::{AccountName, Cluster, Failure, Target},
@@ -20,7 +20,7 @@ use crate::{
         CommandContext,
         progress::{ClusterProgress, Progress},
     },
-    error::{CommandError, ErrorKind},
+    error::{CommandError, ErrorKind, kind_of},
     render::check::{Depth, ReportFormat, Sheet, render_reports},
     ui::Ui,
 };
@@ -54,6 +54,9 @@ pub struct VerifyArgs {
     /// Warnings count as failures
     #[arg(long)]
     strict: bool,
+    /// Check, before anything is installed, whether a release can be installed on this cluster, by you
+    #[arg(long, conflicts_with = "service_account")]
+    pre: bool,
     /// Ask whether this service account may train, not whether you may; without NAMESPACE, that of -n or the context
     #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = parse_account)]
     service_account: Option<AccountReference>,
@@ -73,10 +76,7 @@ pub(crate) async fn run(
     args: &VerifyArgs,
 ) -> Result<(), CommandError> {
     let selection = select(args, context)?;
-    let clusters = context.connect_each().await.into_iter();
-    let clusters =
-        clusters.map(|cluster| cluster.map(|cluster| settle_namespace(cluster, args, context)));
-    let clusters: Vec<_> = clusters.collect();
+    let clusters = connect(context, args).await?;
     let progress = Progress::new(ui);
     let looks = clusters.iter().enumerate().map(|(position, cluster)| {
         let name = context.contexts().get(position).map_or("", String::as_str);
@@ -100,6 +100,19 @@ pub(crate) async fn run(
         None => Ok(()),
         Some(kind) => Err(CommandError::silent(kind)),
     }
+}
+
+/// The clusters, or why they cannot be asked, which is a report too. A flag that was typed wrongly is none.
+async fn connect(
+    context: &CommandContext,
+    args: &VerifyArgs,
+) -> Result<Vec<Result<Cluster, Failure>>, CommandError> {
+    let clusters = context.connect_each().await.into_iter();
+    let settled = clusters.map(|cluster| match cluster {
+        Err(failure) if kind_of(&failure) == ErrorKind::Usage => Err(failure.into()),
+        cluster => Ok(cluster.map(|cluster| settle_namespace(cluster, args, context))),
+    });
+    settled.collect()
 }
 
 /// One cluster that was looked at.
@@ -142,8 +155,8 @@ fn select(
     selection.map_err(|fault| refusal(fault, catalogue, context.display_name()))
 }
 
-fn catalogue(_args: &VerifyArgs) -> &'static Catalogue<TrainerContext> {
-    &CATALOGUE
+fn catalogue(args: &VerifyArgs) -> &'static Catalogue<TrainerContext> {
+    if args.pre { &PRE } else { &CATALOGUE }
 }
 
 /// Who names a namespace or another caller asks about them.

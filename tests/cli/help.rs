@@ -201,6 +201,9 @@ Options:
           Not this check; may be repeated, or a list with commas
       --strict
           Warnings count as failures
+      --pre
+          Check, before anything is installed, whether a release can be installed on this cluster,
+          by you
       --service-account <[NAMESPACE/]NAME>
           Ask whether this service account may train, not whether you may; without NAMESPACE, that
           of -n or the context
@@ -441,6 +444,12 @@ TRN-POD-GROUPS           warning           Gang scheduling has the PodGroups it 
 TRN-DATA-CACHE           warning           The data cache has what it needs
 TRN-STORAGE-CLASS        warning           Runtimes made here get their volumes
 TRN-ACCELERATORS         warning           Runtimes made here find their accelerators
+TRN-PRE-RIGHTS           error             You may apply a release of Trainer
+TRN-PRE-LEFTOVERS        error             Nothing is left over that stands in the way
+TRN-PRE-INSTALLED        error             No half installation of Trainer is there
+TRN-PRE-NAMESPACE        error             The namespace takes the controllers
+TRN-PRE-JOBSET           error             No other JobSet is installed
+TRN-PRE-NODES            error             A node has room for the controllers
 
 "#]])
         .stderr_eq(str![]);

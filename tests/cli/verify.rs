@@ -60,6 +60,10 @@ Options:
       --strict
           Warnings count as failures
 
+      --pre
+          Check, before anything is installed, whether a release can be installed on this cluster,
+          by you
+
       --service-account <[NAMESPACE/]NAME>
           Ask whether this service account may train, not whether you may; without NAMESPACE, that
           of -n or the context

@@ -156,6 +156,33 @@ causes! {
         failed("TRN-NS-POD-ADMISSION", "WebhookUnreachable"),
         warned("TRN-WEBHOOKS", "OtherPolicy"),
     ];
+
+    // What `verify --pre` finds before anything is installed.
+    RIGHTS_MISSING = [failed("TRN-PRE-RIGHTS", "RightsMissing")];
+    GRANTS_MISSING = [failed("TRN-PRE-RIGHTS", "GrantsMissing")];
+    SERVICE_GONE = [
+        failed("TRN-PRE-LEFTOVERS", "ServiceGone"),
+        skipped("TRN-PRE-INSTALLED"),
+        skipped("TRN-PRE-JOBSET"),
+    ];
+    CRD_HELD = [
+        failed("TRN-PRE-LEFTOVERS", "CrdHeld"),
+        skipped("TRN-PRE-INSTALLED"),
+        skipped("TRN-PRE-JOBSET"),
+    ];
+    RUNTIME_HELD = [
+        failed("TRN-PRE-LEFTOVERS", "RuntimeHeld"),
+        skipped("TRN-PRE-INSTALLED"),
+        skipped("TRN-PRE-JOBSET"),
+    ];
+    HALF_INSTALLED = [failed("TRN-PRE-INSTALLED", "HalfInstalled")];
+    DEFINITIONS_ONLY = [warned("TRN-PRE-INSTALLED", "DefinitionsOnly")];
+    MANAGED_ELSEWHERE = [warned("TRN-PRE-INSTALLED", "ManagedElsewhere")];
+    NAMESPACE_QUOTA = [failed("TRN-PRE-NAMESPACE", "Quota")];
+    NAMESPACE_TERMINATING = [failed("TRN-PRE-NAMESPACE", "Terminating")];
+    ANOTHER_JOBSET = [warned("TRN-PRE-JOBSET", "AnotherJobset")];
+    JOBSET_TOO_OLD = [failed("TRN-PRE-JOBSET", "TooOld")];
+    NO_NODE = [failed("TRN-PRE-NODES", "NoNode")];
 }
 
 #[test]

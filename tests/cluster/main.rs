@@ -6,6 +6,7 @@
     reason = "a test that meets an error has failed"
 )]
 
+mod before_installing;
 mod broken_controllers;
 mod broken_definitions;
 mod broken_runtimes;

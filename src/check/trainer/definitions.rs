@@ -274,9 +274,13 @@ fn missing(needed: &Needed) -> Finding {
         .mended_by(format!("kubectl get crd {name}"))
 }
 
-/// As the documentation of Trainer installs the newest release that this program knows.
+/// The newest release that this program knows.
 fn install_command() -> String {
-    let version = RELEASES.last().map_or("RELEASE", |release| release.version);
+    overlay_command(RELEASES.last().map_or("RELEASE", |release| release.version))
+}
+
+/// As the documentation of Trainer installs a release.
+pub(super) fn overlay_command(version: &str) -> String {
     format!(
         "kubectl apply --server-side -k 'https://github.com/kubeflow/trainer.git/manifests/overlays/manager?ref=v{version}'"
     )

@@ -16,6 +16,7 @@ mod last_words;
 mod leases;
 mod namespace;
 mod pods;
+mod pre;
 mod progress;
 mod refusals;
 mod runtime_pods;
@@ -27,6 +28,7 @@ mod x509;
 use std::rc::Rc;
 
 pub use context::TrainerContext;
+pub use pre::PRE;
 pub(crate) use definitions::{LEGACY_KINDS, NOT_INSTALLED};
 pub(crate) use installation::{
     PUBLIC_CONFIG_MAP, PUBLIC_VERSION_KEY, Part, USUAL_NAMESPACES, image_version,
@@ -70,7 +72,7 @@ pub const CATALOGUE: Catalogue<TrainerContext> = Catalogue {
 };
 
 /// Every catalogue, in the order in which their pages are shown.
-pub const CATALOGUES: [&Catalogue<TrainerContext>; 1] = [&CATALOGUE];
+pub const CATALOGUES: [&Catalogue<TrainerContext>; 2] = [&CATALOGUE, &PRE];
 
 pub(crate) const API: CheckId = CheckId("TRN-API");
 pub(crate) const IDENTITY: CheckId = CheckId("TRN-IDENTITY");
@@ -99,13 +101,10 @@ pub(crate) const DATA_CACHE: CheckId = CheckId("TRN-DATA-CACHE");
 pub(crate) const STORAGE_CLASS: CheckId = CheckId("TRN-STORAGE-CLASS");
 pub(crate) const ACCELERATORS: CheckId = CheckId("TRN-ACCELERATORS");
 
-/// The check of this catalogue with this id.
+/// The check of any catalogue with this id.
 pub fn find(id: &str) -> Option<&'static Check<TrainerContext>> {
-    CATALOGUE
-        .checks
-        .iter()
-        .copied()
-        .find(|check| check.id.0 == id)
+    let mut checks = CATALOGUES.iter().flat_map(|catalogue| catalogue.checks);
+    checks.find(|check| check.id.0 == id).copied()
 }
 
 /// What was judged, or the finding that a fact could not be had.
@@ -136,13 +135,31 @@ mod tests {
         path::{Path, PathBuf},
     };
 
-    use super::CATALOGUE;
-    use crate::check::{EVERY_CHECKS_REASONS, Reason, Severity};
+    use super::{CATALOGUES, TrainerContext};
+    use crate::check::{Check, EVERY_CHECKS_REASONS, Reason, Severity, engine::Catalogue};
+
+    type Place = (
+        &'static Catalogue<TrainerContext>,
+        usize,
+        &'static Check<TrainerContext>,
+    );
+
+    /// Every check of every catalogue, and where it stands.
+    fn places() -> impl Iterator<Item = Place> {
+        CATALOGUES.into_iter().flat_map(|catalogue| {
+            let checks = catalogue.checks.iter().copied().enumerate();
+            checks.map(move |(position, check)| (catalogue, position, check))
+        })
+    }
 
     #[test]
     fn ids_are_unique_and_speak() {
-        let ids: BTreeSet<_> = CATALOGUE.checks.iter().map(|check| check.id.0).collect();
-        assert_eq!(ids.len(), CATALOGUE.checks.len());
+        let mut ids = BTreeSet::new();
+        for catalogue in CATALOGUES {
+            let own: BTreeSet<_> = catalogue.checks.iter().map(|check| check.id.0).collect();
+            assert_eq!(own.len(), catalogue.checks.len());
+            ids.extend(own);
+        }
         let speaks = |id: &str| {
             id.starts_with("TRN-")
                 && id
@@ -154,9 +171,9 @@ mod tests {
 
     #[test]
     fn every_check_stands_after_what_it_requires() {
-        for (position, check) in CATALOGUE.checks.iter().enumerate() {
+        for (catalogue, position, check) in places() {
             for id in check.requires {
-                let before = CATALOGUE.checks[..position]
+                let before = catalogue.checks[..position]
                     .iter()
                     .any(|other| other.id == *id);
                 assert!(
@@ -170,19 +187,18 @@ mod tests {
 
     #[test]
     fn categories_are_not_torn_apart() {
-        let mut categories: Vec<_> = CATALOGUE
-            .checks
-            .iter()
-            .map(|check| check.category)
-            .collect();
-        categories.dedup();
-        let unique: BTreeSet<_> = categories.iter().map(|category| category.title()).collect();
-        assert_eq!(categories.len(), unique.len());
+        for catalogue in CATALOGUES {
+            let categories = catalogue.checks.iter().map(|check| check.category);
+            let mut categories: Vec<_> = categories.collect();
+            categories.dedup();
+            let unique: BTreeSet<_> = categories.iter().map(|category| category.title()).collect();
+            assert_eq!(categories.len(), unique.len());
+        }
     }
 
     #[test]
     fn every_text_is_written_for_people() {
-        for check in CATALOGUE.checks {
+        for (_, _, check) in places() {
             assert!(
                 check.title.chars().count() <= 43,
                 "{}: the title is too long for a table",
@@ -245,7 +261,7 @@ mod tests {
                 declared.insert(rest.split('"').nth(1).unwrap().to_owned());
             }
         }
-        let on_pages = CATALOGUE.checks.iter().flat_map(|check| check.reasons);
+        let on_pages = places().flat_map(|(_, _, check)| check.reasons);
         let on_pages: BTreeSet<_> = on_pages
             .map(|reason: &&Reason| reason.code.to_owned())
             .collect();
@@ -255,13 +271,11 @@ mod tests {
 
     #[test]
     fn what_is_only_a_warning_never_has_dependents() {
-        let light: Vec<_> = CATALOGUE
-            .checks
-            .iter()
-            .filter(|check| check.severity == Severity::Warning)
-            .map(|check| check.id)
+        let light: Vec<_> = places()
+            .filter(|(_, _, check)| check.severity == Severity::Warning)
+            .map(|(_, _, check)| check.id)
             .collect();
-        for check in CATALOGUE.checks {
+        for (_, _, check) in places() {
             assert!(
                 !check.requires.iter().any(|id| light.contains(id)),
                 "{}",
