@@ -433,6 +433,7 @@ TRN-INSTALLS             error             No second Trainer or JobSet competes
 TRN-DEPLOYMENTS          error             The controllers of Trainer and JobSet run
 TRN-ENDPOINTS            error             The webhook Services lead to the right pods
 TRN-LEASES               error             Each controller has a leader at work
+TRN-CONTROLLER-RBAC      error             The controllers may do what they have to
 TRN-CERTIFICATES         error             The webhook certificates are valid
 TRN-CA-BUNDLES           error             Every webhook entry trusts that certificate
 TRN-WEBHOOKS             error             The webhooks answer when they are called

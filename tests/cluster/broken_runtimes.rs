@@ -41,6 +41,7 @@ Controllers
   ✓ ok       The controllers of Trainer and JobSet run    v2.3.0, JobSet v0.12.0
   ✓ ok       The webhook Services lead to the right pods  2 Services
   ✓ ok       Each controller has a leader at work         2 leaders
+  ✓ ok       The controllers may do what they have to     2 service accounts
 Webhooks
   ✓ ok       The webhook certificates are valid           2 certificates
   ✓ ok       Every webhook entry trusts that certificate  8 entries
@@ -59,7 +60,7 @@ Integrations
   ✓ ok       Runtimes made here get their volumes         no default StorageClass
   ✓ ok       Runtimes made here find their accelerators   the nodes have none
 
-Kubeflow Trainer on context admin works, but deserves a look: 1 warning (TRN-RUNTIMES), 20 ok.
+Kubeflow Trainer on context admin works, but deserves a look: 1 warning (TRN-RUNTIMES), 21 ok.
 
 "#]]);
     bed.apply_runtimes().unwrap();
@@ -82,6 +83,7 @@ Controllers
   ✓ ok       The controllers of Trainer and JobSet run    v2.3.0, JobSet v0.12.0
   ✓ ok       The webhook Services lead to the right pods  2 Services
   ✓ ok       Each controller has a leader at work         2 leaders
+  ✓ ok       The controllers may do what they have to     2 service accounts
 Webhooks
   ✓ ok       The webhook certificates are valid           2 certificates
   ✓ ok       Every webhook entry trusts that certificate  8 entries
@@ -97,7 +99,7 @@ Integrations
   ✓ ok       Runtimes made here get their volumes         no default StorageClass
   ✓ ok       Runtimes made here find their accelerators   the nodes have none
 
-Kubeflow Trainer on context admin is healthy: all 21 checks passed.
+Kubeflow Trainer on context admin is healthy: all 22 checks passed.
 
 "#]]);
 }

@@ -46,6 +46,7 @@ fn a_caller_without_rights_learns_which_rules_are_missing_and_no_check_fails() {
         "TRN-DEPLOYMENTS",
         "TRN-ENDPOINTS",
         "TRN-LEASES",
+        "TRN-CONTROLLER-RBAC",
         "TRN-CERTIFICATES",
         "TRN-CA-BUNDLES",
         "TRN-WEBHOOKS",
@@ -103,6 +104,7 @@ fn a_caller_with_rights_in_one_namespace_still_sees_that_the_webhooks_answer() {
         "TRN-DEPLOYMENTS",
         "TRN-ENDPOINTS",
         "TRN-LEASES",
+        "TRN-CONTROLLER-RBAC",
         "TRN-CERTIFICATES",
         "TRN-CA-BUNDLES",
         "TRN-RUNTIMES",
@@ -150,7 +152,7 @@ fn every_format_is_one_whole_document_for_every_caller() {
         let junit = quick_junit::Report::deserialize_from_str(&text("junit")).unwrap();
         assert_eq!(
             (junit.tests, junit.failures, junit.errors),
-            (21, 0, unknown)
+            (22, 0, unknown)
         );
         assert!(text("table").lines().last().unwrap().ends_with(" ok.") || unknown == 0);
     }
@@ -169,6 +171,7 @@ fn skipped_after(id: &str) -> Vec<Trouble<'static>> {
         "TRN-DEPLOYMENTS",
         "TRN-ENDPOINTS",
         "TRN-LEASES",
+        "TRN-CONTROLLER-RBAC",
         "TRN-CERTIFICATES",
         "TRN-CA-BUNDLES",
         "TRN-WEBHOOKS",

@@ -51,6 +51,7 @@ causes! {
         skipped("TRN-DEPLOYMENTS"),
         skipped("TRN-ENDPOINTS"),
         skipped("TRN-LEASES"),
+        skipped("TRN-CONTROLLER-RBAC"),
         skipped("TRN-CERTIFICATES"),
         skipped("TRN-CA-BUNDLES"),
         skipped("TRN-WEBHOOKS"),
@@ -68,9 +69,19 @@ causes! {
         failed("TRN-CA-BUNDLES", "ConfigurationMissing"),
         skipped("TRN-WEBHOOKS"),
     ];
-    BUNDLE_EMPTY = [failed("TRN-CA-BUNDLES", "BundleEmpty"), skipped("TRN-WEBHOOKS")];
-    BUNDLE_DIFFERS = [failed("TRN-CA-BUNDLES", "BundleDiffers"), skipped("TRN-WEBHOOKS")];
+    // In these three the controller has also lost the right by which it would mend the fault at once.
+    BUNDLE_EMPTY = [
+        failed("TRN-CONTROLLER-RBAC", "RuleMissing"),
+        failed("TRN-CA-BUNDLES", "BundleEmpty"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    BUNDLE_DIFFERS = [
+        failed("TRN-CONTROLLER-RBAC", "RuleMissing"),
+        failed("TRN-CA-BUNDLES", "BundleDiffers"),
+        skipped("TRN-WEBHOOKS"),
+    ];
     CERTIFICATE_EXPIRED = [
+        failed("TRN-CONTROLLER-RBAC", "RuleMissing"),
         failed("TRN-CERTIFICATES", "CertificateExpired"),
         skipped("TRN-WEBHOOKS"),
     ];

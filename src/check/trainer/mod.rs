@@ -4,14 +4,17 @@
 mod certificates;
 mod cluster;
 mod context;
+mod controller_rules;
 mod controllers;
 mod definition;
 mod definitions;
 mod deployments;
 mod endpoints;
+mod grants;
 mod installation;
 mod installs;
 mod integrations;
+mod lacking_rules;
 mod last_words;
 mod leases;
 mod namespace;
@@ -56,6 +59,7 @@ pub const CATALOGUE: Catalogue<TrainerContext> = Catalogue {
         &deployments::DEPLOYMENTS,
         &endpoints::ENDPOINTS,
         &leases::LEASES,
+        &controller_rules::CONTROLLER_RBAC,
         &certificates::CERTIFICATES,
         &certificates::CA_BUNDLES,
         &webhooks::WEBHOOKS,
@@ -89,6 +93,7 @@ pub(crate) const INSTALLS: CheckId = CheckId("TRN-INSTALLS");
 pub(crate) const DEPLOYMENTS: CheckId = CheckId("TRN-DEPLOYMENTS");
 pub(crate) const ENDPOINTS: CheckId = CheckId("TRN-ENDPOINTS");
 pub(crate) const LEASES: CheckId = CheckId("TRN-LEASES");
+pub(crate) const CONTROLLER_RBAC: CheckId = CheckId("TRN-CONTROLLER-RBAC");
 pub(crate) const CERTIFICATES: CheckId = CheckId("TRN-CERTIFICATES");
 pub(crate) const CA_BUNDLES: CheckId = CheckId("TRN-CA-BUNDLES");
 pub(crate) const WEBHOOKS: CheckId = CheckId("TRN-WEBHOOKS");

@@ -81,7 +81,8 @@ impl Versions {
             .find(|version| minor_version(version).is_some())
     }
 
-    fn jobset(&self) -> Option<&str> {
+    /// The release of JobSet, as far as its image tells.
+    pub(super) fn jobset(&self) -> Option<&str> {
         self.jobset_image
             .as_deref()
             .filter(|version| minor_version(version).is_some())

@@ -1,0 +1,464 @@
+//! Why a controller lacks a right: no role, no binding, a binding elsewhere, or a role without the rule. Pure.
+
+use serde_json::{Value, json};
+
+use crate::{
+    check::{Finding, Level},
+    cluster::AccountName,
+    releases::{ControllerRole, RoleReach},
+};
+
+use super::{
+    controller_rules::{BINDING_ELSEWHERE, BINDING_MISSING, ROLE_MISSING, RULE_MISSING},
+    grants::{Binding, Need, RoleName, Roles, allows},
+};
+
+/// Without these a controller works, less comfortably: events are for people, reviews for who reads metrics.
+const COMFORTS: [&str; 3] = ["events", "tokenreviews", "subjectaccessreviews"];
+/// So many resources a finding names.
+const NAMED: usize = 4;
+
+/// What was read; empty where the caller may not read it.
+pub(super) struct Scene<'a> {
+    pub(super) account: &'a AccountName,
+    pub(super) bindings: &'a [Binding],
+    pub(super) roles: &'a Roles,
+}
+
+/// One finding a released role, for all that is lacking of it.
+pub(super) fn judge_lacking(scene: &Scene<'_>, lacking: &[Need]) -> Vec<Finding> {
+    let mut roles: Vec<&'static ControllerRole> = Vec::new();
+    for need in lacking {
+        if !roles.contains(&need.role) {
+            roles.push(need.role);
+        }
+    }
+    let of_role = |role: &&'static ControllerRole| {
+        let own: Vec<_> = lacking.iter().filter(|need| need.role == *role).collect();
+        judge_role(scene, role, &own)
+    };
+    roles.iter().map(of_role).collect()
+}
+
+fn judge_role(scene: &Scene<'_>, role: &'static ControllerRole, lacking: &[&Need]) -> Finding {
+    let finding = judge_elsewhere(scene, role)
+        .or_else(|| judge_narrowed(scene, role, lacking))
+        .or_else(|| judge_absence(scene, role, lacking))
+        .unwrap_or_else(|| unexplained(scene, lacking));
+    let comfort = lacking.iter().all(|need| COMFORTS.contains(&need.resource));
+    let level = if comfort {
+        Level::Warning
+    } else {
+        Level::Failed
+    };
+    Finding { level, ..finding }
+}
+
+/// A binding of the role, or the one of the release's name, that names an account of another namespace.
+fn judge_elsewhere(scene: &Scene<'_>, role: &ControllerRole) -> Option<Finding> {
+    let released = RoleName::released(role);
+    let own = |it: &&Binding| it.role == released && !it.names(scene.account);
+    let (binding, (place, elsewhere)) = scene
+        .bindings
+        .iter()
+        .filter(own)
+        .find_map(|it| Some((it, it.namesake(scene.account)?)))?;
+    let AccountName { namespace, name } = scene.account;
+    let detail = format!(
+        "{} {} binds {} {} to service account {elsewhere}/{name}, but the controller runs as {namespace}/{name}",
+        binding_kind(role),
+        binding.name,
+        released.kind,
+        released.name
+    );
+    let pointer = format!("/subjects/{place}/namespace");
+    let patch = json!([{"op": "replace", "path": pointer, "value": namespace}]);
+    let mend = format!(
+        "kubectl {}patch {} {} --type=json -p '{patch}'",
+        flag(role, namespace),
+        binding.resource(),
+        binding.name
+    );
+    Some(Finding::failed(&BINDING_ELSEWHERE, detail).mended_by(mend))
+}
+
+/// A role that is bound to the account and has a part of the released rules: the released one, or a chart's.
+fn judge_narrowed(
+    scene: &Scene<'_>,
+    role: &'static ControllerRole,
+    lacking: &[&Need],
+) -> Option<Finding> {
+    let released = RoleName::released(role);
+    let bound = scene
+        .bindings
+        .iter()
+        .filter(|it| it.names(scene.account) && it.reach == role.reach);
+    let known = bound.filter_map(|it| Some((&it.role, scene.roles.get(&it.role)?.as_ref()?)));
+    let overlap = |rules: &[_]| {
+        let whole = all_needs(role);
+        whole
+            .iter()
+            .filter(|need| rules.iter().any(|rule| allows(rule, need)))
+            .count()
+    };
+    let rated = known.map(|(name, rules)| (*name == released, overlap(rules), name, rules));
+    let (is_released, shared, name, rules) =
+        rated.max_by_key(|(is_released, shared, ..)| (*is_released, *shared))?;
+    if !is_released && shared == 0 {
+        return None;
+    }
+    let AccountName {
+        namespace,
+        name: account,
+    } = scene.account;
+    let detail = format!(
+        "service account {namespace}/{account} may not {}: {} {} lacks the rule",
+        words(lacking),
+        name.kind,
+        name.name
+    );
+    let added = rules_json(lacking);
+    let patch = match (rules.is_empty(), added.as_slice()) {
+        (true, added) => json!([{"op": "add", "path": "/rules", "value": added}]),
+        (false, added) => added
+            .iter()
+            .map(|rule| json!({"op": "add", "path": "/rules/-", "value": rule}))
+            .collect(),
+    };
+    let mend = format!(
+        "kubectl {}patch {} {} --type=json -p '{patch}'",
+        flag(role, namespace),
+        name.kind.to_lowercase(),
+        name.name
+    );
+    Some(Finding::failed(&RULE_MISSING, detail).mended_by(mend))
+}
+
+/// The released role is not there, or nobody binds it.
+fn judge_absence(scene: &Scene<'_>, role: &ControllerRole, lacking: &[&Need]) -> Option<Finding> {
+    let released = RoleName::released(role);
+    let found = scene.roles.get(&released)?;
+    let AccountName { namespace, name } = scene.account;
+    let RoleName {
+        kind,
+        name: role_name,
+    } = &released;
+    if found.is_none() {
+        let detail = format!(
+            "{kind} {role_name} does not exist, so service account {namespace}/{name} may not {}",
+            words(lacking)
+        );
+        return Some(
+            Finding::failed(&ROLE_MISSING, detail).mended_by(create_role(role, namespace)),
+        );
+    }
+    let detail = format!(
+        "nothing binds {kind} {role_name} to service account {namespace}/{name}, which so may not {}",
+        words(lacking)
+    );
+    let taken = scene
+        .bindings
+        .iter()
+        .find(|it| it.name == role.binding && it.reach == role.reach);
+    let account = format!("--serviceaccount={namespace}:{name}");
+    let flag = flag(role, namespace);
+    let mend = match (taken, role.reach) {
+        (Some(taken), _) => format!(
+            "kubectl {flag}set subject {}/{} {account}",
+            taken.resource(),
+            role.binding
+        ),
+        (None, RoleReach::Cluster) => format!(
+            "kubectl create clusterrolebinding {} --clusterrole={role_name} {account}",
+            role.binding
+        ),
+        (None, RoleReach::Namespace) => format!(
+            "kubectl {flag}create rolebinding {} --role={role_name} {account}",
+            role.binding
+        ),
+    };
+    Some(Finding::failed(&BINDING_MISSING, detail).mended_by(mend))
+}
+
+/// All that is known is the server's answer.
+fn unexplained(scene: &Scene<'_>, lacking: &[&Need]) -> Finding {
+    let AccountName { namespace, name } = scene.account;
+    let detail = format!(
+        "service account {namespace}/{name} may not {}",
+        words(lacking)
+    );
+    let need = lacking.first();
+    let (verb, resource) = need.map_or(("get", "pods"), |need| (need.verb, need.resource));
+    Finding::failed(&RULE_MISSING, detail).mended_by(format!(
+        "kubectl auth can-i {verb} {resource} --as system:serviceaccount:{namespace}:{name}"
+    ))
+}
+
+const fn binding_kind(role: &ControllerRole) -> &'static str {
+    match role.reach {
+        RoleReach::Cluster => "ClusterRoleBinding",
+        RoleReach::Namespace => "RoleBinding",
+    }
+}
+
+fn flag(role: &ControllerRole, namespace: &str) -> String {
+    match role.reach {
+        RoleReach::Cluster => String::new(),
+        RoleReach::Namespace => format!("-n {namespace} "),
+    }
+}
+
+fn all_needs(role: &'static ControllerRole) -> Vec<Need> {
+    let mut needs = Vec::new();
+    for rule in role.rules {
+        for group in rule.api_groups {
+            for resource in rule.resources {
+                let verbs = rule.verbs.iter();
+                needs.extend(verbs.map(|verb| Need {
+                    verb,
+                    group,
+                    resource,
+                    role,
+                }));
+            }
+        }
+    }
+    needs
+}
+
+/// The needs of one resource, with all verbs.
+struct Lack {
+    group: &'static str,
+    resource: &'static str,
+    verbs: Vec<&'static str>,
+}
+
+fn by_resource(lacking: &[&Need]) -> Vec<Lack> {
+    let mut lacks: Vec<Lack> = Vec::new();
+    for need in lacking {
+        let same = |it: &&mut Lack| (it.group, it.resource) == (need.group, need.resource);
+        match lacks.iter_mut().find(same) {
+            Some(lack) => lack.verbs.push(need.verb),
+            None => lacks.push(Lack {
+                group: need.group,
+                resource: need.resource,
+                verbs: vec![need.verb],
+            }),
+        }
+    }
+    lacks
+}
+
+/// `create, delete jobs.batch; get nodes`.
+fn words(lacking: &[&Need]) -> String {
+    let lacks = by_resource(lacking);
+    let named = lacks.iter().take(NAMED).map(|lack| {
+        let resource = match lack.group {
+            "" => lack.resource.to_owned(),
+            group => format!("{}.{group}", lack.resource),
+        };
+        format!("{} {resource}", lack.verbs.join(", "))
+    });
+    let mut named: Vec<_> = named.collect();
+    if lacks.len() > NAMED {
+        named.push(format!("and so on for {} more", lacks.len() - NAMED));
+    }
+    named.join("; ")
+}
+
+/// One rule a set of verbs and a group.
+fn rules_json(lacking: &[&Need]) -> Vec<Value> {
+    let mut merged: Vec<(Lack, Vec<&str>)> = Vec::new();
+    for lack in by_resource(lacking) {
+        let alike =
+            |(it, _): &&mut (Lack, Vec<&str>)| it.group == lack.group && it.verbs == lack.verbs;
+        if let Some((_, resources)) = merged.iter_mut().find(alike) {
+            resources.push(lack.resource);
+        } else {
+            let resources = vec![lack.resource];
+            merged.push((lack, resources));
+        }
+    }
+    let rule = |(lack, resources): &(Lack, Vec<&str>)| json!({"apiGroups": [lack.group], "resources": resources, "verbs": lack.verbs});
+    merged.iter().map(rule).collect()
+}
+
+/// The whole released role, from a pipe: no other command of kubectl creates a role of several rules.
+fn create_role(role: &ControllerRole, namespace: &str) -> String {
+    let rules: Vec<_> = role
+        .rules
+        .iter()
+        .map(|rule| json!({"apiGroups": rule.api_groups, "resources": rule.resources, "verbs": rule.verbs}))
+        .collect();
+    let RoleName { kind, name } = RoleName::released(role);
+    let metadata = match role.reach {
+        RoleReach::Cluster => json!({"name": name}),
+        RoleReach::Namespace => json!({"name": name, "namespace": namespace}),
+    };
+    let object = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, "rules": rules,
+    });
+    format!("echo '{object}' | kubectl create -f -")
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, PolicyRule};
+
+    use super::*;
+    use crate::{check::trainer::grants::needs, releases};
+
+    const ROLE: &str = "jobset-manager-role";
+
+    fn account() -> AccountName {
+        AccountName {
+            namespace: "kubeflow-system".to_owned(),
+            name: "jobset-controller-manager".to_owned(),
+        }
+    }
+
+    fn all_lacking() -> Vec<Need> {
+        let release = releases::find("2.3.0").unwrap();
+        let served = ["batch", "jobset.x-k8s.io", "authentication.k8s.io"].map(str::to_owned);
+        needs(release.controller_roles, &account().name, &served)
+    }
+
+    fn of_jobs() -> Vec<Need> {
+        let writes =
+            |need: &Need| need.resource == "jobs" && ["create", "delete"].contains(&need.verb);
+        all_lacking().into_iter().filter(writes).collect()
+    }
+
+    fn binding(role: &str, namespace: &str) -> Binding {
+        let subject =
+            json!({"kind": "ServiceAccount", "name": account().name, "namespace": namespace});
+        let object = json!({
+            "metadata": {"name": "jobset-manager-rolebinding"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "User", "name": "somebody"}, subject],
+        });
+        Binding::from(serde_json::from_value::<ClusterRoleBinding>(object).unwrap())
+    }
+
+    fn roles(entries: &[(&str, Option<Value>)]) -> Roles {
+        let role = |(name, rules): &(&str, Option<Value>)| {
+            let name = RoleName {
+                kind: "ClusterRole".to_owned(),
+                name: (*name).to_owned(),
+            };
+            let rules = rules
+                .clone()
+                .map(|rules| serde_json::from_value::<Vec<PolicyRule>>(rules).unwrap());
+            (name, rules)
+        };
+        entries.iter().map(role).collect()
+    }
+
+    fn judged(bindings: &[Binding], roles: &Roles, lacking: &[Need]) -> Finding {
+        let scene = Scene {
+            account: &account(),
+            bindings,
+            roles,
+        };
+        judge_lacking(&scene, lacking).swap_remove(0)
+    }
+
+    fn reading_jobs() -> Option<Value> {
+        Some(
+            json!([{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch"]}]),
+        )
+    }
+
+    #[test]
+    fn a_role_without_the_rule_is_patched_with_exactly_what_is_lacking() {
+        let roles = roles(&[(ROLE, reading_jobs())]);
+        let finding = judged(&[binding(ROLE, "kubeflow-system")], &roles, &of_jobs());
+        assert_eq!(
+            (finding.level, finding.reason.code),
+            (Level::Failed, "RuleMissing")
+        );
+        assert_eq!(
+            finding.detail,
+            "service account kubeflow-system/jobset-controller-manager may not create, delete jobs.batch: \
+             ClusterRole jobset-manager-role lacks the rule"
+        );
+        assert_eq!(
+            finding.mend.as_deref(),
+            Some(
+                r#"kubectl patch clusterrole jobset-manager-role --type=json -p '[{"op":"add","path":"/rules/-","value":{"apiGroups":["batch"],"resources":["jobs"],"verbs":["create","delete"]}}]'"#
+            )
+        );
+    }
+
+    #[test]
+    fn the_role_of_a_chart_is_known_by_what_it_holds() {
+        let roles = roles(&[("jobset-controller", reading_jobs()), (ROLE, None)]);
+        let finding = judged(
+            &[binding("jobset-controller", "kubeflow-system")],
+            &roles,
+            &of_jobs(),
+        );
+        assert_eq!(finding.reason.code, "RuleMissing");
+        assert!(
+            finding
+                .detail
+                .contains("ClusterRole jobset-controller lacks"),
+            "{}",
+            finding.detail
+        );
+    }
+
+    #[test]
+    fn a_binding_of_a_namesake_elsewhere_is_corrected_in_place() {
+        let roles = roles(&[(ROLE, reading_jobs())]);
+        let finding = judged(&[binding(ROLE, "kubeflow")], &roles, &of_jobs());
+        assert_eq!(finding.reason.code, "BindingElsewhere");
+        assert_eq!(
+            finding.mend.as_deref(),
+            Some(
+                r#"kubectl patch clusterrolebinding jobset-manager-rolebinding --type=json -p '[{"op":"replace","path":"/subjects/1/namespace","value":"kubeflow-system"}]'"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_role_that_is_gone_is_told_from_one_that_nobody_binds() {
+        let gone = roles(&[(ROLE, None)]);
+        let dangling = judged(&[binding(ROLE, "kubeflow-system")], &gone, &of_jobs());
+        assert_eq!(dangling.reason.code, "RoleMissing");
+        let mend = dangling.mend.unwrap();
+        assert!(
+            mend.starts_with("echo '{") && mend.ends_with("}' | kubectl create -f -"),
+            "{mend}"
+        );
+        let unbound = judged(&[], &roles(&[(ROLE, reading_jobs())]), &of_jobs());
+        assert_eq!(unbound.reason.code, "BindingMissing");
+        assert_eq!(
+            unbound.mend.as_deref(),
+            Some(
+                "kubectl create clusterrolebinding jobset-manager-rolebinding --clusterrole=jobset-manager-role \
+                 --serviceaccount=kubeflow-system:jobset-controller-manager"
+            )
+        );
+    }
+
+    #[test]
+    fn every_released_role_is_one_finding_and_comforts_are_a_warning() {
+        let account = account();
+        let scene = Scene {
+            account: &account,
+            bindings: &[],
+            roles: &Roles::new(),
+        };
+        let found = judge_lacking(&scene, &all_lacking());
+        let levels: Vec<_> = found.iter().map(|finding| finding.level).collect();
+        let (failed, warning) = (Level::Failed, Level::Warning);
+        // The manager's role, the one for metrics, and the two of the namespace.
+        assert_eq!(levels, [failed, warning, failed, failed]);
+        assert!(
+            found[0].detail.contains("and so on for "),
+            "{}",
+            found[0].detail
+        );
+    }
+}
