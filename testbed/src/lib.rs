@@ -50,6 +50,6 @@ pub use faults::{ActiveFault, Fault, Matcher, ProxyControl, Times};
 pub use handle::Testbed;
 pub use image::BUSYBOX_IMAGE;
 pub use namespace::Namespace;
-pub use options::{LogRotation, Options};
+pub use options::{LogRotation, Options, RELEASE_VARIABLE};
 pub use shared::{ExclusiveTestbed, is_skipped, record_skip};
 pub use user::{Reach, Rule, User};

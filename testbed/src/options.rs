@@ -1,11 +1,15 @@
 //! What a caller may choose about a bed.
 
+use std::env;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use crate::trainer;
+
+/// Names another release than the newest for the beds of tests, such as `v2.1.0`.
+pub const RELEASE_VARIABLE: &str = "KUBECTL_TRAINER_RELEASE";
 
 /// How a bed is to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,10 +79,11 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The default with the newest Trainer that the bed knows.
+    /// The default with the newest Trainer that the bed knows, or with the release that [`RELEASE_VARIABLE`] names.
     pub fn with_trainer() -> Self {
+        let release = env::var(RELEASE_VARIABLE);
         Self {
-            trainer: Some(trainer::DEFAULT_RELEASE.to_owned()),
+            trainer: Some(release.unwrap_or_else(|_| trainer::DEFAULT_RELEASE.to_owned())),
             ..Self::default()
         }
     }

@@ -44,11 +44,20 @@ const ESTABLISHED: [&str; 5] = [
     "--timeout=30s",
 ];
 /// Kinds of which a healthy bed has none but the released objects.
-const SWEPT_KINDS: [&str; 4] = [
+const SWEPT_KINDS: [&str; 5] = [
     "clustertrainingruntimes",
     "customresourcedefinitions",
     "mutatingwebhookconfigurations",
+    "storageclasses",
     "validatingwebhookconfigurations",
+];
+/// Removes what no namespace of a healthy bed has.
+const SWEEP_NAMESPACES: [&str; 5] = [
+    "delete",
+    "networkpolicies,trainingruntimes",
+    "--all",
+    "--all-namespaces",
+    "--wait=false",
 ];
 
 /// What a bed of this process is for.
@@ -180,6 +189,10 @@ fn restore(bed: &Testbed) -> Result<(), Error> {
     for kind in SWEPT_KINDS {
         remove_strangers(bed, kind, &released)?;
     }
+    run(
+        "removing what no namespace has",
+        bed.kubectl_command().args(SWEEP_NAMESPACES),
+    )?;
     wait_healthy(&installer)
 }
 

@@ -41,8 +41,43 @@ causes! {
         skipped("TRN-STORAGE-CLASS"),
         skipped("TRN-ACCELERATORS"),
     ];
+    CRD_TERMINATING = [
+        failed("TRN-CRDS", "Terminating"),
+        skipped("TRN-CRD-SCHEMA"),
+        skipped("TRN-WEBHOOKS"),
+        skipped("TRN-RUNTIMES"),
+        skipped("TRN-RUNTIME-PODS"),
+        skipped("TRN-POD-GROUPS"),
+        skipped("TRN-DATA-CACHE"),
+        skipped("TRN-STORAGE-CLASS"),
+        skipped("TRN-ACCELERATORS"),
+    ];
+    CRD_NOT_SERVED = [
+        failed("TRN-CRDS", "VersionNotServed"),
+        skipped("TRN-CRD-SCHEMA"),
+        skipped("TRN-WEBHOOKS"),
+        skipped("TRN-RUNTIMES"),
+        skipped("TRN-RUNTIME-PODS"),
+        skipped("TRN-POD-GROUPS"),
+        skipped("TRN-DATA-CACHE"),
+        skipped("TRN-STORAGE-CLASS"),
+        skipped("TRN-ACCELERATORS"),
+    ];
+    CRD_NAMES_TAKEN = [
+        failed("TRN-CRDS", "NotEstablished"),
+        skipped("TRN-CRD-SCHEMA"),
+        skipped("TRN-WEBHOOKS"),
+        skipped("TRN-RUNTIMES"),
+        skipped("TRN-RUNTIME-PODS"),
+        skipped("TRN-POD-GROUPS"),
+        skipped("TRN-DATA-CACHE"),
+        skipped("TRN-STORAGE-CLASS"),
+        skipped("TRN-ACCELERATORS"),
+    ];
     CRD_TOO_OLD = [failed("TRN-CRD-SCHEMA", "CrdTooOld")];
     TRAINING_OPERATOR_V1 = [warned("TRN-LEGACY-V1", "TrainingOperatorV1")];
+    KFDEF = [warned("TRN-LEGACY-V1", "KfDef")];
+    KFDEF_OPERATOR = [warned("TRN-LEGACY-V1", "KfDefOperator")];
     NOT_INSTALLED = [
         failed("TRN-CRDS", "NotInstalled"),
         skipped("TRN-CRD-SCHEMA"),
@@ -101,6 +136,21 @@ causes! {
     ];
     NO_FRAMEWORK = [warned("TRN-RUNTIMES", "NoFramework")];
     DELETION_STUCK = [warned("TRN-RUNTIMES", "DeletionStuck")];
+    DEPRECATED = [warned("TRN-RUNTIMES", "Deprecated")];
+    OTHER_RELEASE = [warned("TRN-RUNTIMES", "OtherRelease")];
+    NO_TRAINER_STEP = [warned("TRN-RUNTIME-PODS", "NoTrainerStep")];
+    CONTAINER_MISSING = [warned("TRN-RUNTIME-PODS", "ContainerMissing")];
+    REPLICAS_NOT_ONE = [warned("TRN-RUNTIME-PODS", "ReplicasNotOne")];
+    FLOATING_IMAGE = [warned("TRN-RUNTIME-PODS", "FloatingImage")];
+
+    STATUS_PORT_MISSING = [warned("TRN-PROGRESS", "StatusPortMissing")];
+    STATUS_PORT_CLOSED = [warned("TRN-PROGRESS", "StatusPortClosed")];
+    KUEUE_TOO_NEW = [warned("TRN-KUEUE", "KueueTooNew")];
+    NO_POD_GROUPS = [warned("TRN-POD-GROUPS", "NoPodGroups")];
+    NO_LEADER_WORKER_SETS = [warned("TRN-DATA-CACHE", "NoLeaderWorkerSets")];
+    NO_DEFAULT_STORAGE_CLASS = [warned("TRN-STORAGE-CLASS", "NoDefaultStorageClass")];
+    STORAGE_CLASS_MISSING = [warned("TRN-STORAGE-CLASS", "StorageClassMissing")];
+    NO_SUCH_ACCELERATOR = [warned("TRN-ACCELERATORS", "NoSuchAccelerator")];
 
     OWN_NAMESPACE_MISSING = [
         failed("TRN-NS-EXISTS", "Missing"),

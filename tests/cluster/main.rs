@@ -9,11 +9,14 @@
 mod before_installing;
 mod broken_controllers;
 mod broken_definitions;
+mod broken_integrations;
 mod broken_runtimes;
 mod broken_webhooks;
 mod callers;
 mod causes;
 mod namespace_access;
 mod namespace_limits;
+mod own_runtimes;
+mod releases;
 mod support;
 mod without_trainer;

@@ -5,6 +5,7 @@ mod bundle;
 mod ci;
 mod demo;
 mod process;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         filter: Vec<String>,
     },
+    /// Run the tests with broken clusters against the older releases of Trainer too
+    Soak(soak::SoakArgs),
     /// Run all that a change must pass before it lands
     Ci,
     /// Bring up, look at and take down clusters for work by hand
@@ -58,6 +61,7 @@ fn run(command: Command) -> Result<(), StepError> {
     match command {
         Command::Demo(args) => demo::demo(&args),
         Command::Test { filter } => test::test(&filter),
+        Command::Soak(args) => soak::soak(&args),
         Command::Ci => ci::ci(),
         Command::Cluster { command } => Ok(testbed::command::run(&command)?),
         Command::Bundle => bundle::bundle(),

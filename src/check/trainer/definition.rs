@@ -40,6 +40,9 @@ pub(crate) struct VersionSchema {
 pub(crate) struct DefinitionStatus {
     #[serde(default)]
     pub(crate) conditions: Vec<DefinitionCondition>,
+    /// Versions in which objects may be stored.
+    #[serde(default, rename = "storedVersions")]
+    pub(crate) stored_versions: Vec<String>,
 }
 
 /// Unlike the standard condition, everything but type and status may be missing.

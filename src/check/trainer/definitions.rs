@@ -2,15 +2,20 @@
 
 use std::rc::Rc;
 
+use k8s_openapi::api::apps::v1::Deployment;
+
 use crate::{
     check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
-    cluster::Failure,
+    cluster::{Failure, Scope},
     releases::RELEASES,
 };
 
 use super::{
-    CRDS as CRDS_ID, IDENTITY, LEGACY_V1, TrainerContext, conclude, context::Fact,
-    definition::Definition, merge,
+    CRDS as CRDS_ID, IDENTITY, LEGACY_V1, TrainerContext, conclude,
+    context::Fact,
+    definition::Definition,
+    installation::{image_name, images},
+    merge,
 };
 
 /// A custom resource definition that training needs.
@@ -66,15 +71,17 @@ pub(crate) const LEGACY_KINDS: [&str; 6] = [
 ];
 const LEGACY_GROUP: &str = "kubeflow.org";
 const KFDEF_GROUP: &str = "kfdef.apps.kubeflow.org";
+/// Images of the operators that act on KfDefs: Kubeflow's own, and Open Data Hub's of that time.
+const KFDEF_OPERATORS: [&str; 2] = ["kubeflow-operator", "opendatahub-operator"];
 
 pub(crate) const LEGACY: Check<TrainerContext> = Check {
     id: LEGACY_V1,
     category: Category::Definitions,
     title: "No older Kubeflow training API is left over",
     hint: "remove the old operator once nobody uses it",
-    page: "Looks for the job kinds of Training Operator v1 (PyTorchJob and its like, kubeflow.org/v1) and for the KfDef API of early Kubeflow releases.\n\n\
+    page: "Looks for the job kinds of Training Operator v1 (PyTorchJob and its like, kubeflow.org/v1) and for the KfDef API of early Kubeflow releases, with the operator that acts on it.\n\n\
            They do not disturb Trainer v2, but users who find two ways to train pick the wrong one, and nobody mends the old one any more.",
-    reasons: &[&TRAINING_OPERATOR_V1, &KFDEF],
+    reasons: &[&TRAINING_OPERATOR_V1, &KFDEF, &KFDEF_OPERATOR],
     severity: Severity::Warning,
     requires: &[IDENTITY],
     retry: Retry::Never,
@@ -88,8 +95,13 @@ const TRAINING_OPERATOR_V1: Reason = Reason {
 };
 const KFDEF: Reason = Reason {
     code: "KfDef",
-    meaning: "The cluster still serves the KfDef API, with which Kubeflow releases before 1.3 were installed. Its operator may undo changes to Kubeflow's namespaces.",
-    mend: "List what is left with kubectl get, then remove the operator and its CRD.",
+    meaning: "The cluster still serves the KfDef API, with which Kubeflow releases before 1.3 were installed. Nothing acts on it any more unless its operator runs.",
+    mend: "List what is left with kubectl get, then remove the CRD.",
+};
+const KFDEF_OPERATOR: Reason = Reason {
+    code: "KfDefOperator",
+    meaning: "The operator of the KfDef API still runs. It keeps what its KfDefs describe as they describe it, so it may undo what is changed in Kubeflow's namespaces, Trainer included.",
+    mend: "Scale its Deployment to zero, see that nothing is missed, then remove the operator and its CRD.",
 };
 
 async fn check_legacy(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> {
@@ -104,7 +116,36 @@ async fn check_legacy(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> 
     } else {
         Vec::new()
     };
-    Ok(judge_legacy(&groups, &served))
+    let mut findings = Vec::new();
+    if groups.iter().any(|group| group == KFDEF_GROUP) {
+        findings.extend(look_for_kfdef_operator(context).await?);
+    }
+    let outcome = judge_legacy(&groups, &served);
+    findings.extend(outcome.findings);
+    Ok(Outcome::new(findings, outcome.facts))
+}
+
+/// Not to be allowed to look for it is a finding beside the others.
+async fn look_for_kfdef_operator(context: &TrainerContext) -> Result<Option<Finding>, Rc<Failure>> {
+    let cluster = context.cluster()?;
+    let deployments = cluster.fetch_list(&Scope::AllNamespaces, None).await;
+    Ok(match deployments {
+        Ok(deployments) => judge_kfdef_operator(&deployments),
+        Err(failure) => Some(Finding::of_failure(&failure)),
+    })
+}
+
+fn judge_kfdef_operator(deployments: &[Deployment]) -> Option<Finding> {
+    let is_operator = |image: &str| KFDEF_OPERATORS.contains(&image_name(image));
+    let operator = deployments
+        .iter()
+        .find(|deployment| images(deployment).any(is_operator))?;
+    let asked = operator.spec.as_ref().and_then(|spec| spec.replicas);
+    let name = operator.metadata.name.as_deref().unwrap_or_default();
+    let namespace = operator.metadata.namespace.as_deref().unwrap_or_default();
+    let detail = format!("the operator of {KFDEF_GROUP} runs as Deployment {namespace}/{name}");
+    let mend = format!("kubectl -n {namespace} scale deployment/{name} --replicas=0");
+    (asked != Some(0)).then(|| Finding::warning(&KFDEF_OPERATOR, detail).mended_by(mend))
 }
 
 fn judge_legacy(groups: &[String], served: &[String]) -> Outcome {
@@ -144,13 +185,14 @@ pub(crate) const CRDS: Check<TrainerContext> = Check {
     title: "Trainer's and JobSet's CRDs are served",
     hint: "apply the manifests of the Trainer release again; its manager overlay holds all four CRDs",
     page: "Looks at the four custom resource definitions that training needs: trainjobs, trainingruntimes and clustertrainingruntimes of trainer.kubeflow.org, and jobsets of jobset.x-k8s.io. \
-           Each has to exist, be established, and serve the version that the controllers speak.\n\n\
+           Each has to exist, be established, and serve the version that the controllers speak; nothing may still be stored in another one.\n\n\
            Who may not read CRDs still gets an answer, from the server's list of APIs.",
     reasons: &[
         &NOT_INSTALLED,
         &MISSING,
         &NOT_ESTABLISHED,
         &VERSION_NOT_SERVED,
+        &OTHER_VERSION_STORED,
         &TERMINATING,
     ],
     severity: Severity::Error,
@@ -178,6 +220,11 @@ const VERSION_NOT_SERVED: Reason = Reason {
     code: "VersionNotServed",
     meaning: "The CRD does not serve the API version that Trainer's controllers speak.",
     mend: "Apply the CRDs of the same release as the controllers.",
+};
+const OTHER_VERSION_STORED: Reason = Reason {
+    code: "OtherVersionStored",
+    meaning: "Objects of the CRD may be stored in an API version that is not the one that the controllers speak. Nothing is wrong yet, but a release that drops that version cannot be applied.",
+    mend: "Write every object anew, such as with kubectl get and kubectl replace, then take the version out of status.storedVersions.",
 };
 const TERMINATING: Reason = Reason {
     code: "Terminating",
@@ -221,19 +268,34 @@ fn judge_definition(needed: &Needed, definition: Option<&Definition>) -> Outcome
         return Outcome::of(missing(needed));
     };
     if definition.metadata.deletion_timestamp.is_some() {
-        let detail = format!("CRD {name} is being deleted and still has objects");
-        let finding = Finding::failed(&TERMINATING, detail);
-        return Outcome::of(finding.mended_by(format!("kubectl get {name} --all-namespaces")));
+        return Outcome::of(terminating(&name, definition));
     }
-    let finding =
-        judge_conditions(&name, definition).or_else(|| judge_versions(needed, definition));
+    let show = || format!("kubectl get crd {name} -o yaml");
+    let finding = judge_conditions(&name, definition)
+        .map(|finding| finding.mended_by(show()))
+        .or_else(|| judge_versions(needed, definition))
+        .or_else(|| judge_stored(needed, definition).map(|finding| finding.mended_by(show())));
     match finding {
-        Some(finding) => Outcome::of(finding.mended_by(format!("kubectl get crd {name} -o yaml"))),
+        Some(finding) => Outcome::of(finding),
         None => Outcome::passed(format!(
             "{name} is established and serves {}",
             needed.version
         )),
     }
+}
+
+fn terminating(name: &str, definition: &Definition) -> Finding {
+    let finalizers = definition.metadata.finalizers.iter().flatten();
+    let finalizers: Vec<_> = finalizers.map(String::as_str).collect();
+    let mut conditions = definition.status.conditions.iter();
+    let message = conditions
+        .find(|condition| condition.kind == "Terminating")
+        .map_or("nothing is said about why", |condition| &condition.message);
+    let detail = format!(
+        "CRD {name} is being deleted, but {} holds it: {message}",
+        finalizers.join(", ")
+    );
+    Finding::failed(&TERMINATING, detail).mended_by(format!("kubectl get {name} --all-namespaces"))
 }
 
 fn judge_conditions(name: &str, definition: &Definition) -> Option<Finding> {
@@ -254,18 +316,42 @@ fn judge_conditions(name: &str, definition: &Definition) -> Option<Finding> {
 }
 
 fn judge_versions(needed: &Needed, definition: &Definition) -> Option<Finding> {
-    let served = definition
-        .spec
-        .versions
-        .iter()
-        .filter(|version| version.served);
+    let versions = &definition.spec.versions;
+    let served = versions.iter().filter(|version| version.served);
     let served: Vec<_> = served.map(|version| version.name.as_str()).collect();
     if served.contains(&needed.version) {
         return None;
     }
-    let (name, found) = (needed.name(), served.join(", "));
+    let name = needed.name();
+    let found = match served.as_slice() {
+        [] => "nothing".to_owned(),
+        served => served.join(", "),
+    };
     let detail = format!("CRD {name} serves {found} instead of {}", needed.version);
-    Some(Finding::failed(&VERSION_NOT_SERVED, detail))
+    let there = versions
+        .iter()
+        .position(|version| version.name == needed.version);
+    let mend = match there {
+        Some(index) => format!(
+            "kubectl patch crd {name} --type=json -p '[{{\"op\":\"replace\",\"path\":\"/spec/versions/{index}/served\",\"value\":true}}]'"
+        ),
+        None => format!("kubectl get crd {name} -o yaml"),
+    };
+    Some(Finding::failed(&VERSION_NOT_SERVED, detail).mended_by(mend))
+}
+
+fn judge_stored(needed: &Needed, definition: &Definition) -> Option<Finding> {
+    let stored = definition.status.stored_versions.iter();
+    let others: Vec<_> = stored
+        .filter(|version| *version != needed.version)
+        .map(String::as_str)
+        .collect();
+    let (name, found) = (needed.name(), others.join(", "));
+    let detail = format!(
+        "objects of {name} may be stored as {found} instead of {}",
+        needed.version
+    );
+    (!others.is_empty()).then(|| Finding::warning(&OTHER_VERSION_STORED, detail))
 }
 
 fn missing(needed: &Needed) -> Finding {
@@ -362,7 +448,64 @@ mod tests {
             judged(|object| object["spec"]["versions"][0]["name"] = json!("v1")),
             Some("VersionNotServed")
         );
+        assert_eq!(
+            judged(|object| object["status"]["storedVersions"] = json!(["v1alpha1"])),
+            None
+        );
+        assert_eq!(
+            judged(|object| object["status"]["storedVersions"] = json!(["v1", "v1alpha1"])),
+            Some("OtherVersionStored")
+        );
         assert_eq!(reason(&judge_definition(&NEEDED[0], None)), Some("Missing"));
+    }
+
+    #[test]
+    fn a_version_that_is_only_switched_off_is_switched_on_by_the_mend() {
+        let mend = |change: fn(&mut Value)| {
+            let outcome = judge_definition(&NEEDED[0], Some(&definition(change)));
+            outcome.findings[0].mend.clone().unwrap()
+        };
+        let off = mend(|object| object["spec"]["versions"][0]["served"] = json!(false));
+        assert!(off.contains("/spec/versions/0/served"), "{off}");
+        let gone = mend(|object| object["spec"]["versions"][0]["name"] = json!("v1"));
+        assert_eq!(
+            gone,
+            "kubectl get crd trainjobs.trainer.kubeflow.org -o yaml"
+        );
+    }
+
+    #[test]
+    fn what_holds_a_crd_that_is_being_deleted_is_told() {
+        let held = definition(|object| {
+            object["metadata"]["deletionTimestamp"] = json!("2026-11-21T08:00:00Z");
+            object["metadata"]["finalizers"] =
+                json!(["customresourcecleanup.apiextensions.k8s.io"]);
+            object["status"]["conditions"] =
+                json!([{"type": "Terminating", "status": "True", "message": "one is left"}]);
+        });
+        let outcome = judge_definition(&NEEDED[0], Some(&held));
+        assert_eq!(
+            outcome.findings[0].detail,
+            "CRD trainjobs.trainer.kubeflow.org is being deleted, but customresourcecleanup.apiextensions.k8s.io holds it: one is left"
+        );
+    }
+
+    #[test]
+    fn the_operator_of_kfdefs_is_known_by_its_image() {
+        let deployment = |image: &str, replicas: i32| -> Deployment {
+            let pod = json!({"spec": {"containers": [{"name": "any", "image": image}]}});
+            let spec = json!({"replicas": replicas, "selector": {}, "template": pod});
+            let metadata = json!({"name": "operator", "namespace": "operators"});
+            serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
+        };
+        let image = "aipipeline/kubeflow-operator:v1.2.0";
+        let finding = judge_kfdef_operator(&[deployment("web:v1", 1), deployment(image, 1)]);
+        assert_eq!(
+            finding.unwrap().mend.as_deref(),
+            Some("kubectl -n operators scale deployment/operator --replicas=0")
+        );
+        assert_eq!(judge_kfdef_operator(&[deployment(image, 0)]), None);
+        assert_eq!(judge_kfdef_operator(&[deployment("web:v1", 1)]), None);
     }
 
     #[test]
