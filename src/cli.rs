@@ -126,14 +126,14 @@ impl OutputArgs {
         }
     }
 
-    /// `-v` and `-vv` count; kubectl's levels from 6 show requests and from 8 bodies.
+    /// `-v` and `-vv` count; kubectl's levels from 6 show requests, from 8 bodies, and those below nothing.
     pub fn requests(&self) -> RequestsShown {
         let counted = |level: &&u32| **level <= 2;
         let count: u32 = self.verbosity.iter().filter(counted).sum();
         let level = self.verbosity.iter().max().copied().unwrap_or_default();
         match (level, count) {
             (8.., _) | (0..=2, 2..) => RequestsShown::Bodies,
-            (0, _) => RequestsShown::None,
+            (0 | 3..=5, _) => RequestsShown::None,
             _ => RequestsShown::Lines,
         }
     }
@@ -345,7 +345,8 @@ mod tests {
         assert_eq!(shown(&["-v=6"]), Some(RequestsShown::Lines));
         assert_eq!(shown(&["--v=8"]), Some(RequestsShown::Bodies));
         assert_eq!(shown(&["-v=0"]), Some(RequestsShown::None));
-        assert_eq!(shown(&["-v=4"]), Some(RequestsShown::Lines));
+        assert_eq!(shown(&["-v=3"]), Some(RequestsShown::None));
+        assert_eq!(shown(&["-v=5"]), Some(RequestsShown::None));
         assert_eq!(shown(&["-vvv"]), Some(RequestsShown::Bodies));
         assert_eq!(shown(&["-v=300"]), Some(RequestsShown::Bodies));
         assert_eq!(shown(&["-v=much"]), None);

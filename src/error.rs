@@ -2,7 +2,7 @@
 
 use std::{error::Error, io};
 
-use crate::cluster::{Failure, FailureKind};
+use crate::cluster::{Failure, FailureKind, KubeconfigFault};
 
 /// The kinds of bad ends. `docs/exit-codes.md` is this table for users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +122,7 @@ impl From<io::Error> for CommandError {
 /// How a failed request ends a command.
 pub fn kind_of(failure: &Failure) -> ErrorKind {
     match &failure.kind {
+        FailureKind::Kubeconfig(KubeconfigFault::BadFlag { .. }) => ErrorKind::Usage,
         FailureKind::Kubeconfig(_)
         | FailureKind::Unreachable(_)
         | FailureKind::Unauthorized { .. } => ErrorKind::Unreachable,

@@ -2,7 +2,6 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use http::HeaderValue;
 use kube::{
     Client, Config,
     config::{
@@ -10,7 +9,7 @@ use kube::{
         NamedAuthInfo, NamedCluster, NamedContext,
     },
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::{
     credential_plugin,
@@ -18,6 +17,7 @@ use super::{
     exchange::Gate,
     failure::{Failure, FailureKind, Target},
     files::{Reading, read_aside},
+    flags,
     kubeconfig::{self, Selection},
     kubeconfig_fault::{KubeconfigFault, Section},
     options::{Attendance, ConnectionOptions},
@@ -123,7 +123,9 @@ impl Source {
                 context: selection.context.clone(),
                 cluster: selection.cluster_name.clone(),
                 user: selection.user_name.clone(),
-                server: shown_server(&server_url(selection)),
+                server: shown_server(&flags::server_url(
+                    selection.cluster.server.as_deref().unwrap_or_default(),
+                )),
                 ..flags
             },
             Self::Pod(config) => Target {
@@ -210,6 +212,8 @@ async fn fetch_selection(
 ) -> Result<Source, KubeconfigFault> {
     let (options, environment) = (options.clone(), environment.clone());
     let first = environment.kubeconfig_files(&options).0.into_iter().next();
+    let given = options.clone();
+    read_aside(Reading::Flags, move || flags::check(&given)).await?;
     read_aside(Reading::Kubeconfig(first), move || {
         select(&options, &environment)
     })
@@ -332,27 +336,13 @@ async fn read_config(
     .await
 }
 
-/// client-go takes `host:port` for `http://host:port`.
-fn server_url(selection: &Selection) -> String {
-    let given = selection.cluster.server.clone().unwrap_or_default();
-    if given.contains("://") {
-        given
-    } else {
-        format!("http://{given}")
-    }
-}
-
 /// Refuses what is no URL. Like client-go, sends no credential over http.
 fn normalise_server(selection: &mut Selection) -> Result<(), KubeconfigFault> {
-    let url = server_url(selection);
-    let has_host = |uri: &http::Uri| uri.host().is_some_and(|host| !host.is_empty());
-    let uri = url
-        .parse::<http::Uri>()
-        .ok()
-        .filter(|uri| has_host(uri) && has_sound_port(uri));
+    let given = selection.cluster.server.clone().unwrap_or_default();
+    let uri = flags::parse_server(&given);
     match uri.as_ref().and_then(http::Uri::scheme_str) {
         Some("https") => {}
-        Some("http") => {
+        Some(_) => {
             let user = std::mem::take(&mut selection.user);
             selection.user = AuthInfo {
                 impersonate: user.impersonate,
@@ -362,33 +352,19 @@ fn normalise_server(selection: &mut Selection) -> Result<(), KubeconfigFault> {
                 ..AuthInfo::default()
             };
         }
-        _ => {
+        None => {
             return Err(KubeconfigFault::BadEntry {
                 section: Section::Cluster,
                 name: selection.cluster_name.clone(),
                 problem: format!(
                     "its server \"{}\" is not a URL like https://HOST:PORT",
-                    without_credentials(&selection.cluster.server.clone().unwrap_or_default())
+                    without_credentials(&given)
                 ),
             });
         }
     }
-    selection.cluster.server = Some(url);
+    selection.cluster.server = Some(flags::server_url(&given));
     Ok(())
-}
-
-/// `http` takes any digits for a port; those that are none would end as the default port.
-fn has_sound_port(uri: &http::Uri) -> bool {
-    let authority = uri.authority().map_or("", http::uri::Authority::as_str);
-    let place = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, rest)| rest);
-    match place.rsplit_once(':') {
-        Some((host, port)) if !host.starts_with('[') || host.ends_with(']') => {
-            port.parse::<u16>().is_ok()
-        }
-        _ => true,
-    }
 }
 
 /// Reads the token file, which usually ends with a newline that does not belong to the token, and refuses a token
@@ -406,8 +382,7 @@ fn read_token(user: &mut AuthInfo, name: &str) -> Result<(), KubeconfigFault> {
             Err(error) => return Err(fault(format!("its token file {file}: {error}"))),
         }
     }
-    let fits = |token: &SecretString| HeaderValue::from_str(token.expose_secret()).is_ok();
-    if user.token.as_ref().is_none_or(fits) {
+    if user.token.as_ref().is_none_or(flags::fits_header) {
         return Ok(());
     }
     Err(fault(

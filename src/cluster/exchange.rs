@@ -3,18 +3,19 @@
 use std::{
     error::Error,
     sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
+    time::Duration,
 };
 
 use http::Request;
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde::de::DeserializeOwned;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     connect::Cluster,
     failure::{Failure, FailureKind},
+    patience::{Deadline, wanted_wait},
     redact::redact,
     request_log::{RequestDetail, RequestRecord},
     status::{judge_status, judge_unreadable},
@@ -43,7 +44,26 @@ enum GateState {
 struct Answer {
     code: u16,
     protocol: String,
+    /// When the server wants to be asked again.
+    wait: Option<Duration>,
     body: String,
+}
+
+impl Answer {
+    /// What an answer that is no success means.
+    fn judge(&self) -> FailureKind {
+        let kind = judge_status(self.code, &self.body);
+        match (kind, self.wait) {
+            (FailureKind::Unexpected { code, message }, Some(wait)) => {
+                let message = format!(
+                    "{message} (it asks to come back after {} s)",
+                    wait.as_secs()
+                );
+                FailureKind::Unexpected { code, message }
+            }
+            (kind, _) => kind,
+        }
+    }
 }
 
 impl Cluster {
@@ -66,7 +86,7 @@ impl Cluster {
         let request = request.map_err(|error| self.unexpected(words, &error))?;
         let judged = match self.pass_gate(request).await {
             Ok(answer) if (200..300).contains(&answer.code) => Ok(answer.body),
-            Ok(answer) => Err(judge_status(answer.code, &answer.body)),
+            Ok(answer) => Err(answer.judge()),
             Err(kind) => Err(kind),
         };
         judged.map_err(|kind| self.failure(words, kind))
@@ -95,10 +115,14 @@ impl Cluster {
     }
 
     /// One logged exchange within the limit.
-    async fn exchange(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
+    async fn exchange(&self, mut request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
         let asked = (request.method().to_string(), self.shown_path(request.uri()));
         let sent = (self.log.detail == RequestDetail::Bodies).then(|| redact(request.body()));
         let started = Instant::now();
+        let end = started.checked_add(self.limit);
+        if let Some(end) = end {
+            request.extensions_mut().insert(Deadline(end));
+        }
         let answer = tokio::time::timeout(self.limit, self.send(request))
             .await
             .unwrap_or(Err(FailureKind::TimedOut { limit: self.limit }));
@@ -134,11 +158,13 @@ impl Cluster {
         let response = sent.map_err(|error| self.judge(&error))?;
         let code = response.status().as_u16();
         let protocol = format!("{:?}", response.version());
+        let wait = wanted_wait(response.headers());
         let body = response.into_body().collect().await;
         let body = body.map_err(|error| self.judge(&error))?.to_bytes();
         Ok(Answer {
             code,
             protocol,
+            wait,
             body: String::from_utf8_lossy(&body).into_owned(),
         })
     }

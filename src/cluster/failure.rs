@@ -10,6 +10,8 @@ use super::{
     unreachable::UnreachableCause,
 };
 
+const TOO_MANY_REQUESTS: u16 = 429;
+
 /// A request that did not give its answer.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -112,6 +114,13 @@ impl Failure {
                 "is the server slow? {} get --raw /readyz; a longer wait: --request-timeout=2m",
                 target.kubectl()
             )),
+            FailureKind::Unexpected {
+                code: Some(TOO_MANY_REQUESTS),
+                ..
+            } => Some(
+                "the server is busy, or limits how often you may ask: wait, then try again"
+                    .to_owned(),
+            ),
             FailureKind::Unexpected { .. } => Some(format!(
                 "ask the server yourself: {} get --raw /readyz?verbose",
                 target.kubectl()

@@ -12,6 +12,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(super) enum Reading {
     Kubeconfig(Option<PathBuf>),
+    /// Files that flags name.
+    Flags,
     /// Certificates, keys and tokens that this user and its cluster name.
     FilesOf(String),
 }
@@ -34,6 +36,11 @@ impl Reading {
             Self::Kubeconfig(file) => KubeconfigFault::Unreadable {
                 file: file.unwrap_or_default(),
                 source: Arc::new(io::Error::new(io::ErrorKind::TimedOut, problem)),
+            },
+            Self::Flags => KubeconfigFault::BadFlag {
+                flag: "a connection flag",
+                problem: format!("a file that it names cannot be read: {problem}"),
+                hint: "name a file that can be read at once".to_owned(),
             },
             Self::FilesOf(name) => KubeconfigFault::BadFile {
                 section: Section::User,

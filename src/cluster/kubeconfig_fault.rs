@@ -43,6 +43,12 @@ pub enum KubeconfigFault {
         problem: String,
         install_hint: Option<String>,
     },
+    /// The value of a flag cannot be used, whatever the kubeconfig says.
+    BadFlag {
+        flag: &'static str,
+        problem: String,
+        hint: String,
+    },
     /// No current context among those that are there.
     NoCurrentContext {
         known: Vec<String>,
@@ -131,6 +137,9 @@ impl fmt::Display for KubeconfigFault {
                     "the credential plugin of user \"{user}\" of the kubeconfig {problem}"
                 )
             }
+            Self::BadFlag { flag, problem, .. } => {
+                write!(formatter, "{flag} cannot be used: {problem}")
+            }
             Self::NoCurrentContext { .. } => {
                 write!(formatter, "the kubeconfig has no current context")
             }
@@ -192,6 +201,7 @@ impl KubeconfigFault {
                     "see how it is called: {config} view -o jsonpath='{{.users[?(@.name==\"{user}\")].user.exec}}'"
                 )
             }
+            Self::BadFlag { hint, .. } => hint.clone(),
             Self::NoCurrentContext { known } => {
                 format!(
                     "choose one of {}: {config} use-context NAME",

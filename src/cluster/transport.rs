@@ -19,7 +19,7 @@ use hyper_util::{
 };
 use kube::{
     Client, Config,
-    client::{Body, ConfigExt, retry::RetryPolicy},
+    client::{Body, ConfigExt},
 };
 use rustls::{
     ClientConfig,
@@ -30,7 +30,7 @@ use secrecy::ExposeSecret;
 use tower::{BoxError, ServiceBuilder, ServiceExt, retry::RetryLayer, util::BoxCloneSyncService};
 use tower_http::decompression::DecompressionLayer;
 
-use super::{proxy::Proxy, unreachable::LookupError};
+use super::{patience::Patience, proxy::Proxy, unreachable::LookupError};
 
 /// How long a TCP connection may take; also the documented default of the command line.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -48,10 +48,9 @@ type HttpService =
 /// Builds the client. Nothing is sent yet.
 pub(super) fn client(config: &Config, proxy: Option<&Proxy>) -> Result<Client, BoxError> {
     let wire = http_service(config, proxy)?;
-    let retry = RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(5), 4, true)?;
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
-        .layer(RetryLayer::new(retry))
+        .layer(RetryLayer::new(Patience::new()?))
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .layer(DecompressionLayer::new().gzip(!config.disable_compression))

@@ -144,10 +144,95 @@ hint: go around the proxy with: export NO_PROXY=cluster.example
 }
 
 #[test]
+fn a_server_that_wants_to_be_left_alone_for_long_is_not_waited_for() {
+    let address = serve(|mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let head = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 120\r\nConnection: close";
+        let _ = write!(
+            stream,
+            "{head}\r\nContent-Length: 17\r\n\r\nToo many requests"
+        );
+    });
+    list_from(&format!("http://{address}"))
+        .assert()
+        .code(1)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: cannot list clustertrainingruntimes.trainer.kubeflow.org: http://127.0.0.1:[..] answered HTTP 429: Too many requests (it asks to come back after 120 s)
+hint: the server is busy, or limits how often you may ask: wait, then try again
+
+"#]]);
+}
+
+/// `runtimes list` with these flags, and its end, which is that of a wrong usage.
+fn refuse(flags: &[&str]) -> snapbox::cmd::OutputAssert {
+    let list = list_from("https://127.0.0.1:1").args(flags);
+    list.assert().code(2).stdout_eq(str![])
+}
+
+#[test]
 fn a_token_that_no_header_can_hold_is_refused_and_not_shown() {
-    list_from("https://127.0.0.1:1").args(["--token", "one\ntwo"]).assert().code(3).stdout_eq(str![]).stderr_eq(str![[r#"
-error: user "" of the kubeconfig cannot be used: its token has characters, such as line ends, that no token has
-hint: look at it: kubectl config view
+    refuse(&["--token", "one\ntwo"]).stderr_eq(str![[r#"
+error: --token cannot be used: it has characters, such as line ends, that no token has
+hint: give the token alone, on one line
+
+"#]]);
+}
+
+#[test]
+fn a_server_that_is_no_url_is_the_flags_mistake() {
+    let list = plugin().args(["runtimes", "list", "-s", "not a url"]);
+    list.assert().code(2).stdout_eq(str![]).stderr_eq(str![[r#"
+error: --server cannot be used: "not a url" is not a URL
+hint: write it as --server https://HOST:PORT
+
+"#]]);
+}
+
+#[test]
+fn a_name_that_no_certificate_has_is_the_flags_mistake() {
+    refuse(&["--tls-server-name", "a b"]).stderr_eq(str![[r#"
+error: --tls-server-name cannot be used: "a b" is neither a host name nor an address
+hint: give a name that stands in the server's certificate, such as kubernetes.default
+
+"#]]);
+}
+
+#[test]
+fn files_that_flags_name_are_the_flags_mistake() {
+    refuse(&["--certificate-authority", "/no/such/ca.crt"]).stderr_eq(str![[r#"
+error: --certificate-authority cannot be used: /no/such/ca.crt cannot be read: No such file or directory (os error 2)
+hint: look at it: ls -l /no/such/ca.crt
+
+"#]]);
+    refuse(&["--client-certificate", "/dev/null"]).stderr_eq(str![[r#"
+error: --client-certificate cannot be used: /dev/null holds no PEM certificate
+hint: look at it: ls -l /dev/null
+
+"#]]);
+    refuse(&["--client-key", "/dev/null"]).stderr_eq(str![[r#"
+error: --client-key cannot be used: /dev/null holds no PEM key
+hint: look at it: ls -l /dev/null
+
+"#]]);
+}
+
+#[test]
+fn a_flags_mistake_is_no_report_about_a_cluster() {
+    plugin()
+        .args([
+            "verify",
+            "-o",
+            "json",
+            "--server",
+            "https://127.0.0.1:99999",
+        ])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: --server cannot be used: "https://127.0.0.1:99999" is not a URL
+hint: write it as --server https://HOST:PORT
 
 "#]]);
 }
