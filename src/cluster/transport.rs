@@ -30,7 +30,11 @@ use secrecy::ExposeSecret;
 use tower::{BoxError, ServiceBuilder, ServiceExt, retry::RetryLayer, util::BoxCloneSyncService};
 use tower_http::decompression::DecompressionLayer;
 
-use super::{patience::Patience, proxy::Proxy, unreachable::LookupError};
+use super::{
+    patience::Patience,
+    proxy::Proxy,
+    unreachable::{LookupError, ProxyLegError},
+};
 
 /// How long a TCP connection may take; also the documented default of the command line.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -87,6 +91,10 @@ fn http_service(config: &Config, proxy: Option<&Proxy>) -> Result<HttpService, B
                 .https_only()
                 .enable_http1()
                 .wrap_connector(tcp);
+            let to_proxy = ServiceExt::<http::Uri>::map_err(
+                to_proxy,
+                ProxyLegError::new as fn(BoxError) -> ProxyLegError,
+            );
             Ok(pooled(https(config, tunnel(proxy, to_proxy))?))
         }
         _ => Ok(pooled(https(config, tunnel(proxy, tcp))?)),

@@ -87,21 +87,43 @@ impl fmt::Display for LookupError {
 
 impl Error for LookupError {}
 
+/// What went wrong between here and an https proxy, so that its TLS is not taken for the server's.
+#[derive(Debug)]
+pub(super) struct ProxyLegError(Box<dyn Error + Send + Sync>);
+
+impl ProxyLegError {
+    pub(super) fn new(source: Box<dyn Error + Send + Sync>) -> Self {
+        Self(source)
+    }
+}
+
+impl fmt::Display for ProxyLegError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "no connection to the proxy: {}", self.0)
+    }
+}
+
+impl Error for ProxyLegError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.0.as_ref())
+    }
+}
+
 /// Judges a connection error. `proxy` is the proxy that was to be used, `limit` the connect limit.
 pub(super) fn judge_connection(
     error: &(dyn Error + 'static),
     proxy: Option<&Proxy>,
     limit: Duration,
 ) -> UnreachableCause {
-    if let Some(problem) = find::<TlsError>(error) {
-        return judge_tls(problem);
-    }
-    if let Some(proxy) = proxy {
-        return UnreachableCause::Proxy {
-            proxy: proxy.shown(),
-            origin: proxy.origin(),
-            detail: innermost(error),
-        };
+    let broken_tls = find::<TlsError>(error).map(judge_tls);
+    let before_proxy = find::<ProxyLegError>(error).is_some();
+    match (proxy, broken_tls) {
+        (Some(proxy), Some(cause)) if before_proxy => {
+            return at_proxy(proxy, cause.words(&proxy.shown()));
+        }
+        (_, Some(cause)) => return cause,
+        (Some(proxy), None) => return at_proxy(proxy, innermost(error)),
+        (None, None) => {}
     }
     if let Some(lookup) = find::<LookupError>(error) {
         return UnreachableCause::UnknownHost {
@@ -125,6 +147,14 @@ pub(super) fn judge_connection(
         _ => UnreachableCause::Broken {
             detail: innermost(error),
         },
+    }
+}
+
+fn at_proxy(proxy: &Proxy, detail: String) -> UnreachableCause {
+    UnreachableCause::Proxy {
+        proxy: proxy.shown(),
+        origin: proxy.origin(),
+        detail,
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     thread,
 };
 
@@ -138,6 +139,38 @@ fn a_proxy_that_does_not_answer_is_named_with_its_origin() {
         .stdout_eq(str![])
         .stderr_eq(str![[r#"
 error: cannot list clustertrainingruntimes.trainer.kubeflow.org: the proxy http://127.0.0.1:[..] (from the environment) gives no way to https://cluster.example:6443: Connection refused (os error 111)
+hint: go around the proxy with: export NO_PROXY=cluster.example
+
+"#]]);
+}
+
+/// TLS with a certificate that nobody trusts.
+fn self_signed() -> Arc<rustls::ServerConfig> {
+    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(signed.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let certificates = vec![signed.cert.der().clone()];
+    let config = builder.with_no_client_auth();
+    Arc::new(config.with_single_cert(certificates, key.into()).unwrap())
+}
+
+#[test]
+fn the_certificate_of_a_proxy_is_not_taken_for_the_servers() {
+    let tls = self_signed();
+    let proxy = serve(move |mut stream| {
+        let mut connection = rustls::ServerConnection::new(Arc::clone(&tls)).unwrap();
+        // The client breaks it off.
+        let _ = connection.complete_io(&mut stream);
+    });
+    list_from("https://cluster.example:6443")
+        .env("HTTPS_PROXY", format!("https://{proxy}"))
+        .assert()
+        .code(3)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: cannot list clustertrainingruntimes.trainer.kubeflow.org: the proxy https://127.0.0.1:[..] (from the environment) gives no way to https://cluster.example:6443: the certificate of https://127.0.0.1:[..] is signed by an authority that is not trusted here
 hint: go around the proxy with: export NO_PROXY=cluster.example
 
 "#]]);
