@@ -57,8 +57,8 @@ pub struct VerifyArgs {
     /// Check, before anything is installed, whether a release can be installed on this cluster, by you
     #[arg(long, conflicts_with = "service_account")]
     pre: bool,
-    /// Ask whether this service account may train, not whether you may; without NAMESPACE, that of -n or the context
-    #[arg(long, value_name = "[NAMESPACE/]NAME", value_parser = parse_account)]
+    /// Whether this service account may train, not you; also NAMESPACE/NAME
+    #[arg(long, value_name = "NAME", value_parser = parse_account)]
     service_account: Option<AccountReference>,
 }
 

@@ -191,24 +191,17 @@ Check that Kubeflow Trainer is installed and working
 Usage: kubectl trainer verify [OPTIONS]
 
 Options:
-  -o, --output <FORMAT>
-          Format of the report [default: table] [possible values: table, json, yaml, junit]
-      --wait <DURATION>
-          Try failed checks again for as long as this, such as 90s or 5m
-      --only <ID>
-          Only this check and what it requires; may be repeated, or a list with commas
-      --skip <ID>
-          Not this check; may be repeated, or a list with commas
-      --strict
-          Warnings count as failures
-      --pre
-          Check, before anything is installed, whether a release can be installed on this cluster,
-          by you
-      --service-account <[NAMESPACE/]NAME>
-          Ask whether this service account may train, not whether you may; without NAMESPACE, that
-          of -n or the context
-  -h, --help
-          Print help (see more with '--help')
+  -o, --output <FORMAT>         Format of the report [default: table] [possible values: table, json,
+                                yaml, junit]
+      --wait <DURATION>         Try failed checks again for as long as this, such as 90s or 5m
+      --only <ID>               Only this check and what it requires; may be repeated, or a list
+                                with commas
+      --skip <ID>               Not this check; may be repeated, or a list with commas
+      --strict                  Warnings count as failures
+      --pre                     Check, before anything is installed, whether a release can be
+                                installed on this cluster, by you
+      --service-account <NAME>  Whether this service account may train, not you; also NAMESPACE/NAME
+  -h, --help                    Print help (see more with '--help')
 
 Output:
       --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`

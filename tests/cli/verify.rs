@@ -64,9 +64,8 @@ Options:
           Check, before anything is installed, whether a release can be installed on this cluster,
           by you
 
-      --service-account <[NAMESPACE/]NAME>
-          Ask whether this service account may train, not whether you may; without NAMESPACE, that
-          of -n or the context
+      --service-account <NAME>
+          Whether this service account may train, not you; also NAMESPACE/NAME
 
   -h, --help
           Print help (see a summary with '-h')

@@ -190,11 +190,12 @@ causes! {
     ];
     MAY_DO_NOTHING = [
         unknown("TRN-NS-EXISTS"),
-        failed("TRN-NS-ACCESS", "MayNotSubmit"),
+        failed("TRN-NS-ACCESS", "NoRights"),
         unknown("TRN-NS-QUOTA"),
         unknown("TRN-NS-SERVICE-ACCOUNT"),
         unknown("TRN-NS-POD-ADMISSION"),
     ];
+    ACCOUNT_MAY_DO_NOTHING = [failed("TRN-NS-ACCESS", "NoRights")];
     MAY_NOT_SUBMIT = [failed("TRN-NS-ACCESS", "MayNotSubmit")];
     MAY_NOT_READ_CLUSTER_RUNTIMES = [failed("TRN-NS-ACCESS", "MayNotReadClusterRuntimes")];
     MAY_NOT_FOLLOW = [failed("TRN-NS-ACCESS", "MayNotFollow")];

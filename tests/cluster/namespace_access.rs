@@ -4,9 +4,9 @@ use testbed::{Namespace, Reach, Rule, Testbed, User};
 
 use crate::{
     causes::{
-        ACCOUNT_ASKED_ABOUT_MISSING, MAY_DO_NOTHING, MAY_NOT_ASK_ABOUT_OTHERS, MAY_NOT_FOLLOW,
-        MAY_NOT_READ_CLUSTER_RUNTIMES, MAY_NOT_READ_LOGS, MAY_NOT_SEE_EVENTS, MAY_NOT_SUBMIT,
-        MAY_ONLY_READ, MAY_TRAIN,
+        ACCOUNT_ASKED_ABOUT_MISSING, ACCOUNT_MAY_DO_NOTHING, MAY_DO_NOTHING,
+        MAY_NOT_ASK_ABOUT_OTHERS, MAY_NOT_FOLLOW, MAY_NOT_READ_CLUSTER_RUNTIMES, MAY_NOT_READ_LOGS,
+        MAY_NOT_SEE_EVENTS, MAY_NOT_SUBMIT, MAY_ONLY_READ, MAY_TRAIN,
     },
     support::{Verified, expect_from, paste, unknown, verify, verify_as},
 };
@@ -19,6 +19,7 @@ const ONLY_NAMESPACE: [&str; 2] = [
 
 const TRAINER: &[&str] = &["trainer.kubeflow.org"];
 const CORE: &[&str] = &[""];
+const REVIEWS: &[&str] = &["authorization.k8s.io"];
 
 const fn rule(
     reach: Reach,
@@ -120,7 +121,13 @@ fn each_thing_that_a_service_account_lacks_is_told_apart_and_granted_by_the_prin
     let Some(bed) = Testbed::shared() else { return };
     let namespace = bed.namespace("access-accounts").unwrap();
     let cases = [
-        ("idle", vec![], 1, MAY_NOT_SUBMIT),
+        ("idle", vec![], 1, ACCOUNT_MAY_DO_NOTHING),
+        (
+            "shy",
+            vec![READ, CLUSTER_RUNTIMES, PODS, LOGS, EVENTS],
+            1,
+            MAY_NOT_SUBMIT,
+        ),
         (
             "narrow",
             vec![SUBMIT, READ, PODS, LOGS, EVENTS],
@@ -167,7 +174,7 @@ fn a_service_account_that_does_not_exist_is_created_by_the_printed_mend() {
     let look = || ask_about(&bed, &namespace, "absent");
     let verified = expect_from(look, (1, ACCOUNT_ASKED_ABOUT_MISSING));
     paste(&bed, verified.mend("TRN-NS-ACCESS"));
-    expect_from(look, (1, MAY_NOT_SUBMIT));
+    expect_from(look, (1, ACCOUNT_MAY_DO_NOTHING));
 }
 
 /// A caller with these rights asks about an account that may train.
@@ -194,32 +201,28 @@ fn a_service_account_is_asked_about_in_whichever_way_the_caller_may() {
         rules: &rules,
     };
     bed.kubeconfig(&trainer).unwrap();
-    const REVIEWS: &[&str] = &["authorization.k8s.io"];
-    let impersonate = rule(
+    let impersonate = [rule(
         Reach::Namespace,
         CORE,
         &["serviceaccounts"],
         &["impersonate"],
-    );
-    let review = rule(
+    )];
+    let review = [rule(
         Reach::Cluster,
         REVIEWS,
         &["subjectaccessreviews"],
         &["create"],
-    );
-    let local = rule(
+    )];
+    let local = [rule(
         Reach::Namespace,
         REVIEWS,
         &["localsubjectaccessreviews"],
         &["create"],
-    );
+    )];
     let ask = |name: &str, rules: &[Rule<'_>]| ask_as(&bed, &namespace, name, rules);
-    expect_from(|| ask("impersonator", &[impersonate.clone()]), (0, &[]));
-    expect_from(|| ask("reviewer", &[review.clone()]), (0, &[]));
-    let verified = expect_from(
-        || ask("neighbour", &[local.clone()]),
-        (4, MAY_NOT_ASK_ABOUT_OTHERS),
-    );
+    expect_from(|| ask("impersonator", &impersonate), (0, &[]));
+    expect_from(|| ask("reviewer", &review), (0, &[]));
+    let verified = expect_from(|| ask("neighbour", &local), (4, MAY_NOT_ASK_ABOUT_OTHERS));
     let missing = |verified: &Verified| {
         let rule = &verified.problems()[0]["findings"][0]["missingRule"];
         format!("{} {}", rule["verb"], rule["resource"]).replace('"', "")

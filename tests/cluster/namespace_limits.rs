@@ -104,17 +104,18 @@ fn a_namespace_held_by_its_own_finalizer_is_let_go_by_the_printed_mend() {
 fn a_quota_that_is_used_up_is_raised_by_the_printed_mend() {
     let Some(bed) = Testbed::shared() else { return };
     let namespace = bed.namespace("limits-full").unwrap();
-    let quota = json!({"spec": {"hard": {"count/jobs.batch": "1"}}});
+    let quota = json!({"spec": {"hard": {"pods": "1"}}});
     create(&bed, &namespace, "v1/ResourceQuota", &quota);
-    let pod = json!({"restartPolicy": "Never", "containers": [{"name": "main", "image": "none"}]});
-    let job = json!({"spec": {"suspend": true, "template": {"spec": pod}}});
-    create(&bed, &namespace, "batch/v1/Job", &job);
+    // The quota's controller has to have seen the quota before it counts.
+    let path = "--for=jsonpath={.status.hard.pods}=1";
+    kubectl(
+        &bed,
+        &["-n", namespace.name(), "wait", path, "resourcequota/fault"],
+    );
+    namespace.run_pod("occupant", "sleep 600").unwrap();
     let verified = expect_in(&bed, namespace.name(), QUOTA_USED_UP);
     let detail = verified.detail("TRN-NS-QUOTA");
-    assert!(
-        detail.ends_with("is used up: count/jobs.batch 1 of 1"),
-        "{detail}"
-    );
+    assert!(detail.ends_with("is used up: pods 1 of 1"), "{detail}");
     paste(&bed, verified.mend("TRN-NS-QUOTA"));
     expect_in(&bed, namespace.name(), &[]);
 }

@@ -31,11 +31,11 @@ mod x509;
 use std::rc::Rc;
 
 pub use context::TrainerContext;
-pub use pre::PRE;
 pub(crate) use definitions::{LEGACY_KINDS, NOT_INSTALLED};
 pub(crate) use installation::{
     PUBLIC_CONFIG_MAP, PUBLIC_VERSION_KEY, Part, USUAL_NAMESPACES, image_version,
 };
+pub use pre::PRE;
 
 use super::{Check, CheckId, Finding, Outcome, Question, engine::Catalogue};
 use crate::cluster::Failure;

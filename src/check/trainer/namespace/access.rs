@@ -22,6 +22,7 @@ pub(crate) const ACCESS: Check<TrainerContext> = Check {
            For a service account the question is put in its name, which takes the right to impersonate it, else by an access review, which takes the right to create one.\n\n\
            The printed command grants exactly what is missing, all of it, to exactly that account; an administrator runs it.",
     reasons: &[
+        &NO_RIGHTS,
         &MAY_NOT_SUBMIT,
         &MAY_NOT_READ_CLUSTER_RUNTIMES,
         &MAY_NOT_FOLLOW,
@@ -34,6 +35,11 @@ pub(crate) const ACCESS: Check<TrainerContext> = Check {
     run: |context| Box::pin(async { conclude(check_access(context).await) }),
 };
 
+const NO_RIGHTS: Reason = Reason {
+    code: "NoRights",
+    meaning: "The account has none of the rights that training takes: nobody has let it into the namespace yet, or it is another account than was meant.",
+    mend: "See in TRN-IDENTITY as whom you were asked about; then grant the rights with Roles and bindings.",
+};
 const MAY_NOT_SUBMIT: Reason = Reason {
     code: "MayNotSubmit",
     meaning: "TrainJobs cannot be created, read and deleted here, or the runtimes of the namespace cannot be read, which the SDK does before it submits.",
@@ -161,13 +167,13 @@ async fn check_access(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> 
 }
 
 async fn fetch_question(context: &TrainerContext) -> Result<Question, Rc<Failure>> {
-    let (subject, words) = match &context.service_account {
-        Some(account) => (Subject::Account(account.clone()), words(account)),
-        None => {
-            let user = context.fetch_identity().await?.user.clone();
-            let subject = AccountName::of_user(&user).map_or(Subject::User(user), Subject::Account);
-            (subject, "you".to_owned())
-        }
+    let (subject, words) = if let Some(account) = &context.service_account {
+        (Subject::Account(account.clone()), words(account))
+    } else {
+        let user = context.fetch_identity().await?.user.clone();
+        let account = AccountName::of_user(&user);
+        let subject = account.map_or(Subject::User(user), Subject::Account);
+        (subject, "you".to_owned())
     };
     Ok(Question {
         subject,
@@ -204,6 +210,16 @@ fn judge_access(question: &Question, answers: &Answers) -> Outcome {
         }
     }
     findings.dedup();
+    if missing.len() == RIGHTS.len() {
+        let detail = format!(
+            "{} may do nothing that training takes in namespace {}: not one of {} rights",
+            question.words,
+            question.namespace,
+            RIGHTS.len()
+        );
+        let mend = grant(&question.subject, &missing);
+        return Outcome::of(Finding::failed(&NO_RIGHTS, detail).mended_by(mend));
+    }
     let lacks = PURPOSES.into_iter().filter_map(|(purpose, reason)| {
         let of_purpose = |access: &&Access<'_>| purpose_of(access) == Some(purpose);
         let rights: Vec<_> = missing.iter().filter(of_purpose).copied().collect();
@@ -337,6 +353,17 @@ mod tests {
             outcome.findings[1..]
                 .iter()
                 .all(|finding| finding.mend.is_none())
+        );
+    }
+
+    #[test]
+    fn who_may_do_nothing_is_told_so_once() {
+        let everything = RIGHTS.map(|right| (right.access.verb, right.access.resource));
+        let outcome = judge_access(&question(), &without(&everything));
+        assert_eq!(findings(&outcome), [(Level::Failed, "NoRights")]);
+        assert_eq!(
+            outcome.findings[0].detail,
+            "you may do nothing that training takes in namespace team-a: not one of 11 rights"
         );
     }
 

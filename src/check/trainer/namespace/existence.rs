@@ -86,7 +86,7 @@ async fn check_blindly(context: &TrainerContext, failure: &Failure) -> Outcome {
     .unwrap_or_else(|| Outcome::of(Finding::of_failure(failure)))
 }
 
-/// A RoleBinding is an object of its namespace, so a right that comes from one proves the namespace.
+/// A `RoleBinding` is an object of its namespace, so a right that comes from one proves the namespace.
 fn judge_bindings(name: &str, answers: &Answers) -> Option<Outcome> {
     let place = format!("/{name}\"");
     let proves = |answer: &&AccessAnswer| {

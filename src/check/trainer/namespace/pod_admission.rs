@@ -75,7 +75,7 @@ const REFUSED: Reason = Reason {
 };
 
 /// What the API server writes into a refusal, and the reason that it shows. The wording is that of its admission
-/// plugins PodSecurity, LimitRanger, ResourceQuota and ServiceAccount.
+/// plugins for Pod Security, limit ranges, quotas and service accounts.
 const SIGNS: [(&str, &Reason); 6] = [
     ("violates PodSecurity", &POD_SECURITY),
     ("error looking up service account", &ACCOUNT_NOT_FOUND),
@@ -182,49 +182,40 @@ fn refusal(failure: &Failure) -> Option<Refusal> {
     let FailureKind::Rejected { message, webhook } = &failure.kind else {
         return None;
     };
-    Some(match webhook {
-        Some(fault) => match &fault.outcome {
-            WebhookOutcome::Denied(words) => (
-                &WEBHOOK_DENIES,
-                format!("webhook {} says: {words}", fault.name),
-            ),
-            WebhookOutcome::Unreachable(words) => (
-                &WEBHOOK_UNREACHABLE,
-                format!("webhook {}: {words}", fault.name),
-            ),
+    Some(
+        match webhook.as_ref().map(|fault| (&fault.name, &fault.outcome)) {
+            Some((name, WebhookOutcome::Denied(words))) => {
+                (&WEBHOOK_DENIES, format!("webhook {name} says: {words}"))
+            }
+            Some((name, WebhookOutcome::Unreachable(words))) => {
+                (&WEBHOOK_UNREACHABLE, format!("webhook {name}: {words}"))
+            }
+            None => {
+                let sign = SIGNS.iter().find(|(sign, _)| message.contains(sign));
+                let reason = sign.map_or(&REFUSED, |(_, reason)| *reason);
+                (reason, own_words(reason, message))
+            }
         },
-        None => {
-            let sign = SIGNS.iter().find(|(sign, _)| message.contains(sign));
-            (
-                sign.map_or(&REFUSED, |(_, reason)| *reason),
-                own_words(message),
-            )
-        }
-    })
+    )
 }
 
-/// The server's words without the name of the pod, and without what is in brackets, which names every field.
-fn own_words(message: &str) -> String {
-    let words = message
-        .split_once("is forbidden: ")
-        .map_or(message, |(_, words)| words);
-    let mut depth = 0_u32;
-    let plain = words.chars().filter(|letter| match letter {
-        '(' => {
-            depth += 1;
-            false
-        }
-        ')' => {
-            depth = depth.saturating_sub(1);
-            false
-        }
-        _ => depth == 0,
-    });
-    plain
-        .collect::<String>()
-        .replace(" ,", ",")
-        .trim_end()
-        .to_owned()
+/// The server's words without the name of the pod. Pod Security names every field of every container in brackets.
+fn own_words(reason: &Reason, message: &str) -> String {
+    let forbidden = message.split_once("is forbidden: ");
+    let words = forbidden.map_or(message, |(_, words)| words);
+    if reason == &POD_SECURITY {
+        without_brackets(words)
+    } else {
+        words.to_owned()
+    }
+}
+
+fn without_brackets(words: &str) -> String {
+    let mut pieces = words.split('(');
+    let first = pieces.next().unwrap_or_default().to_owned();
+    let rest = pieces.filter_map(|piece| Some(piece.rsplit_once(')')?.1));
+    let plain = rest.fold(first, |plain, piece| plain.trim_end().to_owned() + piece);
+    plain.trim_end().to_owned()
 }
 
 /// One finding a reason, with the words about its first runtime.
@@ -341,12 +332,12 @@ mod tests {
         }
     }
 
-    fn refused(message: &str) -> Option<Rc<Failure>> {
+    fn refused(message: &str) -> Rc<Failure> {
         let kind = FailureKind::Rejected {
             message: message.to_owned(),
             webhook: None,
         };
-        Some(Rc::new(failure(kind)))
+        Rc::new(failure(kind))
     }
 
     fn pods(names: &[&str]) -> Vec<TrainingPod> {
@@ -406,7 +397,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                findings(&judged(&[refused(message)], &[])),
+                findings(&judged(&[Some(refused(message))], &[])),
                 [(Level::Failed, expected)],
                 "{message}"
             );
@@ -415,13 +406,13 @@ mod tests {
 
     #[test]
     fn some_runtimes_are_a_warning_and_all_are_a_failure() {
-        let some = judged(&[None, refused(RESTRICTED)], &[]);
+        let some = judged(&[None, Some(refused(RESTRICTED))], &[]);
         assert_eq!(findings(&some), [(Level::Warning, "PodSecurity")]);
         assert_eq!(
             some.findings[0].detail,
             "pods of torch are refused: violates PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false, runAsNonRoot != true"
         );
-        let all = judged(&[refused(RESTRICTED), refused(RESTRICTED)], &[]);
+        let all = judged(&[Some(refused(RESTRICTED)), Some(refused(RESTRICTED))], &[]);
         assert_eq!(findings(&all), [(Level::Failed, "PodSecurity")]);
         assert_eq!(
             all.findings[0].mend.as_deref(),
@@ -433,7 +424,7 @@ mod tests {
 
     #[test]
     fn what_another_check_told_is_not_told_again() {
-        let quota = refused("pods \"p\" is forbidden: exceeded quota: q");
+        let quota = Some(refused("pods \"p\" is forbidden: exceeded quota: q"));
         let outcome = judged(&[quota.clone(), None], &[&QUOTA_REFUSES]);
         assert_eq!(findings(&outcome), []);
         assert_eq!(

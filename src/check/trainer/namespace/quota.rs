@@ -1,4 +1,4 @@
-//! Do the ResourceQuotas of the namespace leave room for what a TrainJob makes, and can its pods satisfy them?
+//! Do the quotas of the namespace leave room for what a TrainJob makes, and can its pods satisfy them?
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -80,7 +80,7 @@ const SOME_JOBS: [&str; 10] = [
     "requests.ephemeral-storage",
     "limits.ephemeral-storage",
 ];
-/// What a quota demands of every container that it counts, and the default that a LimitRange is given to satisfy it.
+/// What a quota demands of every container that it counts, and the default that a limit range is given to satisfy it.
 const DEMANDED: [(&str, &str); 6] = [
     ("cpu", "1"),
     ("memory", "1Gi"),
@@ -178,36 +178,35 @@ fn used_up(
     let words = entries
         .iter()
         .map(|(resource, (used, hard))| format!("{resource} {} of {}", used.0, hard.0));
-    let scopes = quota
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.scopes.as_deref())
-        .unwrap_or_default();
-    let scope = match scopes {
-        [] => String::new(),
-        scopes => format!(" (for {} pods)", scopes.join(", ")),
-    };
     let words = words.collect::<Vec<_>>().join(", ");
-    let detail = format!("{}{scope} is used up: {words}", title(quota));
-    let level = if reason == &QUOTA_USED_UP {
-        Finding::failed
+    let detail = format!("{}{} is used up: {words}", title(quota), scope(quota));
+    let finding = if reason == &QUOTA_USED_UP {
+        Finding::failed(reason, detail)
     } else {
-        Finding::warning
+        Finding::warning(reason, detail)
     };
     let raised = entries
         .iter()
         .map(|(resource, (_, hard))| Some(((*resource).to_owned(), json!(double(&hard.0)?))));
+    let raised: Option<serde_json::Map<_, _>> = raised.collect();
     Finding {
-        mend: raised
-            .collect::<Option<serde_json::Map<_, _>>>()
-            .map(|hard| raise(quota, hard)),
+        mend: raised.map(|hard| raise(quota, &hard.into())),
         advice: Some("delete what is finished, or have the quota raised".to_owned()),
-        ..level(reason, detail)
+        ..finding
+    }
+}
+
+/// Which pods it counts, in brackets; nothing when it counts all.
+fn scope(quota: &ResourceQuota) -> String {
+    let scopes = quota.spec.as_ref().and_then(|spec| spec.scopes.as_deref());
+    match scopes {
+        None | Some([]) => String::new(),
+        Some(scopes) => format!(" (for {} pods)", scopes.join(", ")),
     }
 }
 
 /// Twice as much of what is used up.
-fn raise(quota: &ResourceQuota, hard: serde_json::Map<String, Value>) -> String {
+fn raise(quota: &ResourceQuota, hard: &Value) -> String {
     let metadata = &quota.metadata;
     let namespace = metadata.namespace.as_deref().unwrap_or_default();
     let name = metadata.name.as_deref().unwrap_or_default();
@@ -327,7 +326,7 @@ mod tests {
 
     use super::super::training_pods::tests::runtime;
 
-    fn quota(spec: Value, used: Value) -> ResourceQuota {
+    fn quota(spec: &Value, used: &Value) -> ResourceQuota {
         let object = json!({
             "metadata": {"name": "small", "namespace": "team-a"},
             "spec": spec, "status": {"hard": spec["hard"], "used": used},
@@ -379,7 +378,7 @@ mod tests {
             ),
             (patient, json!({"pods": "1"}), Some((Failed, "QuotaUsedUp"))),
         ] {
-            let outcome = judge_room(&quota(spec, used));
+            let outcome = judge_room(&quota(&spec, &used));
             assert_eq!(findings(&outcome).first().copied(), expected);
         }
     }
@@ -388,7 +387,7 @@ mod tests {
     fn what_is_used_up_is_raised_in_its_own_unit() {
         let spec = json!({"hard": {"pods": "2", "requests.cpu": "500m", "services": "9"}});
         let used = json!({"pods": "2", "requests.cpu": "0.5", "services": "1"});
-        let outcome = judge_room(&quota(spec, used));
+        let outcome = judge_room(&quota(&spec, &used));
         assert_eq!(
             outcome.findings[0].detail,
             "ResourceQuota team-a/small is used up: pods 2 of 2, requests.cpu 0.5 of 500m"
@@ -399,7 +398,10 @@ mod tests {
                 "kubectl -n team-a patch resourcequota small --type=merge -p '{\"spec\":{\"hard\":{\"pods\":\"4\",\"requests.cpu\":\"1000m\"}}}'"
             )
         );
-        let nothing = judge_room(&quota(json!({"hard": {"pods": "0"}}), json!({"pods": "0"})));
+        let nothing = judge_room(&quota(
+            &json!({"hard": {"pods": "0"}}),
+            &json!({"pods": "0"}),
+        ));
         assert_eq!(nothing.findings[0].mend, None);
     }
 
@@ -417,8 +419,8 @@ mod tests {
         );
         let speaking = TrainingPod::of(&speaking).unwrap();
         let quotas = [quota(
-            json!({"hard": {"requests.cpu": "10", "pods": "10"}}),
-            json!({}),
+            &json!({"hard": {"requests.cpu": "10", "pods": "10"}}),
+            &json!({}),
         )];
         let range = |field: &str| -> Vec<LimitRange> {
             vec![
@@ -428,14 +430,14 @@ mod tests {
                 .unwrap(),
             ]
         };
-        let judged = |ranges: &[LimitRange], pods: &[TrainingPod]| {
-            findings(&judge_demands(&quotas, ranges, pods)).len()
+        let judged = |ranges: &[LimitRange], pod: &TrainingPod| {
+            findings(&judge_demands(&quotas, ranges, std::slice::from_ref(pod))).len()
         };
-        assert_eq!(judged(&[], &[silent.clone()]), 1);
-        assert_eq!(judged(&[], &[speaking.clone()]), 0);
-        assert_eq!(judged(&range("defaultRequest"), &[silent.clone()]), 0);
-        assert_eq!(judged(&range("default"), &[silent.clone()]), 0);
-        assert_eq!(judged(&range("max"), &[silent.clone()]), 1);
+        assert_eq!(judged(&[], &silent), 1);
+        assert_eq!(judged(&[], &speaking), 0);
+        assert_eq!(judged(&range("defaultRequest"), &silent), 0);
+        assert_eq!(judged(&range("default"), &silent), 0);
+        assert_eq!(judged(&range("max"), &silent), 1);
         let outcome = judge_demands(&quotas, &[], &[silent, speaking]);
         assert_eq!(
             outcome.findings[0].detail,
