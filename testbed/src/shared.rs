@@ -25,9 +25,8 @@ const SKIPPED_VARIABLE: &str = "KUBECTL_TRAINER_SKIPPED";
 /// How long webhooks may take to answer again after they were put back.
 const HEALTH_LIMIT: Duration = Duration::from_mins(2);
 /// What a test may have changed and what `apply` alone would not put back, because others own the change.
-const REPLACED_KINDS: [&str; 8] = [
+const REPLACED_KINDS: [&str; 7] = [
     "ClusterRole",
-    "ClusterTrainingRuntime",
     "ConfigMap",
     "CustomResourceDefinition",
     "Deployment",
@@ -35,6 +34,8 @@ const REPLACED_KINDS: [&str; 8] = [
     "Service",
     "ValidatingWebhookConfiguration",
 ];
+/// Put back after the others, because webhooks look at it.
+const RUNTIME_KIND: &str = "ClusterTrainingRuntime";
 /// Runtimes can be applied once their definition is there.
 const ESTABLISHED: [&str; 5] = [
     "wait",
@@ -177,7 +178,6 @@ fn restore(bed: &Testbed) -> Result<(), Error> {
         "waiting for definitions",
         bed.kubectl_command().args(ESTABLISHED),
     )?;
-    installer.apply_runtimes()?;
     installer.replace(&REPLACED_KINDS)?;
     let released: Vec<&str> = manifests
         .manager
@@ -236,11 +236,17 @@ fn remove_strangers(bed: &Testbed, kind: &str, released: &[&str]) -> Result<(), 
     run(&format!("removing {kind} that do not belong"), &mut kubectl).map(drop)
 }
 
+/// Waits for the webhooks, which before 2.3 look at the released runtimes too, so that these are put back last.
 fn wait_healthy(installer: &Installer<'_>) -> Result<(), Error> {
     let start = Instant::now();
     installer.wait_available()?;
+    let put_back = || {
+        installer.apply_runtimes()?;
+        installer.replace(&[RUNTIME_KIND])?;
+        installer.probe_webhooks()
+    };
     loop {
-        match installer.probe_webhooks() {
+        match put_back() {
             Err(_) if start.elapsed() < HEALTH_LIMIT => thread::sleep(Duration::from_millis(200)),
             result => return result,
         }
