@@ -34,6 +34,9 @@ const CHECK_LIMIT: Duration = Duration::from_secs(40);
 /// training runtimes, and changes nothing. What you are not allowed to look at is reported as unknown, with the
 /// missing rule. With -v the report unfolds: every check with all that it saw.
 ///
+/// With -n, --as or --service-account it also tells whether you, or whom you name, may train in that namespace: its
+/// rights, quotas and service accounts, and whether the pods of the runtimes are admitted.
+///
 /// Ends with 0 when nothing failed, 1 when a check failed, 4 when nothing failed but you may not look at everything
 /// that counts, and 3 when the cluster cannot be reached or does not know you. With --wait it ends as soon as nothing
 /// that can heal is failed; when the time is over first, with the same codes as without.

@@ -8,7 +8,7 @@ use crate::{
         MAY_NOT_ASK_ABOUT_OTHERS, MAY_NOT_FOLLOW, MAY_NOT_READ_CLUSTER_RUNTIMES, MAY_NOT_READ_LOGS,
         MAY_NOT_SEE_EVENTS, MAY_NOT_SUBMIT, MAY_ONLY_READ, MAY_TRAIN,
     },
-    support::{Verified, expect_from, paste, unknown, verify, verify_as},
+    support::{Verified, expect_from, failed, kubectl, paste, unknown, verify, verify_as},
 };
 
 /// What a namespace-only caller asks about: nothing of the cluster as a whole.
@@ -108,6 +108,78 @@ fn a_user_without_rights_gets_them_all_by_the_printed_mend() {
     let verified = expect_from(look, (1, MAY_DO_NOTHING));
     paste(&bed, verified.mend("TRN-NS-ACCESS"));
     expect_from(look, (0, MAY_TRAIN));
+}
+
+#[test]
+fn who_may_not_read_namespaces_still_learns_that_one_is_missing_or_going() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("access-blind").unwrap();
+    let rules = [rule(Reach::Cluster, TRAINER, &["trainjobs"], &["create"])];
+    let caller = User::ServiceAccount {
+        namespace: namespace.name(),
+        name: "maker",
+        rules: &rules,
+    };
+    let caller = bed.kubeconfig(&caller).unwrap();
+    let look = |namespace: &str| verify_as(&caller, &["-n", namespace, "--only", "TRN-NS-EXISTS"]);
+    expect_from(|| look(namespace.name()), (0, &[]));
+    let missing = failed("TRN-NS-EXISTS", "Missing");
+    expect_from(|| look("no-such-namespace"), (1, &[missing]));
+    let going = bed.namespace("access-going").unwrap();
+    let keep = r#"{"metadata":{"finalizers":["example.com/keeps-it"]}}"#;
+    let free = r#"{"metadata":{"finalizers":null}}"#;
+    let patch = |patch| {
+        let object = [
+            "patch",
+            "configmap",
+            "kube-root-ca.crt",
+            "--type=merge",
+            "-p",
+        ];
+        let arguments = ["-n", going.name()]
+            .into_iter()
+            .chain(object)
+            .chain([patch]);
+        kubectl(&bed, &arguments.collect::<Vec<_>>());
+    };
+    patch(keep);
+    kubectl(&bed, &["delete", "namespace", going.name(), "--wait=false"]);
+    let terminating = failed("TRN-NS-EXISTS", "Terminating");
+    expect_from(|| look(going.name()), (1, &[terminating]));
+    patch(free);
+}
+
+#[test]
+fn who_may_not_create_pods_is_told_what_the_namespaces_label_refuses() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("access-label").unwrap();
+    let label = "pod-security.kubernetes.io/enforce=restricted";
+    kubectl(&bed, &["label", "namespace", namespace.name(), label]);
+    let rules = [
+        CLUSTER_RUNTIMES,
+        rule(Reach::Namespace, CORE, &["namespaces"], &["get"]),
+    ];
+    let caller = User::ServiceAccount {
+        namespace: namespace.name(),
+        name: "reader",
+        rules: &rules,
+    };
+    let caller = bed.kubeconfig(&caller).unwrap();
+    let look = || {
+        let only = ["--only", "TRN-NS-POD-ADMISSION"];
+        let skip = ["--skip", "TRN-NS-QUOTA,TRN-NS-SERVICE-ACCOUNT"];
+        verify_as(
+            &caller,
+            &[&["-n", namespace.name()], &only[..], &skip].concat(),
+        )
+    };
+    let refused = failed("TRN-NS-POD-ADMISSION", "PodSecurity");
+    let verified = expect_from(look, (1, &[refused]));
+    let detail = verified.detail("TRN-NS-POD-ADMISSION");
+    assert!(
+        detail.starts_with("pods of all 8 runtimes are refused"),
+        "{detail}"
+    );
 }
 
 /// What an administrator learns about a service account of the namespace.
