@@ -8,7 +8,7 @@ use clap::{
 };
 
 use super::{parse_duration, parse_object_name};
-use crate::cluster::{ConnectionOptions, Impersonation};
+use crate::cluster::{Compression, ConnectionOptions, Impersonation};
 
 /// kubectl's connection flags, with kubectl's meaning.
 #[derive(Args, Debug)]
@@ -132,7 +132,10 @@ impl ConnectionArgs {
             password: given(self.password.as_ref()).map(Into::into),
             impersonate: self.impersonation(),
             request_timeout: self.request_timeout.filter(|limit| !limit.is_zero()),
-            disable_compression: self.disable_compression.unwrap_or_default(),
+            compression: match self.disable_compression {
+                Some(true) => Compression::Refused,
+                Some(false) | None => Compression::Accepted,
+            },
             ..ConnectionOptions::default()
         }
     }

@@ -158,7 +158,7 @@ impl Cluster {
                     ..SubjectAccessReview::default()
                 };
                 let request = self.creation(&words, &review, None)?;
-                let review: SubjectAccessReview = self.ask_review(&words, request).await?;
+                let review: SubjectAccessReview = self.fetch_review(&words, request).await?;
                 Ok(answer(review.status))
             }
             (Way::LocalReview, Some(namespace)) => {
@@ -168,7 +168,7 @@ impl Cluster {
                 };
                 review.metadata.namespace = Some(namespace.to_owned());
                 let request = self.creation(&words, &review, Some(namespace))?;
-                let review: LocalSubjectAccessReview = self.ask_review(&words, request).await?;
+                let review: LocalSubjectAccessReview = self.fetch_review(&words, request).await?;
                 Ok(answer(review.status))
             }
         }
@@ -195,7 +195,7 @@ impl Cluster {
                 HeaderValue::from_str(&user).map_err(|error| self.unexpected(&words, &error))?;
             request.headers_mut().insert(IMPERSONATE_USER, value);
         }
-        let review: SelfSubjectAccessReview = self.ask_review(&words, request).await?;
+        let review: SelfSubjectAccessReview = self.fetch_review(&words, request).await?;
         Ok(answer(review.status))
     }
 
@@ -211,12 +211,12 @@ impl Cluster {
             .map_err(|error| self.unexpected(words, &error))
     }
 
-    async fn ask_review<K: DeserializeOwned>(
+    async fn fetch_review<K: DeserializeOwned>(
         &self,
         words: &str,
         request: Request<Vec<u8>>,
     ) -> Result<K, Failure> {
-        self.ask_json(words, Ok::<_, std::convert::Infallible>(request))
+        self.fetch_json(words, Ok::<_, std::convert::Infallible>(request))
             .await
     }
 }

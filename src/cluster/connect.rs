@@ -13,7 +13,7 @@ use secrecy::SecretString;
 
 use super::{
     credential_plugin,
-    environment::Environment,
+    environment::{Environment, NamedBy, Surroundings},
     exchange::Gate,
     failure::{Failure, FailureKind, Target},
     files::{Reading, read_aside},
@@ -211,7 +211,11 @@ async fn fetch_selection(
     environment: &Environment,
 ) -> Result<Source, KubeconfigFault> {
     let (options, environment) = (options.clone(), environment.clone());
-    let first = environment.kubeconfig_files(&options).0.into_iter().next();
+    let first = environment
+        .kubeconfig_files(&options)
+        .paths
+        .into_iter()
+        .next();
     let given = options.clone();
     read_aside(Reading::Flags, move || flags::check(&given)).await?;
     read_aside(Reading::Kubeconfig(first), move || {
@@ -242,13 +246,17 @@ fn select(
     options: &ConnectionOptions,
     environment: &Environment,
 ) -> Result<Source, KubeconfigFault> {
-    let (files, explicit) = environment.kubeconfig_files(options);
-    let kubeconfig = kubeconfig::load(&files, explicit)?;
+    let files = environment.kubeconfig_files(options);
+    let kubeconfig = kubeconfig::load(&files)?;
+    let may_ask_pod =
+        environment.surroundings == Surroundings::Pod && files.named_by == NamedBy::Environment;
     match kubeconfig::select(&kubeconfig, options) {
         Ok(selection) => Ok(Source::Kubeconfig(Box::new(selection))),
-        Err(KubeconfigFault::Missing { .. }) if environment.in_pod && !explicit => pod(options),
-        Err(KubeconfigFault::Missing { .. }) if !files.iter().any(|file| file.exists()) => {
-            Err(KubeconfigFault::Missing { searched: files })
+        Err(KubeconfigFault::Missing { .. }) if may_ask_pod => pod(options),
+        Err(KubeconfigFault::Missing { .. }) if !files.paths.iter().any(|file| file.exists()) => {
+            Err(KubeconfigFault::Missing {
+                searched: files.paths,
+            })
         }
         Err(fault) => Err(fault),
     }

@@ -10,7 +10,32 @@ pub(super) struct Environment {
     pub(super) kubeconfig_list: Vec<PathBuf>,
     pub(super) home: Option<PathBuf>,
     pub(super) proxies: ProxyEnvironment,
-    pub(super) in_pod: bool,
+    pub(super) surroundings: Surroundings,
+}
+
+/// Where this process runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Surroundings {
+    /// In a pod, which has a service account.
+    Pod,
+    #[default]
+    Elsewhere,
+}
+
+/// The kubeconfig files to read, the first before the others.
+#[derive(Clone, Debug)]
+pub(super) struct KubeconfigFiles {
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) named_by: NamedBy,
+}
+
+/// What says which files these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NamedBy {
+    /// `--kubeconfig`: the file has to be there.
+    Flag,
+    /// `KUBECONFIG` or habit: files may be missing.
+    Environment,
 }
 
 impl Environment {
@@ -33,24 +58,28 @@ impl Environment {
                 http: first(["HTTP_PROXY", "http_proxy"]),
                 bypass: first(["NO_PROXY", "no_proxy"]),
             },
-            in_pod: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+            surroundings: match std::env::var_os("KUBERNETES_SERVICE_HOST") {
+                Some(_) => Surroundings::Pod,
+                None => Surroundings::Elsewhere,
+            },
         }
     }
 
-    /// The files to read, and whether their absence is an error.
-    pub(super) fn kubeconfig_files(&self, options: &ConnectionOptions) -> (Vec<PathBuf>, bool) {
+    pub(super) fn kubeconfig_files(&self, options: &ConnectionOptions) -> KubeconfigFiles {
         if let Some(file) = &options.kubeconfig {
-            return (vec![file.clone()], true);
+            return KubeconfigFiles {
+                paths: vec![file.clone()],
+                named_by: NamedBy::Flag,
+            };
         }
-        if !self.kubeconfig_list.is_empty() {
-            return (self.kubeconfig_list.clone(), false);
+        let usual = self.home.iter().map(|home| home.join(".kube/config"));
+        let paths = match self.kubeconfig_list.as_slice() {
+            [] => usual.collect(),
+            list => list.to_vec(),
+        };
+        KubeconfigFiles {
+            paths,
+            named_by: NamedBy::Environment,
         }
-        (
-            self.home
-                .iter()
-                .map(|home| home.join(".kube").join("config"))
-                .collect(),
-            false,
-        )
     }
 }

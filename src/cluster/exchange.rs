@@ -10,7 +10,10 @@ use http::Request;
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde::de::DeserializeOwned;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::Instant,
+};
 
 use super::{
     connect::Cluster,
@@ -40,6 +43,19 @@ enum GateState {
     Failed(FailureKind),
 }
 
+/// The one request that is opening the connection. Dropped, it leaves the gate to the next.
+struct Opening<'a> {
+    state: MutexGuard<'a, GateState>,
+    attempts: &'a AtomicU64,
+}
+
+impl Opening<'_> {
+    fn end(mut self, state: GateState) {
+        *self.state = state;
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// An answer of any HTTP status.
 struct Answer {
     code: u16,
@@ -67,18 +83,18 @@ impl Answer {
 }
 
 impl Cluster {
-    pub(super) async fn ask_json<T: DeserializeOwned>(
+    pub(super) async fn fetch_json<T: DeserializeOwned>(
         &self,
         words: &str,
         request: Result<Request<Vec<u8>>, impl Error>,
     ) -> Result<T, Failure> {
-        let body = self.ask_text(words, request).await?;
+        let body = self.fetch_text(words, request).await?;
         serde_json::from_str(&body)
             .map_err(|problem| self.failure(words, judge_unreadable(&body, &problem)))
     }
 
     /// Sends a request and gives the body of a successful answer. `words` complete "cannot ...".
-    pub(super) async fn ask_text(
+    pub(super) async fn fetch_text(
         &self,
         words: &str,
         request: Result<Request<Vec<u8>>, impl Error>,
@@ -94,28 +110,34 @@ impl Cluster {
 
     async fn pass_gate(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
         let before = self.gate.attempts.load(Ordering::Relaxed);
-        let mut state = self.gate.state.lock().await;
+        let state = self.gate.state.lock().await;
         match &*state {
             GateState::Open => {
                 drop(state);
-                return self.exchange(request).await;
+                return self.exchange(request, &mut None).await;
             }
             GateState::Failed(kind) if self.gate.attempts.load(Ordering::Relaxed) > before => {
                 return Err(kind.clone());
             }
             GateState::Untried | GateState::Failed(_) => {}
         }
-        let answer = self.exchange(request).await;
-        self.gate.attempts.fetch_add(1, Ordering::Relaxed);
-        *state = match &answer {
-            Ok(_) => GateState::Open,
-            Err(kind) => GateState::Failed(kind.clone()),
-        };
+        let mut opening = Some(Opening {
+            state,
+            attempts: &self.gate.attempts,
+        });
+        let answer = self.exchange(request, &mut opening).await;
+        if let (Some(opening), Err(kind)) = (opening, &answer) {
+            opening.end(GateState::Failed(kind.clone()));
+        }
         answer
     }
 
     /// One logged exchange within the limit.
-    async fn exchange(&self, mut request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
+    async fn exchange(
+        &self,
+        mut request: Request<Vec<u8>>,
+        opening: &mut Option<Opening<'_>>,
+    ) -> Result<Answer, FailureKind> {
         let asked = (request.method().to_string(), self.shown_path(request.uri()));
         let sent = (self.log.detail == RequestDetail::Bodies).then(|| redact(request.body()));
         let started = Instant::now();
@@ -123,7 +145,7 @@ impl Cluster {
         if let Some(end) = end {
             request.extensions_mut().insert(Deadline(end));
         }
-        let answer = tokio::time::timeout(self.limit, self.send(request))
+        let answer = tokio::time::timeout(self.limit, self.send(request, opening))
             .await
             .unwrap_or(Err(FailureKind::TimedOut { limit: self.limit }));
         let Some(observer) = &self.log.observer else {
@@ -153,9 +175,17 @@ impl Cluster {
         format!("{}{path}", server.path().trim_end_matches('/'))
     }
 
-    async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
+    async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        opening: &mut Option<Opening<'_>>,
+    ) -> Result<Answer, FailureKind> {
         let sent = self.client.send(request.map(Body::from)).await;
         let response = sent.map_err(|error| self.judge(&error))?;
+        // The connection stands; the others need not wait for the whole answer.
+        if let Some(opening) = opening.take() {
+            opening.end(GateState::Open);
+        }
         let code = response.status().as_u16();
         let protocol = format!("{:?}", response.version());
         let wait = wanted_wait(response.headers());

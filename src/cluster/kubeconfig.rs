@@ -1,18 +1,15 @@
 //! Reads kubeconfig files and picks one cluster, user and namespace from them, with client-go's rules.
 //! Reading (`load`) touches files; picking (`select`) is pure.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 use kube::config::{AuthInfo, Cluster as ClusterEntry, ExecConfig, Kubeconfig, KubeconfigError};
 use secrecy::ExposeSecret;
 
 use super::{
+    environment::{KubeconfigFiles, NamedBy},
     kubeconfig_fault::{KubeconfigFault, Section},
-    options::ConnectionOptions,
+    options::{Compression, ConnectionOptions},
 };
 
 /// One cluster, one user, one namespace: flags already laid over the kubeconfig.
@@ -26,10 +23,10 @@ pub(super) struct Selection {
     pub(super) user: AuthInfo,
 }
 
-/// Reads and merges the files; the first that sets a value wins. Missing files are skipped, unless `explicit`.
-pub(super) fn load(files: &[PathBuf], explicit: bool) -> Result<Kubeconfig, KubeconfigFault> {
+/// Reads and merges the files; the first that sets a value wins. Missing files are skipped, unless a flag named them.
+pub(super) fn load(files: &KubeconfigFiles) -> Result<Kubeconfig, KubeconfigFault> {
     let mut merged = Kubeconfig::default();
-    for file in files {
+    for file in &files.paths {
         match Kubeconfig::read_from(file) {
             Ok(next) => {
                 merged = merged
@@ -37,7 +34,8 @@ pub(super) fn load(files: &[PathBuf], explicit: bool) -> Result<Kubeconfig, Kube
                     .map_err(|error| malformed(file, &error))?;
             }
             Err(KubeconfigError::ReadConfig(source, _))
-                if source.kind() == io::ErrorKind::NotFound && !explicit => {}
+                if source.kind() == io::ErrorKind::NotFound
+                    && files.named_by == NamedBy::Environment => {}
             Err(KubeconfigError::ReadConfig(source, _)) => {
                 return Err(KubeconfigFault::Unreadable {
                     file: file.clone(),
@@ -176,7 +174,7 @@ fn overlay_cluster(cluster: &mut ClusterEntry, options: &ConnectionOptions) {
     if let Some(server) = &options.server {
         cluster.server = Some(server.clone());
     }
-    if options.disable_compression {
+    if options.compression == Compression::Refused {
         cluster.disable_compression = Some(true);
     }
 }

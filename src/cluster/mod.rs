@@ -27,7 +27,7 @@ pub use access_review::{Access, AccessAnswer, AccountName};
 pub use connect::Cluster;
 pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shell_word};
 pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};
-pub use options::{Attendance, ConnectionOptions, Impersonation};
+pub use options::{Attendance, Compression, ConnectionOptions, Impersonation};
 pub use request_log::{RequestLog, RequestObserver, RequestRecord};
 pub use requests::{Attempt, Identity, LogTail, Scope, ServerVersion};
 pub use status::{WebhookFault, WebhookOutcome};

@@ -47,7 +47,7 @@ pub struct ConnectionOptions {
     /// `--request-timeout`; `None` (also for `0`) means 30 s.
     pub request_timeout: Option<Duration>,
     /// `--disable-compression`.
-    pub disable_compression: bool,
+    pub compression: Compression,
     /// Whether a credential plugin may ask questions.
     pub attendance: Attendance,
     /// Where each request is reported, for `-v` and `-vv`.
@@ -80,6 +80,14 @@ impl ConnectionOptions {
             .map(|(flag, value)| format!("{flag} {}", shell_word(value)));
         shown.collect()
     }
+}
+
+/// Whether the server may compress its answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    #[default]
+    Accepted,
+    Refused,
 }
 
 /// Whom to act as. Everything but `user` needs `user`, as the API server demands.

@@ -1,6 +1,8 @@
 //! The questions that a `Cluster` answers: version, identity, one object, lists, a dry-run creation, a log's end.
 //! Each names itself in words, so that a failure can say what could not be done.
 
+use std::time::Duration;
+
 use http::Request;
 use k8s_openapi::{
     api::authentication::v1::SelfSubjectReview,
@@ -19,6 +21,8 @@ use super::{
 
 /// Objects a page; kubectl's own chunk size.
 const PAGE: u32 = 500;
+/// For all pages of a list together; a longer `--request-timeout` holds for them too.
+const LIST_LIMIT: Duration = Duration::from_mins(2);
 
 /// Where to look for objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +102,7 @@ impl Cluster {
     /// `GET /version`: needs no rights beyond those that everybody has.
     pub async fn fetch_version(&self) -> Result<ServerVersion, Failure> {
         let words = "read the server's version";
-        self.ask_json(words, Request::get("/version").body(Vec::new()))
+        self.fetch_json(words, Request::get("/version").body(Vec::new()))
             .await
     }
 
@@ -108,7 +112,7 @@ impl Cluster {
         let request = ResourceRequest::new(SelfSubjectReview::url_path(&(), None));
         let body = self.encode(words, &SelfSubjectReview::default())?;
         let review: SelfSubjectReview = self
-            .ask_json(words, request.create(&PostParams::default(), body))
+            .fetch_json(words, request.create(&PostParams::default(), body))
             .await?;
         let user = review
             .status
@@ -176,7 +180,7 @@ impl Cluster {
     /// The names of the API groups that the server serves. Every caller with an identity may ask.
     pub async fn fetch_api_groups(&self) -> Result<Vec<String>, Failure> {
         let request = Request::get("/apis").body(Vec::new());
-        let groups: APIGroupList = self.ask_json("list the API groups", request).await?;
+        let groups: APIGroupList = self.fetch_json("list the API groups", request).await?;
         Ok(groups.groups.into_iter().map(|group| group.name).collect())
     }
 
@@ -188,7 +192,7 @@ impl Cluster {
     ) -> Result<Option<Vec<String>>, Failure> {
         let words = format!("list the resources of {group_version}");
         let request = Request::get(format!("/apis/{group_version}")).body(Vec::new());
-        match self.ask_json::<APIResourceList>(&words, request).await {
+        match self.fetch_json::<APIResourceList>(&words, request).await {
             Ok(list) => {
                 let names = list.resources.into_iter().map(|resource| resource.name);
                 Ok(Some(names.filter(|name| !name.contains('/')).collect()))
@@ -216,7 +220,7 @@ impl Cluster {
             ..PostParams::default()
         };
         let body = self.encode(&words, object)?;
-        self.ask_json(&words, ResourceRequest::new(path).create(&options, body))
+        self.fetch_json(&words, ResourceRequest::new(path).create(&options, body))
             .await
     }
 
@@ -233,7 +237,7 @@ impl Cluster {
             tail_lines: Some(tail.lines.into()),
             ..LogParams::default()
         };
-        self.ask_text(&words, ResourceRequest::new(path).logs(tail.pod, &options))
+        self.fetch_text(&words, ResourceRequest::new(path).logs(tail.pod, &options))
             .await
     }
 
@@ -249,7 +253,7 @@ impl Cluster {
         let words = format!("get {} {name}{}", plural::<K>(kind), scope.words());
         let request = ResourceRequest::new(K::url_path(kind, scope.namespace()));
         match self
-            .ask_json(&words, request.get(name, &GetParams::default()))
+            .fetch_json(&words, request.get(name, &GetParams::default()))
             .await
         {
             Ok(object) => Ok(Some(object)),
@@ -276,6 +280,18 @@ impl Cluster {
     {
         let words = format!("list {}{}", plural::<K>(kind), scope.words());
         let request = ResourceRequest::new(K::url_path(kind, scope.namespace()));
+        let limit = self.limit.max(LIST_LIMIT);
+        let pages = self.fetch_every_page(&words, &request, selector);
+        let in_time = tokio::time::timeout(limit, pages).await;
+        in_time.unwrap_or_else(|_| Err(self.failure(&words, FailureKind::TimedOut { limit })))
+    }
+
+    async fn fetch_every_page<K: DeserializeOwned>(
+        &self,
+        words: &str,
+        request: &ResourceRequest,
+        selector: Option<&str>,
+    ) -> Result<Vec<K>, Failure> {
         let mut options = ListParams {
             limit: Some(PAGE),
             label_selector: selector.map(str::to_owned),
@@ -284,7 +300,7 @@ impl Cluster {
         let mut items = Vec::new();
         loop {
             match self
-                .ask_json::<Page<K>>(&words, request.list(&options))
+                .fetch_json::<Page<K>>(words, request.list(&options))
                 .await
             {
                 Ok(page) => {
@@ -292,7 +308,7 @@ impl Cluster {
                     match page.metadata.next.filter(|next| !next.is_empty()) {
                         // Such a list would have no end.
                         Some(next) if options.continue_token.as_ref() == Some(&next) => {
-                            return Err(self.endless(&words));
+                            return Err(self.endless(words));
                         }
                         Some(next) => options.continue_token = Some(next),
                         None => return Ok(items),

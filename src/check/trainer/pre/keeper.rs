@@ -40,7 +40,7 @@ const FLUX_MARKS: [&str; 2] = [
 const ARGO_WRITERS: [&str; 2] = ["argocd-controller", "argocd-application-controller"];
 const FLUX_WRITERS: [&str; 2] = ["kustomize-controller", "helm-controller"];
 
-/// The GitOps tool before Helm, because it may use Helm's charts.
+/// Tools that apply from a repository come before Helm, because they may use charts.
 pub(super) fn find_keeper(object: &ObjectMeta) -> Option<Keeper> {
     let maps = [&object.annotations, &object.labels];
     let value = |key: &str| maps.iter().find_map(|map| map.as_ref()?.get(key));
