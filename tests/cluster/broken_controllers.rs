@@ -38,7 +38,7 @@ fn an_image_that_cannot_be_pulled_is_a_warning_while_the_older_pod_serves() {
     let Some(bed) = Testbed::exclusive() else {
         return;
     };
-    let image = "manager=registry.invalid/trainer/trainer-controller-manager:v2.3.0";
+    let image = "manager=registry.invalid/trainer/trainer-controller-manager:absent";
     kubectl(&bed, &["-n", NAMESPACE, "set", "image", TRAINER, image]);
     let verified = expect(&bed, IMAGE_NOT_PULLED);
     assert!(

@@ -1,7 +1,7 @@
 //! Clusters on which progress reports get lost, or whose own runtimes ask for what is not there.
 
 use serde_json::{Value, json};
-use testbed::{Testbed, record_skip};
+use testbed::Testbed;
 
 use crate::{
     causes::{
@@ -9,32 +9,19 @@ use crate::{
         STATUS_PORT_CLOSED, STATUS_PORT_MISSING, STORAGE_CLASS_MISSING,
     },
     own_runtimes::{container, delete, training_runtime},
-    releases::fact,
+    releases::{fact, is_at_least},
     support::{expect, expect_healthy, kubectl, paste},
 };
 
 const TRAINER_NAMESPACE: &str = "kubeflow-system";
 const TRAINER: &str = "kubeflow-trainer-controller-manager";
 
-/// Whether the bed's Trainer has something that came with this minor version of 2.
-fn has(bed: &Testbed, minor: u32) -> bool {
-    let release = bed.options().trainer.as_deref().unwrap();
-    let found = release.trim_start_matches("v2.").split('.').next();
-    let found: u32 = found.unwrap().parse().unwrap();
-    if found < minor {
-        record_skip(&format!(
-            "it needs Trainer 2.{minor}, and this is {release}"
-        ));
-    }
-    found >= minor
-}
-
 #[test]
 fn progress_reports_need_the_services_port_and_a_way_through_the_policies() {
     let Some(bed) = Testbed::exclusive() else {
         return;
     };
-    if !has(&bed, 2) {
+    if !is_at_least(&bed, 2) {
         return;
     }
     let argument = json!([{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": "--feature-gates=TrainJobStatus=true"}]);
@@ -151,7 +138,7 @@ fn volumes_need_a_storage_class_which_the_printed_mend_makes_the_default() {
     let Some(bed) = Testbed::exclusive() else {
         return;
     };
-    if !has(&bed, 2) {
+    if !is_at_least(&bed, 2) {
         return;
     }
     let claim = |class: Option<&str>| {

@@ -10,6 +10,7 @@ use crate::{
         NO_TRAINER_STEP, OTHER_RELEASE, REPLICAS_NOT_ONE, RUNTIMES_MISSING,
     },
     own_runtimes::{self, training_runtime},
+    releases::release,
     support::{expect, expect_healthy, kubectl, paste},
 };
 
@@ -26,7 +27,7 @@ fn a_missing_runtime_is_a_warning_that_names_it() {
     let Some(bed) = Testbed::exclusive() else {
         return;
     };
-    if bed.options().trainer.as_deref() != Some(DEFAULT_RELEASE) {
+    if release(&bed) != DEFAULT_RELEASE {
         record_skip("the tables are those of the newest release");
         return;
     }

@@ -1,13 +1,31 @@
 //! Healthy clusters of the older releases with the facts that differ there, and one thing each that breaks differently.
 
 use serde_json::json;
-use testbed::{Options, Testbed, is_skipped};
+use testbed::{Options, Testbed, is_skipped, record_skip};
 
 use crate::{
     causes::{CONTAINER_MISSING, DELETION_STUCK, KUEUE_TOO_NEW, RUNTIMES_MISSING},
     own_runtimes::{container, training_runtime},
     support::{Verified, expect, kubectl, paste, verify},
 };
+
+/// Which release the bed has, such as `v2.3.0`.
+pub(crate) fn release(bed: &Testbed) -> &str {
+    bed.options().trainer.as_deref().unwrap()
+}
+
+/// Whether the bed's Trainer has what came with this minor version of 2; a test that needs it is skipped without.
+pub(crate) fn is_at_least(bed: &Testbed, minor: u32) -> bool {
+    let found = release(bed).trim_start_matches("v2.").split('.').next();
+    let found: u32 = found.unwrap().parse().unwrap();
+    if found < minor {
+        record_skip(&format!(
+            "it needs Trainer 2.{minor}, and this is {}",
+            release(bed)
+        ));
+    }
+    found >= minor
+}
 
 /// What a check says first when it is ok.
 pub(crate) fn fact<'a>(verified: &'a Verified, id: &str) -> &'a str {
