@@ -14,6 +14,7 @@ mod broken_runtimes;
 mod broken_webhooks;
 mod callers;
 mod causes;
+mod in_a_pod;
 mod namespace_access;
 mod namespace_limits;
 mod own_runtimes;
