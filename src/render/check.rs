@@ -5,7 +5,7 @@ use super::{
     document::{render_json, render_yaml},
 };
 use crate::check::{
-    Question,
+    Category, Question,
     report::{Report, State, Verdict},
     trainer::NOT_INSTALLED,
 };
@@ -119,6 +119,7 @@ fn unhealthy_words(report: &Report) -> &'static str {
     match report.question {
         Question::Healthy if !is_failed => "works, but --strict takes warnings for failures",
         Question::Healthy if is_missing(report) => "is not installed",
+        Question::Healthy if is_elsewhere_sound(report) => "cannot be used in this namespace",
         Question::Healthy => "is not healthy",
         Question::Ready if !is_failed => {
             "is ready for Kubeflow Trainer, but --strict takes warnings for failures"
@@ -130,6 +131,12 @@ fn unhealthy_words(report: &Report) -> &'static str {
 fn is_missing(report: &Report) -> bool {
     let mut findings = report.results.iter().flat_map(|result| &result.findings);
     findings.any(|finding| finding.reason == &NOT_INSTALLED)
+}
+
+/// Whether all that failed is about one namespace or one caller, and says nothing of the installation.
+fn is_elsewhere_sound(report: &Report) -> bool {
+    let mut failed = report.in_state(State::Failed);
+    failed.all(|result| result.category == Category::Namespace)
 }
 
 /// `3 of 24 checks`, where the user did not want all.

@@ -106,6 +106,12 @@ fn a_user_without_rights_gets_them_all_by_the_printed_mend() {
     let arguments = ["-n", namespace.name(), "--as", &user];
     let look = || verify(&bed, &[&arguments[..], &ONLY_NAMESPACE].concat());
     let verified = expect_from(look, (1, MAY_DO_NOTHING));
+    // Nothing was found to be wrong with the installation.
+    let message = verified.report["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("Kubeflow Trainer on context admin cannot be used in this namespace"),
+        "{message}"
+    );
     paste(&bed, verified.mend("TRN-NS-ACCESS"));
     expect_from(look, (0, MAY_TRAIN));
 }
