@@ -28,6 +28,84 @@ causes! {
     IMAGE_NOT_PULLED = [warned("TRN-DEPLOYMENTS", "ImageNotPulled")];
     UNSCHEDULABLE = [warned("TRN-DEPLOYMENTS", "Unschedulable")];
     NO_ENDPOINTS = [failed("TRN-ENDPOINTS", "NoEndpoints"), skipped("TRN-WEBHOOKS")];
+    IMAGE_NOT_PULLED_AT_ALL = [
+        failed("TRN-DEPLOYMENTS", "ImageNotPulled"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    UNSCHEDULABLE_AT_ALL = [
+        failed("TRN-DEPLOYMENTS", "Unschedulable"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    DEPLOYMENT_MISSING = [
+        failed("TRN-DEPLOYMENTS", "DeploymentMissing"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    OUT_OF_MEMORY = [
+        failed("TRN-DEPLOYMENTS", "OutOfMemory"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    QUOTA_FORBIDS = [
+        failed("TRN-DEPLOYMENTS", "QuotaForbids"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    POD_SECURITY_FORBIDS = [
+        failed("TRN-DEPLOYMENTS", "PodSecurityForbids"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    POLICY_FORBIDS = [
+        failed("TRN-DEPLOYMENTS", "PolicyForbids"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    NODE_LOST = [
+        failed("TRN-DEPLOYMENTS", "NodeLost"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
+        skipped("TRN-WEBHOOKS"),
+    ];
+    ROLLOUT_PAUSED = [warned("TRN-DEPLOYMENTS", "RolloutPaused")];
+    SERVICE_MISSING = [failed("TRN-ENDPOINTS", "ServiceMissing"), skipped("TRN-WEBHOOKS")];
+    SECOND_JOBSET = [failed("TRN-INSTALLS", "SecondJobSet")];
+    HOLDER_GONE = [failed("TRN-LEASES", "HolderGone")];
+    INSTALLATION_TERMINATING = [
+        failed("TRN-CRDS", "NotInstalled"),
+        skipped("TRN-CRD-SCHEMA"),
+        failed("TRN-NAMESPACE", "NamespaceTerminating"),
+        skipped("TRN-INSTALLS"),
+        skipped("TRN-DEPLOYMENTS"),
+        skipped("TRN-ENDPOINTS"),
+        skipped("TRN-LEASES"),
+        skipped("TRN-CONTROLLER-RBAC"),
+        skipped("TRN-CERTIFICATES"),
+        skipped("TRN-CA-BUNDLES"),
+        skipped("TRN-WEBHOOKS"),
+        skipped("TRN-RUNTIMES"),
+        skipped("TRN-RUNTIME-PODS"),
+        skipped("TRN-PROGRESS"),
+        skipped("TRN-KUEUE"),
+        skipped("TRN-POD-GROUPS"),
+        skipped("TRN-DATA-CACHE"),
+        skipped("TRN-STORAGE-CLASS"),
+        skipped("TRN-ACCELERATORS"),
+    ];
+    RULE_MISSING = [failed("TRN-CONTROLLER-RBAC", "RuleMissing")];
+    ROLE_MISSING = [failed("TRN-CONTROLLER-RBAC", "RoleMissing")];
+    BINDING_MISSING = [failed("TRN-CONTROLLER-RBAC", "BindingMissing")];
+    BINDING_ELSEWHERE = [failed("TRN-CONTROLLER-RBAC", "BindingElsewhere")];
+    CONTROLLER_ACCOUNT_MISSING = [failed("TRN-CONTROLLER-RBAC", "AccountMissing")];
     FOREIGN_ENDPOINTS = [failed("TRN-ENDPOINTS", "ForeignEndpoints"), skipped("TRN-WEBHOOKS")];
 
     CRD_MISSING = [

@@ -9,7 +9,10 @@
 mod before_installing;
 mod broken_controllers;
 mod broken_definitions;
+mod broken_installs;
 mod broken_integrations;
+mod broken_pods;
+mod broken_rules;
 mod broken_runtimes;
 mod broken_webhooks;
 mod callers;

@@ -43,7 +43,7 @@ pub(crate) const ENDPOINTS: Check<TrainerContext> = Check {
 const SERVICE_MISSING: Reason = Reason {
     code: "ServiceMissing",
     meaning: "A webhook configuration names a Service that does not exist, or there is no webhook configuration that names one.",
-    mend: "Apply the manager overlay of the Trainer release again.",
+    mend: "Make the Service anew with kubectl expose, which is enough for the webhooks, or apply the manager overlay of the Trainer release again, which brings its other ports too.",
 };
 const NO_ENDPOINTS: Reason = Reason {
     code: "NoEndpoints",
@@ -149,10 +149,8 @@ fn judge_service(scene: &Scene<'_>) -> Outcome {
     let object = format!("Service {namespace}/{name}");
     let Some(service) = scene.service else {
         let detail = format!("{object} does not exist, but webhook configurations call it");
-        return Outcome::of(
-            Finding::failed(&SERVICE_MISSING, detail)
-                .mended_by(format!("kubectl -n {namespace} get services")),
-        );
+        let mend = expose(scene).unwrap_or(format!("kubectl -n {namespace} get services"));
+        return Outcome::of(Finding::failed(&SERVICE_MISSING, detail).mended_by(mend));
     };
     let ports = service
         .spec
@@ -167,6 +165,30 @@ fn judge_service(scene: &Scene<'_>) -> Outcome {
         );
     }
     judge_endpoints(scene, service, &object)
+}
+
+/// Makes the Service anew in front of what the Deployment selects, as far as webhooks need it.
+fn expose(scene: &Scene<'_>) -> Option<String> {
+    /// What both controllers listen on for webhooks, unless their pods name another port.
+    const USUAL_PORT: i32 = 9443;
+    let deployment = scene.deployment?;
+    let containers = &deployment.spec.as_ref()?.template.spec.as_ref()?.containers;
+    let mut ports = containers.iter().flat_map(|it| it.ports.iter().flatten());
+    let named = ports.find(|it| {
+        it.name
+            .as_deref()
+            .is_some_and(|name| name.starts_with("webhook"))
+    });
+    let target = named.map_or(USUAL_PORT, |port| port.container_port);
+    let ServiceAddress {
+        namespace,
+        name,
+        port,
+    } = scene.address;
+    Some(format!(
+        "kubectl -n {namespace} expose deployment/{} --name={name} --port={port} --target-port={target}",
+        deployment.metadata.name.as_deref()?
+    ))
 }
 
 fn judge_endpoints(scene: &Scene<'_>, service: &Service, object: &str) -> Outcome {
@@ -312,9 +334,10 @@ mod tests {
             name: "kubeflow-trainer-controller-manager".to_owned(),
             port: 443,
         };
-        let deployment: Deployment = object(json!({"spec": {
+        let ports = json!([{"name": "metrics", "containerPort": 8443}, {"name": "webhook", "containerPort": 9444}]);
+        let deployment: Deployment = object(json!({"metadata": {"name": "controller"}, "spec": {
             "selector": {"matchLabels": {"app.kubernetes.io/component": "manager", "app.kubernetes.io/name": "trainer"}},
-            "template": {},
+            "template": {"spec": {"containers": [{"name": "manager", "ports": ports}]}},
         }}));
         let own: Pod = object(json!({"metadata": {"name": "own"}}));
         judge_service(&Scene {
@@ -359,7 +382,11 @@ mod tests {
 
     #[test]
     fn the_service_itself_and_its_port_are_looked_for() {
-        assert_eq!(reason(&judged(None, &[])), Some("ServiceMissing"));
+        let missing = judged(None, &[]);
+        assert_eq!(reason(&missing), Some("ServiceMissing"));
+        let command = "kubectl -n kubeflow-system expose deployment/controller \
+                       --name=kubeflow-trainer-controller-manager --port=443 --target-port=9444";
+        assert_eq!(missing.findings[0].mend.as_deref(), Some(command));
         let other_port: Service = object(json!({"spec": {"ports": [{"port": 8443}]}}));
         assert_eq!(reason(&judged(Some(&other_port), &[])), Some("PortMissing"));
     }

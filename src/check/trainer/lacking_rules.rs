@@ -363,15 +363,13 @@ mod tests {
         judge_lacking(&scene, lacking).swap_remove(0)
     }
 
-    fn reading_jobs() -> Option<Value> {
-        Some(
-            json!([{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch"]}]),
-        )
+    fn reading_jobs() -> Value {
+        json!([{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch"]}])
     }
 
     #[test]
     fn a_role_without_the_rule_is_patched_with_exactly_what_is_lacking() {
-        let roles = roles(&[(ROLE, reading_jobs())]);
+        let roles = roles(&[(ROLE, Some(reading_jobs()))]);
         let finding = judged(&[binding(ROLE, "kubeflow-system")], &roles, &of_jobs());
         assert_eq!(
             (finding.level, finding.reason.code),
@@ -392,7 +390,7 @@ mod tests {
 
     #[test]
     fn the_role_of_a_chart_is_known_by_what_it_holds() {
-        let roles = roles(&[("jobset-controller", reading_jobs()), (ROLE, None)]);
+        let roles = roles(&[("jobset-controller", Some(reading_jobs())), (ROLE, None)]);
         let finding = judged(
             &[binding("jobset-controller", "kubeflow-system")],
             &roles,
@@ -410,7 +408,7 @@ mod tests {
 
     #[test]
     fn a_binding_of_a_namesake_elsewhere_is_corrected_in_place() {
-        let roles = roles(&[(ROLE, reading_jobs())]);
+        let roles = roles(&[(ROLE, Some(reading_jobs()))]);
         let finding = judged(&[binding(ROLE, "kubeflow")], &roles, &of_jobs());
         assert_eq!(finding.reason.code, "BindingElsewhere");
         assert_eq!(
@@ -431,7 +429,7 @@ mod tests {
             mend.starts_with("echo '{") && mend.ends_with("}' | kubectl create -f -"),
             "{mend}"
         );
-        let unbound = judged(&[], &roles(&[(ROLE, reading_jobs())]), &of_jobs());
+        let unbound = judged(&[], &roles(&[(ROLE, Some(reading_jobs()))]), &of_jobs());
         assert_eq!(unbound.reason.code, "BindingMissing");
         assert_eq!(
             unbound.mend.as_deref(),

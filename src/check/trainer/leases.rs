@@ -224,19 +224,17 @@ fn judge_seat(seat: &Seat<'_>, seen: &Seen<'_>, candidates: &[&Pod]) -> Outcome 
 /// A Lease whose holder is gone: a hand-over, or a lock-out.
 fn judge_vacancy(seat: &Seat<'_>, lease: &LeaseSpec, name: &str, now: Timestamp) -> Outcome {
     let object = format!("Lease {}/{}", seat.namespace, seat.name);
-    let remaining = duration(lease) - age(lease, now);
-    if remaining <= SignedDuration::ZERO {
+    let Some(end) = end(lease).filter(|end| *end > now) else {
         return Outcome::of(expired(seat, &object, lease));
-    }
-    let seconds = remaining.as_secs();
-    if remaining <= LONGEST_HANDOVER {
+    };
+    if end.duration_since(now) <= LONGEST_HANDOVER {
         return Outcome::passed(format!(
-            "{}: the Lease passes from {name}, which is gone, to the next pod within {seconds} s",
+            "{}: the Lease passes from {name}, which is gone, to the next pod at {end:.0} or soon after",
             seat.part.name()
         ));
     }
     let detail = format!(
-        "{object} is held for another {seconds} s by {name}, which is gone; until then no pod of {} works",
+        "{object} is held until {end:.0} by {name}, which is gone; until then no pod of {} works",
         seat.part.name()
     );
     let mend = format!("kubectl -n {} delete lease {}", seat.namespace, seat.name);
@@ -339,6 +337,12 @@ fn host_name(pod: &Pod) -> &str {
 
 fn duration(lease: &LeaseSpec) -> SignedDuration {
     SignedDuration::from_secs(lease.lease_duration_seconds.unwrap_or_default().into())
+}
+
+/// When somebody else may take the Lease; `None` when nobody has ever renewed it.
+fn end(lease: &LeaseSpec) -> Option<Timestamp> {
+    let renewed = lease.renew_time.as_ref()?.0;
+    renewed.checked_add(duration(lease)).ok()
 }
 
 /// Since the last renewal, by our clock; very long without one.

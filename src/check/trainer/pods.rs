@@ -148,11 +148,11 @@ pub(super) fn judge_restarts(owner: &str, pods: &[&Pod], now: Timestamp) -> Opti
                 return Some(out_of_memory(pod, status));
             }
             let detail = format!(
-                "{owner}: container {} of pod {} has restarted {} times, last {} s ago after exit code {}",
+                "{owner}: container {} of pod {} has restarted {} times, the last time after it ended at {:.0} with exit code {}",
                 status.name,
                 name(pod),
                 status.restart_count,
-                ago.as_secs().max(0),
+                end.finished_at.as_ref()?.0,
                 end.exit_code
             );
             Some(Finding::failed(&RESTARTS_OFTEN, detail).mended_by(previous_log(pod, status)))
