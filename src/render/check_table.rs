@@ -58,6 +58,14 @@ enum Passed {
 }
 
 impl Passed {
+    /// How many lines the ids, and the missing rules, of all unknown checks may take.
+    const fn unknown_lines(self) -> (usize, usize) {
+        match self {
+            Self::Each | Self::Nowhere => (2, 6),
+            Self::Together => (1, 3),
+        }
+    }
+
     fn hides(self, result: &CheckResult) -> bool {
         let passed = result.state == State::Ok;
         match self {
@@ -86,7 +94,7 @@ fn render_body(sheet: &Sheet<'_>, depth: Depth, passed: Passed, look: &Look) -> 
         if passed == Passed::Together {
             text.push_str(&render_passed(report, look));
         }
-        text.push_str(&render_unknown(sheet, look));
+        text.push_str(&render_unknown(sheet, passed, look));
         text.push_str(&render_skipped(report, look));
     }
     text
@@ -240,21 +248,32 @@ fn render_muted(text: &str, look: &Look) -> String {
     )
 }
 
-/// All unknown checks as one, with every rule that is missing.
-fn render_unknown(sheet: &Sheet<'_>, look: &Look) -> String {
+/// All unknown checks as one, with the rules that are missing.
+fn render_unknown(sheet: &Sheet<'_>, passed: Passed, look: &Look) -> String {
     let unknown: Vec<_> = sheet.report.in_state(State::Unknown).collect();
     let Some(first) = unknown.first() else {
         return String::new();
     };
-    let ids: Vec<_> = unknown.iter().map(|result| result.id.0).collect();
+    let ids: Vec<_> = unknown.iter().map(|result| result.id.to_string()).collect();
     let findings: Vec<_> = unknown.iter().flat_map(|result| &result.findings).collect();
     let rules = findings
         .iter()
         .filter_map(|finding| finding.missing_rule.as_deref());
+    let (id_lines, rule_lines) = passed.unknown_lines();
     let mut text = format!("{}\n", paint(look.style, Role::Strong, "Not looked at"));
-    text.push_str(&render_line(State::Unknown, &ids.join(", "), look));
+    text.push_str(&render_line(
+        State::Unknown,
+        &fitting("", &ids, ", ", id_lines, look),
+        look,
+    ));
     text.push_str(&wrap(
-        &format!("NotAllowed: you may not {}", render_rules(rules)),
+        &fitting(
+            "NotAllowed: you may not ",
+            &render_rules(rules),
+            "; ",
+            rule_lines,
+            look,
+        ),
         INDENT,
         look,
     ));
@@ -269,24 +288,45 @@ fn render_unknown(sheet: &Sheet<'_>, look: &Look) -> String {
     text
 }
 
-/// Rules by verb and place: `get pods, secrets in namespace a; list nodes at the cluster scope`.
-fn render_rules<'a>(rules: impl Iterator<Item = &'a MissingRule>) -> String {
-    let mut grouped: BTreeMap<(&str, Option<&str>), BTreeSet<String>> = BTreeMap::new();
+/// As many items as fit into so many lines, and how many more there are.
+fn fitting(start: &str, items: &[String], separator: &str, lines: usize, look: &Look) -> String {
+    let with = |count: usize| {
+        let shown = items[..count].join(separator);
+        match items.len() - count {
+            0 => format!("{start}{shown}"),
+            rest => format!("{start}{shown}{separator}and {rest} more, with -v"),
+        }
+    };
+    let counts = (1..=items.len()).rev();
+    let mut texts = counts.map(with);
+    let fits = |text: &String| wrap(text, INDENT, look).lines().count() <= lines;
+    texts.find(fits).unwrap_or_else(|| with(items.len().min(1)))
+}
+
+/// Rules by place and verbs, the widest first: `get, list pods, secrets in namespace a`.
+fn render_rules<'a>(rules: impl Iterator<Item = &'a MissingRule>) -> Vec<String> {
+    let mut verbs: BTreeMap<(Option<&str>, String), BTreeSet<&str>> = BTreeMap::new();
     for rule in rules {
-        let place = (rule.verb.as_str(), rule.namespace.as_deref());
-        grouped
-            .entry(place)
-            .or_default()
-            .insert(rule.full_resource());
+        let object = (rule.namespace.as_deref(), rule.full_resource());
+        verbs.entry(object).or_default().insert(&rule.verb);
     }
-    let words = grouped.into_iter().map(|((verb, namespace), resources)| {
-        let resources = resources.into_iter().collect::<Vec<_>>().join(", ");
-        let place = namespace.map_or("at the cluster scope".to_owned(), |namespace| {
-            format!("in namespace {namespace}")
+    let mut resources: BTreeMap<(Option<&str>, BTreeSet<&str>), Vec<String>> = BTreeMap::new();
+    for ((namespace, resource), verbs) in verbs {
+        resources
+            .entry((namespace, verbs))
+            .or_default()
+            .push(resource);
+    }
+    let words = resources
+        .into_iter()
+        .map(|((namespace, verbs), resources)| {
+            let verbs: Vec<_> = verbs.into_iter().collect();
+            let place = namespace.map_or("at the cluster scope".to_owned(), |namespace| {
+                format!("in namespace {namespace}")
+            });
+            format!("{} {} {place}", verbs.join(", "), resources.join(", "))
         });
-        format!("{verb} {resources} {place}")
-    });
-    words.collect::<Vec<_>>().join("; ")
+    words.collect()
 }
 
 /// All skipped checks, one line for each check that they wait for.
@@ -303,12 +343,14 @@ fn render_skipped(report: &Report, look: &Look) -> String {
     }
     let mut text = format!("{}\n", paint(look.style, Role::Strong, "Not made"));
     for (root, ids) in waiting {
+        let ids = match report.verdict() {
+            // Then it is all the others, and their names say nothing.
+            Verdict::Unreachable if ids.len() > 1 => format!("{} other checks", ids.len()),
+            _ => ids.join(", "),
+        };
         let root = root.map_or("a check that they need", |root| root.0);
-        text.push_str(&render_line(
-            State::Skipped,
-            &format!("because {root} failed: {}", ids.join(", ")),
-            look,
-        ));
+        let line = format!("because {root} failed: {ids}");
+        text.push_str(&render_line(State::Skipped, &line, look));
     }
     text
 }

@@ -105,6 +105,7 @@ fn junit_has_a_suite_a_context() {
     let output = with_contexts(folder.path(), &["verify", "-o", "junit"]);
     let output = output.assert().code(3).stderr_eq(str![]);
     let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    assert_eq!(crate::schemas::junit_errors(&text), [] as [String; 0]);
     let report = quick_junit::Report::deserialize_from_str(&text).unwrap();
     let suites = report.test_suites.iter();
     let names: Vec<_> = suites.map(|suite| suite.name.as_str().to_owned()).collect();

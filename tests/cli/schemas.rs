@@ -22,6 +22,17 @@ pub(crate) fn validator(name: &str) -> Validator {
         .unwrap()
 }
 
+/// What is wrong with a JUnit document.
+pub(crate) fn junit_errors(text: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schemas/junit.xsd");
+    let schema = fs::read_to_string(path).unwrap();
+    let schema = uppsala::parse(&schema).unwrap();
+    let validator = uppsala::XsdValidator::from_schema(&schema).unwrap();
+    let document = uppsala::parse(text).unwrap();
+    let errors = validator.validate(&document).into_iter();
+    errors.map(|error| error.to_string()).collect()
+}
+
 #[track_caller]
 pub(crate) fn assert_follows(name: &str, document: &Value) {
     let validator = validator(name);

@@ -4,7 +4,10 @@
 use serde_json::Value;
 use snapbox::str;
 
-use crate::plugin::plugin;
+use crate::{
+    plugin::plugin,
+    schemas::{assert_follows, junit_errors, validator},
+};
 
 /// Nothing listens there.
 const UNREACHABLE: [&str; 2] = ["--server", "https://127.0.0.1:1"];
@@ -87,7 +90,7 @@ Cluster
              hint: is the cluster running, and is this its address? another context: kubectl config use-context NAME; another address: kubectl config set-cluster NAME --server=https://HOST:PORT
              see:  kubectl trainer explain TRN-API
 Not made
-  - skipped  because TRN-API failed: TRN-IDENTITY, TRN-LEGACY-V1, TRN-CRDS, TRN-CRD-SCHEMA, TRN-NAMESPACE, TRN-INSTALLS, TRN-DEPLOYMENTS, TRN-ENDPOINTS, TRN-LEASES, TRN-CONTROLLER-RBAC, TRN-CERTIFICATES, TRN-CA-BUNDLES, TRN-WEBHOOKS, TRN-RUNTIMES, TRN-RUNTIME-PODS, TRN-PROGRESS, TRN-KUEUE, TRN-POD-GROUPS, TRN-DATA-CACHE, TRN-STORAGE-CLASS, TRN-ACCELERATORS
+  - skipped  because TRN-API failed: 21 other checks
 
 Nothing is known of Kubeflow Trainer: the API server cannot be reached or does not know you.
 
@@ -103,7 +106,7 @@ Cluster
              hint: name the file with --kubeconfig FILE, or with: export KUBECONFIG=FILE
              see:  kubectl trainer explain TRN-API
 Not made
-  - skipped  because TRN-API failed: TRN-IDENTITY, TRN-LEGACY-V1, TRN-CRDS, TRN-CRD-SCHEMA, TRN-NAMESPACE, TRN-INSTALLS, TRN-DEPLOYMENTS, TRN-ENDPOINTS, TRN-LEASES, TRN-CONTROLLER-RBAC, TRN-CERTIFICATES, TRN-CA-BUNDLES, TRN-WEBHOOKS, TRN-RUNTIMES, TRN-RUNTIME-PODS, TRN-PROGRESS, TRN-KUEUE, TRN-POD-GROUPS, TRN-DATA-CACHE, TRN-STORAGE-CLASS, TRN-ACCELERATORS
+  - skipped  because TRN-API failed: 21 other checks
 
 Nothing is known of Kubeflow Trainer: the API server cannot be reached or does not know you.
 
@@ -134,22 +137,154 @@ waiting for TRN-API (ConnectionRefused)
 
 #[test]
 fn json_follows_the_published_schema() {
-    let schema: Value =
-        serde_json::from_str(include_str!("../../docs/schemas/verify.schema.json")).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
     let document: Value = serde_json::from_str(&report("json")).unwrap();
-    let errors: Vec<_> = validator
-        .iter_errors(&document)
-        .map(|error| error.to_string())
-        .collect();
-    assert!(errors.is_empty(), "{errors:#?}");
+    assert_follows("verify", &document);
     assert_eq!(
         (&document["verdict"], &document["exitCode"]),
         (&"unreachable".into(), &3.into())
     );
     let mut wrong = document;
     wrong["checks"][0]["state"] = "fine".into();
-    assert!(!validator.is_valid(&wrong), "the schema takes anything");
+    assert!(
+        !validator("verify").is_valid(&wrong),
+        "the schema takes anything"
+    );
+}
+
+#[test]
+fn junit_follows_the_published_schema() {
+    let right = report("junit");
+    assert_eq!(junit_errors(&right), [] as [String; 0]);
+    for (from, to) in [
+        ("classname=\"TRN-API\"", "classname=\"API\""),
+        (" errors=\"0\"", ""),
+        (" type=\"ConnectionRefused\"", ""),
+        ("</properties>", "</properties><testsuite/>"),
+    ] {
+        let wrong = right.replacen(from, to, 1);
+        assert_ne!(junit_errors(&wrong), [] as [String; 0], "{from}");
+    }
+}
+
+/// Ways to end without a look at a cluster, each with what is left of the arguments.
+#[test]
+fn every_path_gives_one_document_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken");
+    std::fs::write(&broken, "{ not a kubeconfig").unwrap();
+    let broken = broken.to_str().unwrap();
+    let paths: [&[&str]; 7] = [
+        &UNREACHABLE,
+        &[],
+        &["--kubeconfig", broken],
+        &["--kubeconfig", broken, "--strict", "--wait", "1s"],
+        &["--only", "TRN-WEBHOOKS,TRN-CRDS"],
+        &["--skip", "TRN-IDENTITY", "-n", "team"],
+        &["--context", "one", "--context", "two"],
+    ];
+    for path in paths {
+        let text = |format: &str| {
+            let words = ["verify", "-o", format];
+            let output = plugin()
+                .args(words)
+                .args(path)
+                .assert()
+                .code(3)
+                .stderr_eq("");
+            String::from_utf8(output.get_output().stdout.clone()).unwrap()
+        };
+        let json: Value = serde_json::from_str(&text("json")).unwrap();
+        let schema = if path.contains(&"two") {
+            "verify-list"
+        } else {
+            "verify"
+        };
+        assert_follows(schema, &json);
+        let yaml: Value = serde_saphyr::from_str(&text("yaml")).unwrap();
+        assert_eq!(yaml, json);
+        assert_eq!(junit_errors(&text("junit")), [] as [String; 0], "{path:?}");
+        assert!(text("table").contains("Nothing is known of Kubeflow Trainer"));
+    }
+}
+
+#[test]
+fn only_and_skip_choose_and_the_document_says_what_was_left_out() {
+    let ids = |arguments: &[&str]| {
+        let output = plugin()
+            .args(["verify", "-o", "json"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let checks = json["checks"].as_array().unwrap().iter();
+        let ids: Vec<_> = checks
+            .map(|check| check["id"].as_str().unwrap().to_owned())
+            .collect();
+        (ids, json["selection"].clone())
+    };
+    let (all, selection) = ids(&[]);
+    assert_eq!(
+        (
+            &selection["complete"],
+            &selection["checks"],
+            &selection["of"]
+        ),
+        (&true.into(), &all.len().into(), &all.len().into())
+    );
+    let (made, selection) = ids(&["--only", "trn-crds", "--only=TRN-IDENTITY"]);
+    assert_eq!(made, ["TRN-API", "TRN-IDENTITY", "TRN-CRDS"]);
+    assert_eq!(
+        (
+            &selection["complete"],
+            &selection["checks"],
+            &selection["of"]
+        ),
+        (&false.into(), &3.into(), &all.len().into())
+    );
+    let (made, selection) = ids(&["--skip", "TRN-CRDS,TRN-WEBHOOKS"]);
+    assert_eq!(made.len(), all.len() - 2);
+    assert_eq!(
+        selection["leftOut"],
+        serde_json::json!(["TRN-CRDS", "TRN-WEBHOOKS"])
+    );
+}
+
+#[test]
+fn wishes_that_cannot_be_fulfilled_are_usage_errors() {
+    let refused = |arguments: &[&str]| {
+        let output = plugin()
+            .arg("verify")
+            .args(arguments)
+            .assert()
+            .code(2)
+            .stdout_eq("");
+        String::from_utf8(output.get_output().stderr.clone()).unwrap()
+    };
+    snapbox::assert_data_eq!(refused(&["--only", "TRN-WEBHOKS"]), str![[r#"
+error: there is no check "TRN-WEBHOKS" in this run
+hint: did you mean TRN-WEBHOOKS? all checks: kubectl trainer explain
+
+"#]]);
+    snapbox::assert_data_eq!(refused(&["--skip", "moon"]), str![[r#"
+error: there is no check "moon" in this run
+hint: all checks: kubectl trainer explain
+
+"#]]);
+    snapbox::assert_data_eq!(
+        refused(&["--only", "TRN-CRDS", "--skip", "trn-crds"]),
+        str![[r#"
+error: TRN-CRDS is named by both --only and --skip; name it once
+
+"#]]
+    );
+    snapbox::assert_data_eq!(
+        refused(&["--only", "TRN-API", "--skip", "TRN-IDENTITY", "--skip", ""]),
+        str![[r#"
+error: there is no check "" in this run
+hint: all checks: kubectl trainer explain
+
+"#]]
+    );
 }
 
 #[test]

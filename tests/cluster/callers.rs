@@ -7,6 +7,8 @@ use testbed::{Reach, Rule, Testbed, User};
 
 use crate::{
     causes::PROBE_NAMESPACE_MISSING,
+    pty::on_terminal,
+    schemas::junit_errors,
     support::{Trouble, binary, failed, skipped, unknown, verify, verify_as},
 };
 
@@ -123,6 +125,57 @@ fn a_caller_with_rights_in_one_namespace_still_sees_that_the_webhooks_answer() {
     );
 }
 
+/// What fits on a screen that nobody has made larger.
+const SCREEN: usize = 25;
+
+#[test]
+fn a_caller_with_few_rights_gets_a_report_that_fits_on_a_screen() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("verify-on-a-screen").unwrap();
+    let nobody = User::Certificate {
+        name: "nobody",
+        groups: &[],
+    };
+    let rules = [Rule {
+        reach: Reach::Namespace,
+        groups: &["trainer.kubeflow.org", ""],
+        resources: &[
+            "trainjobs",
+            "trainingruntimes",
+            "pods",
+            "pods/log",
+            "events",
+        ],
+        verbs: &["create", "get", "list", "delete"],
+    }];
+    let engineer = User::ServiceAccount {
+        namespace: namespace.name(),
+        name: "engineer",
+        rules: &rules,
+    };
+    let callers: [(User<'_>, &[&str], &str); 4] = [
+        (nobody.clone(), &[], "Cluster"),
+        (nobody, &["-n", namespace.name()], "Namespace"),
+        (engineer.clone(), &[], "Cluster"),
+        (engineer, &["-n", namespace.name()], "Namespace"),
+    ];
+    for (caller, arguments, first) in callers {
+        let kubeconfig = bed.kubeconfig(&caller).unwrap();
+        for columns in ["80", "200"] {
+            let words = ["verify", "-q", "--kubeconfig", kubeconfig.to_str().unwrap()];
+            let words = [&words[..], arguments].concat();
+            let environment = [("COLUMNS", columns), ("NO_COLOR", "1")];
+            let text = on_terminal(&words, &environment);
+            let lines: Vec<_> = text.lines().collect();
+            assert!(lines.len() <= SCREEN, "{} lines:\n{text}", lines.len());
+            assert_eq!(lines[0], first, "{text}");
+            let unknown = lines.iter().filter(|line| line.contains("? unknown"));
+            assert_eq!(unknown.count(), 1, "{text}");
+            assert!(text.contains("NotAllowed: you may not "), "{text}");
+        }
+    }
+}
+
 #[test]
 fn every_format_is_one_whole_document_for_every_caller() {
     let Some(bed) = Testbed::shared() else { return };
@@ -132,7 +185,7 @@ fn every_format_is_one_whole_document_for_every_caller() {
         groups: &[],
     };
     let nobody = bed.kubeconfig(&nobody).unwrap();
-    for (caller, exit_code, unknown) in [(admin, 0, 0), (nobody, 4, 0)] {
+    for (caller, exit_code, verdict) in [(admin, 0, "healthy"), (nobody, 4, "unknown")] {
         let text = |format: &str| {
             let output = binary()
                 .args(["verify", "-o", format, "--kubeconfig"])
@@ -149,12 +202,23 @@ fn every_format_is_one_whole_document_for_every_caller() {
         let json: Value = serde_json::from_str(&text("json")).unwrap();
         let yaml: Value = serde_saphyr::from_str(&text("yaml")).unwrap();
         assert_eq!(yaml, json);
-        let junit = quick_junit::Report::deserialize_from_str(&text("junit")).unwrap();
+        assert_eq!(json["verdict"], verdict);
+        let junit = text("junit");
+        assert_eq!(junit_errors(&junit), [] as [String; 0]);
+        let junit = quick_junit::Report::deserialize_from_str(&junit).unwrap();
+        let unknown = json["summary"]["unknown"].as_u64().unwrap();
+        assert_eq!(unknown > 0, verdict == "unknown");
         assert_eq!(
-            (junit.tests, junit.failures, junit.errors),
-            (22, 0, unknown)
+            (junit.tests, junit.failures, junit.errors as u64),
+            (json["checks"].as_array().unwrap().len(), 0, unknown)
         );
-        assert!(text("table").lines().last().unwrap().ends_with(" ok.") || unknown == 0);
+        assert!(
+            text("table")
+                .lines()
+                .last()
+                .unwrap()
+                .contains("Kubeflow Trainer on context")
+        );
     }
 }
 

@@ -18,9 +18,15 @@ mod broken_webhooks;
 mod callers;
 mod causes;
 mod in_a_pod;
+mod contexts;
 mod namespace_access;
 mod namespace_limits;
 mod own_runtimes;
 mod releases;
+#[path = "../cli/pty.rs"]
+mod pty;
+#[path = "../cli/schemas.rs"]
+mod schemas;
+mod selection;
 mod support;
 mod without_trainer;
