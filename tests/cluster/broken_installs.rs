@@ -90,6 +90,9 @@ fn a_namespace_of_the_installation_that_cannot_go_is_told_with_what_holds_it() {
     bed.apply(&held.to_string()).unwrap();
     bed.apply(&webhooks()).unwrap();
     kubectl(&bed, &["delete", "namespace", NAMESPACE, "--wait=false"]);
+    let held = "--for=condition=NamespaceFinalizersRemaining";
+    let namespace = format!("namespace/{NAMESPACE}");
+    kubectl(&bed, &["wait", held, &namespace, "--timeout=60s"]);
     let verified = expect(&bed, INSTALLATION_TERMINATING);
     let detail = verified.detail("TRN-NAMESPACE");
     assert!(

@@ -75,7 +75,12 @@ Kubeflow Trainer on context admin works, but deserves a look: 1 warning (TRN-RUN
 "#]]);
     bed.apply_runtimes().unwrap();
     expect_healthy(&bed);
-    table(&bed)
+    assert_table_of_a_healthy_cluster(&bed);
+}
+
+#[track_caller]
+fn assert_table_of_a_healthy_cluster(bed: &Testbed) {
+    table(bed)
         .assert()
         .success()
         .stderr_eq(str![])
