@@ -9,7 +9,7 @@ use crate::{
         IMAGE_NOT_PULLED_AT_ALL, NO_ENDPOINTS, ROLLOUT_PAUSED, SCALED_TO_ZERO, SERVICE_MISSING,
         UNSCHEDULABLE, UNSCHEDULABLE_AT_ALL,
     },
-    support::{expect, expect_healthy, kubectl, paste, saved},
+    support::{expect, expect_healthy, expect_words, kubectl, paste, saved},
 };
 
 const NAMESPACE: &str = "kubeflow-system";
@@ -85,12 +85,8 @@ fn a_crash_loop_is_told_with_what_the_controller_said_last() {
         "template": {"spec": {"containers": [container]}},
     }});
     patch(&bed, JOBSET, &broken);
-    let verified = expect(&bed, CRASH_LOOP);
-    let detail = verified.detail("TRN-DEPLOYMENTS");
-    assert!(
-        detail.contains("flag provided but not defined: -no-such-flag"),
-        "{detail}"
-    );
+    let words = "flag provided but not defined: -no-such-flag";
+    expect_words(&bed, CRASH_LOOP, "TRN-DEPLOYMENTS", words);
     kubectl(&bed, &["-n", NAMESPACE, "rollout", "undo", JOBSET]);
     expect_healthy(&bed);
 }

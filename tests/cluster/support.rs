@@ -150,6 +150,22 @@ pub(crate) fn expect(bed: &Testbed, expected: &[Trouble<'_>]) -> Verified {
     }
 }
 
+/// As [`expect`], and until a check's heaviest finding says this too: a log can be read only a moment after its
+/// container has ended.
+#[track_caller]
+pub(crate) fn expect_words(bed: &Testbed, expected: &[Trouble<'_>], id: &str, words: &str) {
+    let start = Instant::now();
+    loop {
+        let verified = expect(bed, expected);
+        let detail = verified.detail(id);
+        if detail.contains(words) {
+            return;
+        }
+        assert!(start.elapsed() < VISIBLE_LIMIT, "no {words:?} in {detail}");
+        thread::sleep(PAUSE);
+    }
+}
+
 /// Looks in this way until it ends with this code and exactly these troubles.
 #[track_caller]
 pub(crate) fn expect_from(
