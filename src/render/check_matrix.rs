@@ -106,3 +106,133 @@ fn pad(text: String, columns: usize) -> String {
     let blanks = columns.saturating_sub(width(&text));
     text + &" ".repeat(blanks)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use snapbox::{assert_data_eq, str};
+
+    use super::*;
+    use crate::check::{
+        Category, CheckId, Finding, Question, Reason, Retry, Severity,
+        report::{CheckResult, Report, State},
+        selection::Strictness,
+    };
+
+    const STOPPED: Reason = Reason {
+        code: "Stopped",
+        meaning: "",
+        mend: "",
+    };
+
+    fn report(state: State) -> Report {
+        let finding = Finding::failed(&STOPPED, "it has stopped").mended_by("kubectl start it");
+        let result = |id, title, state, findings| CheckResult {
+            id: CheckId(id),
+            category: Category::Cluster,
+            title,
+            hint: "",
+            severity: Severity::Error,
+            requires: &[],
+            retry: Retry::Never,
+            state,
+            findings,
+            facts: Vec::new(),
+            skipped_for: None,
+        };
+        let findings = if state == State::Ok {
+            Vec::new()
+        } else {
+            vec![finding]
+        };
+        Report {
+            question: Question::Healthy,
+            results: vec![
+                result("TRN-API", "The API server answers", State::Ok, Vec::new()),
+                result("TRN-PODS", "The pods run", state, findings),
+            ],
+            gates: &[],
+            left_out: Vec::new(),
+            strictness: Strictness::Lenient,
+        }
+    }
+
+    fn rendered(columns: usize) -> String {
+        let reports = [report(State::Ok), report(State::Failed)];
+        let sheets = reports.iter().zip(["prod", "the-other-one"]);
+        let sheets: Vec<_> = sheets
+            .map(|(report, context)| Sheet {
+                report,
+                context,
+                server: "",
+                namespace: "default",
+                program: "kubectl trainer",
+                exit_code: 0,
+            })
+            .collect();
+        let look = Look {
+            width: Some(columns),
+            ..Look::plain(Timestamp::UNIX_EPOCH)
+        };
+        render(&sheets, Depth::Folded, &look)
+    }
+
+    #[test]
+    fn contexts_are_columns_and_their_findings_stand_below() {
+        assert_data_eq!(rendered(100), str![[r#"
+CHECK                             prod       the-other-one
+TRN-API   The API server answers  ✓ ok       ✓ ok
+TRN-PODS  The pods run            ✓ ok       ✗ failed
+
+Context the-other-one
+Cluster
+  ✗ failed   The pods run
+             Stopped: it has stopped
+             mend: kubectl start it
+             see:  kubectl trainer explain TRN-PODS
+
+Kubeflow Trainer on context prod is healthy: all 2 checks passed.
+Kubeflow Trainer on context the-other-one is not healthy: 1 failed (TRN-PODS), 1 ok.
+
+"#]]);
+    }
+
+    #[test]
+    fn titles_give_way_first() {
+        let text = rendered(40);
+        assert_eq!(
+            text.lines().next(),
+            Some("CHECK     prod       the-other-one")
+        );
+    }
+
+    #[test]
+    fn where_columns_do_not_fit_a_context_is_a_block() {
+        assert_data_eq!(rendered(30), str![[r#"
+Context prod
+Cluster
+  ✓ ok       The API server
+             answers
+  ✓ ok       The pods run
+
+Kubeflow Trainer on context
+prod is healthy: all 2 checks
+passed.
+
+Context the-other-one
+Cluster
+  ✓ ok       The API server
+             answers
+  ✗ failed   The pods run
+             Stopped: it has
+             stopped
+             mend: kubectl start it
+             see:  kubectl trainer explain TRN-PODS
+
+Kubeflow Trainer on context
+the-other-one is not healthy:
+1 failed (TRN-PODS), 1 ok.
+
+"#]]);
+    }
+}

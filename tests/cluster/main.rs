@@ -17,14 +17,14 @@ mod broken_runtimes;
 mod broken_webhooks;
 mod callers;
 mod causes;
-mod in_a_pod;
 mod contexts;
+mod in_a_pod;
 mod namespace_access;
 mod namespace_limits;
 mod own_runtimes;
-mod releases;
 #[path = "../cli/pty.rs"]
 mod pty;
+mod releases;
 #[path = "../cli/schemas.rs"]
 mod schemas;
 mod selection;

@@ -1,4 +1,4 @@
-//! Volumes: does a StorageClass make those that runtimes ask for?
+//! Volumes: does a `StorageClass` make those that runtimes ask for?
 
 use std::{collections::BTreeSet, rc::Rc};
 
