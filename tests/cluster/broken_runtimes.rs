@@ -200,10 +200,15 @@ fn a_runtime_that_is_deprecated_or_of_another_release_is_a_warning() {
     let image = "ghcr.io/kubeflow/trainer/mlx-runtime:v2.9.0";
     let path =
         "/spec/template/spec/replicatedJobs/0/template/spec/template/spec/containers/0/image";
-    let patch = json!([{"op": "replace", "path": path, "value": image}]).to_string();
+    let operations = json!([{"op": "replace", "path": path, "value": image}]).to_string();
     kubectl(
         &bed,
-        &[&["patch"], &runtime[..], &["--type=json", "-p", &patch]].concat(),
+        &[
+            &["patch"],
+            &runtime[..],
+            &["--type=json", "-p", &operations],
+        ]
+        .concat(),
     );
     let verified = expect(&bed, OTHER_RELEASE);
     assert!(

@@ -36,9 +36,12 @@ pub(crate) fn container(runtime: &mut Value) -> &mut Value {
 #[track_caller]
 pub(crate) fn patch(bed: &Testbed, operation: &str, path: &str, value: &Value) {
     let path = format!("/spec/template/spec/replicatedJobs/0/{path}");
-    let patch = json!([{"op": operation, "path": path, "value": value}]).to_string();
+    let operations = json!([{"op": operation, "path": path, "value": value}]).to_string();
     let own = ["-n", NAMESPACE, "patch", "trainingruntime", NAME];
-    kubectl(bed, &[&own[..], &["--type=json", "-p", &patch]].concat());
+    kubectl(
+        bed,
+        &[&own[..], &["--type=json", "-p", &operations]].concat(),
+    );
 }
 
 #[track_caller]

@@ -101,7 +101,7 @@ fn a_runtime_of_2_2_that_is_deleted_while_in_use_is_freed_by_the_printed_mend() 
     expect(&bed, &[]);
 }
 
-/// 2.1 has no mutating webhook, no ConfigMap that names the release, and not the field that Kueue 0.17 writes.
+/// 2.1 has no mutating webhook, no `ConfigMap` that names the release, and not the field that Kueue 0.17 writes.
 #[test]
 fn a_new_kueue_beside_2_1_is_told_before_a_trainjob_waits_for_ever() {
     let facts = Facts {
