@@ -179,7 +179,9 @@ mod tests {
 
     #[test]
     fn contexts_are_columns_and_their_findings_stand_below() {
-        assert_data_eq!(rendered(100), str![[r#"
+        assert_data_eq!(
+            rendered(100),
+            str![[r#"
 CHECK                             prod       the-other-one
 TRN-API   The API server answers  ✓ ok       ✓ ok
 TRN-PODS  The pods run            ✓ ok       ✗ failed
@@ -194,7 +196,8 @@ Cluster
 Kubeflow Trainer on context prod is healthy: all 2 checks passed.
 Kubeflow Trainer on context the-other-one is not healthy: 1 failed (TRN-PODS), 1 ok.
 
-"#]]);
+"#]]
+        );
     }
 
     #[test]
@@ -208,7 +211,9 @@ Kubeflow Trainer on context the-other-one is not healthy: 1 failed (TRN-PODS), 1
 
     #[test]
     fn where_columns_do_not_fit_a_context_is_a_block() {
-        assert_data_eq!(rendered(30), str![[r#"
+        assert_data_eq!(
+            rendered(30),
+            str![[r#"
 Context prod
 Cluster
   ✓ ok       The API server
@@ -233,6 +238,7 @@ Kubeflow Trainer on context
 the-other-one is not healthy:
 1 failed (TRN-PODS), 1 ok.
 
-"#]]);
+"#]]
+        );
     }
 }
