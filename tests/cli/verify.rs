@@ -260,16 +260,22 @@ fn wishes_that_cannot_be_fulfilled_are_usage_errors() {
             .stdout_eq("");
         String::from_utf8(output.get_output().stderr.clone()).unwrap()
     };
-    snapbox::assert_data_eq!(refused(&["--only", "TRN-WEBHOKS"]), str![[r#"
+    snapbox::assert_data_eq!(
+        refused(&["--only", "TRN-WEBHOKS"]),
+        str![[r#"
 error: there is no check "TRN-WEBHOKS" in this run
 hint: did you mean TRN-WEBHOOKS? all checks: kubectl trainer explain
 
-"#]]);
-    snapbox::assert_data_eq!(refused(&["--skip", "moon"]), str![[r#"
+"#]]
+    );
+    snapbox::assert_data_eq!(
+        refused(&["--skip", "moon"]),
+        str![[r#"
 error: there is no check "moon" in this run
 hint: all checks: kubectl trainer explain
 
-"#]]);
+"#]]
+    );
     snapbox::assert_data_eq!(
         refused(&["--only", "TRN-CRDS", "--skip", "trn-crds"]),
         str![[r#"
