@@ -1,4 +1,4 @@
-//! A TrainingRuntime of a namespace, as a team makes one for itself, to be changed by the tests that break it.
+//! A `TrainingRuntime` of a namespace, as a team makes one for itself, to be changed by the tests that break it.
 
 use serde_json::{Value, json};
 use testbed::{BUSYBOX_IMAGE, Testbed};
@@ -32,7 +32,7 @@ pub(crate) fn container(runtime: &mut Value) -> &mut Value {
         .unwrap()
 }
 
-/// Changes one value of the runtime in the cluster. No release looks at what is changed in a TrainingRuntime.
+/// Changes one value of the runtime in the cluster. No release looks at what is changed in a `TrainingRuntime`.
 #[track_caller]
 pub(crate) fn patch(bed: &Testbed, operation: &str, path: &str, value: &Value) {
     let path = format!("/spec/template/spec/replicatedJobs/0/{path}");

@@ -70,7 +70,7 @@ fn healthy_bed(release: &str, facts: &Facts<'_>) -> Option<Testbed> {
     Some(bed)
 }
 
-/// Up to 2.2 a runtime that a TrainJob names has a finalizer; since 2.3 it has none.
+/// Up to 2.2 a runtime that a `TrainJob` names has a finalizer; since 2.3 it has none.
 #[test]
 fn a_runtime_of_2_2_that_is_deleted_while_in_use_is_freed_by_the_printed_mend() {
     let facts = Facts {

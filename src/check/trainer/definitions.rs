@@ -71,7 +71,7 @@ pub(crate) const LEGACY_KINDS: [&str; 6] = [
 ];
 const LEGACY_GROUP: &str = "kubeflow.org";
 const KFDEF_GROUP: &str = "kfdef.apps.kubeflow.org";
-/// Images of the operators that act on `KfDefs`: Kubeflow's own, and Open Data Hub's of that time.
+/// Images of the operators that act on ``KfDefs``: Kubeflow's own, and Open Data Hub's of that time.
 const KFDEF_OPERATORS: [&str; 2] = ["kubeflow-operator", "opendatahub-operator"];
 
 pub(crate) const LEGACY: Check<TrainerContext> = Check {
