@@ -32,10 +32,17 @@ pub(super) fn render(sheet: &Sheet<'_>, depth: Depth, look: &Look) -> String {
         format!("{body}\n{}", render_verdict_line(sheet, look))
     };
     let text = whole(Passed::Each);
-    if depth == Depth::Folded && is_limited && text.lines().count() > SCREEN {
+    if depth == Depth::Folded && is_limited && rows(&text, look) > SCREEN {
         return whole(Passed::Together);
     }
     text
+}
+
+/// How many rows of the terminal a text takes: a command may need several.
+fn rows(text: &str, look: &Look) -> usize {
+    let columns = look.width.unwrap_or(usize::MAX);
+    let of_line = |line: &str| width(line).div_ceil(columns).max(1);
+    text.lines().map(of_line).sum()
 }
 
 /// What is not as it should be; empty where everything is. The full depth shows everything.
@@ -147,7 +154,7 @@ fn render_result(result: &CheckResult, depth: Depth, sheet: &Sheet<'_>, look: &L
         ),
     };
     for finding in &result.findings {
-        text.push_str(&render_finding(finding, look));
+        text.push_str(&render_finding(finding, depth, look));
     }
     if depth == Depth::Full {
         result
@@ -187,7 +194,7 @@ fn render_title(result: &CheckResult, report: &Report, look: &Look) -> String {
     }
 }
 
-fn render_finding(finding: &Finding, look: &Look) -> String {
+fn render_finding(finding: &Finding, depth: Depth, look: &Look) -> String {
     let role = match finding.level {
         Level::Failed => Role::Bad,
         Level::Warning => Role::Warning,
@@ -208,9 +215,29 @@ fn render_finding(finding: &Finding, look: &Look) -> String {
         } else {
             "mend:"
         };
-        text.push_str(&render_command(label, mend, look));
+        text.push_str(&match depth {
+            Depth::Folded if is_long(mend, look) => render_long_command(label, mend, look),
+            Depth::Folded | Depth::Full => render_command(label, mend, look),
+        });
     }
     text
+}
+
+/// Rows of a terminal that one command may take before a folded report only says that it is there.
+const COMMAND_ROWS: usize = 5;
+
+fn is_long(command: &str, look: &Look) -> bool {
+    look.width
+        .is_some_and(|columns| width(command) > columns * COMMAND_ROWS)
+}
+
+/// A command that would push the report off the screen.
+fn render_long_command(label: &str, command: &str, look: &Look) -> String {
+    let text = format!(
+        "{label} one command of {} characters, shown with -v",
+        width(command)
+    );
+    wrap(&text, INDENT, look)
 }
 
 fn render_advice(result: &CheckResult, program: &str, look: &Look) -> String {
@@ -644,6 +671,30 @@ Kubeflow Trainer on context kind-ml is not healthy: 1 failed (TRN-DEPLOYMENTS), 
             }
         }
         assert_eq!(bare, plain);
+    }
+
+    #[test]
+    fn a_command_that_would_fill_the_screen_is_shown_in_full_only() {
+        let grant = format!("echo '{}' | kubectl auth reconcile -f -", "x".repeat(500));
+        let lacking = Finding::failed(&SCALED, "you may not train here").mended_by(&grant);
+        let results = vec![CheckResult {
+            findings: vec![lacking],
+            ..result(
+                "TRN-NS-ACCESS",
+                Category::Namespace,
+                "You may train",
+                State::Failed,
+            )
+        }];
+        let folded = rendered(results.clone(), Depth::Folded, Some(80), Style::Plain);
+        assert!(
+            folded.contains("mend: one command of 537 characters, shown with -v\n"),
+            "{folded}"
+        );
+        for (depth, width) in [(Depth::Full, Some(80)), (Depth::Folded, None)] {
+            let text = rendered(results.clone(), depth, width, Style::Plain);
+            assert!(text.contains(&grant), "{text}");
+        }
     }
 
     #[test]
