@@ -43,12 +43,15 @@ pub(super) fn needs(
     served: &[String],
 ) -> Vec<Need> {
     let own = roles.iter().filter(|role| role.account == account);
-    let pairs = own.flat_map(|role| role.rules.iter().map(move |rule| (role, rule)));
+    let is_served = |need: &Need| need.group.is_empty() || served.iter().any(|it| it == need.group);
+    own.flat_map(role_needs).filter(is_served).collect()
+}
+
+/// Everything that a released role allows, right by right.
+pub(super) fn role_needs(role: &'static ControllerRole) -> Vec<Need> {
     let mut needs = Vec::new();
-    for (role, rule) in pairs {
-        let groups = rule.api_groups.iter();
-        for group in groups.filter(|group| group.is_empty() || served.iter().any(|it| it == *group))
-        {
+    for rule in role.rules {
+        for group in rule.api_groups {
             for resource in rule.resources {
                 let verbs = rule.verbs.iter();
                 needs.extend(verbs.map(|verb| Need {

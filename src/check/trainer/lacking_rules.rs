@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     controller_rules::{BINDING_ELSEWHERE, BINDING_MISSING, ROLE_MISSING, RULE_MISSING},
-    grants::{Binding, Need, RoleName, Roles, allows},
+    grants::{Binding, Need, RoleName, Roles, allows, role_needs},
 };
 
 /// Without these a controller works, less comfortably: events are for people, reviews for who reads metrics.
@@ -95,7 +95,7 @@ fn judge_narrowed(
         .filter(|it| it.names(scene.account) && it.reach == role.reach);
     let known = bound.filter_map(|it| Some((&it.role, scene.roles.get(&it.role)?.as_ref()?)));
     let overlap = |rules: &[_]| {
-        let whole = all_needs(role);
+        let whole = role_needs(role);
         whole
             .iter()
             .filter(|need| rules.iter().any(|rule| allows(rule, need)))
@@ -206,24 +206,6 @@ fn flag(role: &ControllerRole, namespace: &str) -> String {
         RoleReach::Cluster => String::new(),
         RoleReach::Namespace => format!("-n {namespace} "),
     }
-}
-
-fn all_needs(role: &'static ControllerRole) -> Vec<Need> {
-    let mut needs = Vec::new();
-    for rule in role.rules {
-        for group in rule.api_groups {
-            for resource in rule.resources {
-                let verbs = rule.verbs.iter();
-                needs.extend(verbs.map(|verb| Need {
-                    verb,
-                    group,
-                    resource,
-                    role,
-                }));
-            }
-        }
-    }
-    needs
 }
 
 /// The needs of one resource, with all verbs.
