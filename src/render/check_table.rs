@@ -131,9 +131,14 @@ fn render_passed(report: &Report, look: &Look) -> String {
     )
 }
 
-/// What many checks have in common is said once, at the end.
+/// What many checks have in common is said once, at the end; what was found all the same, where it was found.
 fn is_folded(result: &CheckResult) -> bool {
-    matches!(result.state, State::Unknown | State::Skipped)
+    let mut findings = result.findings.iter();
+    match result.state {
+        State::Skipped => true,
+        State::Unknown => findings.all(|finding| finding.level == Level::Unknown),
+        State::Ok | State::Warning | State::Failed => false,
+    }
 }
 
 fn render_heading(category: Category, look: &Look) -> String {
@@ -153,8 +158,13 @@ fn render_result(result: &CheckResult, depth: Depth, sheet: &Sheet<'_>, look: &L
             look,
         ),
     };
+    let is_said_at_the_end = |finding: &Finding| {
+        (depth, result.state, finding.level) == (Depth::Folded, State::Unknown, Level::Unknown)
+    };
     for finding in &result.findings {
-        text.push_str(&render_finding(finding, depth, look));
+        if !is_said_at_the_end(finding) {
+            text.push_str(&render_finding(finding, depth, look));
+        }
     }
     if depth == Depth::Full {
         result
@@ -282,7 +292,10 @@ fn render_unknown(sheet: &Sheet<'_>, passed: Passed, look: &Look) -> String {
         return String::new();
     };
     let ids: Vec<_> = unknown.iter().map(|result| result.id.to_string()).collect();
-    let findings: Vec<_> = unknown.iter().flat_map(|result| &result.findings).collect();
+    let findings = unknown.iter().flat_map(|result| &result.findings);
+    let findings: Vec<_> = findings
+        .filter(|finding| finding.level == Level::Unknown)
+        .collect();
     let rules = findings
         .iter()
         .filter_map(|finding| finding.missing_rule.as_deref());
@@ -581,6 +594,35 @@ Not made
   - skipped  because TRN-DEPLOYMENTS failed: TRN-ENDPOINTS
 
 Kubeflow Trainer on context kind-ml is not healthy: 1 failed (TRN-DEPLOYMENTS), 2 unknown, 1 warning (TRN-ODD), 1 skipped, 1 ok.
+
+"#]]
+        );
+    }
+
+    #[test]
+    fn what_a_check_found_is_shown_though_it_could_not_look_at_everything() {
+        let mut half_seen = unknown("TRN-LEGACY-V1", "deployments", None);
+        let odd = Finding::warning(&SCALED, "an old API is served").mended_by("kubectl get old");
+        half_seen.findings.push(odd);
+        let results = vec![
+            half_seen,
+            unknown("TRN-CERTIFICATES", "secrets", Some("kubeflow-system")),
+        ];
+        assert_data_eq!(
+            rendered(results, Depth::Folded, None, Style::Plain),
+            str![[r#"
+Webhooks
+  ? unknown  It may be seen
+             ScaledToZero: an old API is served
+             mend: kubectl get old
+             see:  kubectl trainer explain TRN-LEGACY-V1
+Not looked at
+  ? unknown  TRN-LEGACY-V1, TRN-CERTIFICATES
+             NotAllowed: you may not get deployments at the cluster scope; get secrets in namespace kubeflow-system
+             ask:  kubectl auth can-i get deployments --all-namespaces
+             see:  kubectl trainer explain TRN-LEGACY-V1
+
+Nothing is known to be wrong with Kubeflow Trainer on context kind-ml, but you may not look at everything: 2 unknown.
 
 "#]]
         );
