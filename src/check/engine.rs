@@ -182,7 +182,8 @@ mod tests {
 
     use super::*;
     use crate::check::{
-        Category, PREREQUISITE_FAILED, Reason, Retry, Severity, report::Verdict, selection::Wishes,
+        Category, Level, PREREQUISITE_FAILED, Reason, Retry, Severity, report::Verdict,
+        selection::Wishes,
     };
 
     const BROKEN: Reason = Reason {
@@ -412,6 +413,28 @@ mod tests {
         let start = Instant::now();
         run(&[&LASTS], Some(60), Scene::default()).await;
         assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_on_which_no_training_hangs_never_fails() {
+        const HANGS_AND_WARNS: Check<Scene> = Check {
+            severity: Severity::Warning,
+            ..HANGS
+        };
+        const FAILS_AND_WARNS: Check<Scene> = Check {
+            severity: Severity::Warning,
+            ..FAILS
+        };
+        let checks: &'static [_] = &[&HANGS_AND_WARNS, &FAILS_AND_WARNS];
+        let (report, _) = run(checks, None, Scene::default()).await;
+        assert_eq!(report.verdict(), Verdict::Warnings);
+        for result in &report.results {
+            let levels: Vec<_> = result.findings.iter().map(|it| it.level).collect();
+            assert_eq!(
+                (result.state, levels),
+                (State::Warning, vec![Level::Warning])
+            );
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -80,7 +80,7 @@ pub enum Severity {
     /// Training does not work without it, but who may not look need not look to train.
     #[serde(rename = "error-when-seen")]
     ErrorWhenSeen,
-    /// Training works without it; the check itself never fails.
+    /// Training works without it: what the check finds is a warning at most, also that it got no answer.
     Warning,
 }
 
@@ -142,6 +142,15 @@ pub enum Level {
     Failed,
 }
 
+/// Whose connection the commands in an advice are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// The caller's, whose flags the report still adds.
+    Caller,
+    /// They stand as they are: they have their flags, or are for somebody whose kubeconfig is another.
+    Anybody,
+}
+
 /// One thing that is not as it should be, or that could not be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -153,6 +162,7 @@ pub struct Finding {
     pub mend: Option<String>,
     /// Advice in words, where no single command will do.
     pub advice: Option<String>,
+    pub advice_for: Reader,
     /// For [`Level::Unknown`]: the rule that the caller lacks.
     pub missing_rule: Option<Box<MissingRule>>,
     /// Whether waiting can help, where the check itself says that it can.
@@ -167,6 +177,7 @@ impl Finding {
             detail: detail.into(),
             mend: None,
             advice: None,
+            advice_for: Reader::Caller,
             missing_rule: None,
             retry: Retry::UntilDeadline,
         }
@@ -200,6 +211,7 @@ impl Finding {
     pub fn failed_request(reason: &'static Reason, failure: &Failure) -> Self {
         Self {
             advice: failure.hint(),
+            advice_for: Reader::Anybody,
             ..Self::failed(reason, failure.to_string())
         }
     }
@@ -235,6 +247,18 @@ impl Outcome {
 
     pub fn of(finding: Finding) -> Self {
         Self::new(vec![finding], Vec::new())
+    }
+
+    /// The same, with warnings in place of failures, and still heaviest first.
+    fn without_failures(self) -> Self {
+        let findings = self.findings.into_iter().map(|finding| Finding {
+            level: match finding.level {
+                Level::Failed => Level::Warning,
+                Level::Warning | Level::Unknown => finding.level,
+            },
+            ..finding
+        });
+        Self::new(findings.collect(), self.facts)
     }
 
     pub fn passed(fact: impl Into<String>) -> Self {

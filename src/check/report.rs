@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    Category, Check, CheckId, Finding, Level, Outcome, PREREQUISITE_FAILED, Question, Retry,
-    Severity, selection::Strictness,
+    Category, Check, CheckId, Finding, Level, Outcome, PREREQUISITE_FAILED, Question, Reader,
+    Retry, Severity, selection::Strictness,
 };
 use crate::cluster::Target;
 
@@ -62,7 +62,16 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
+    /// A check on which no training hangs warns, also when it was not answered or not in time.
     pub(super) fn new<Context>(check: &Check<Context>, outcome: Outcome) -> Self {
+        let outcome = match check.severity {
+            Severity::Error | Severity::ErrorWhenSeen => outcome,
+            Severity::Warning => outcome.without_failures(),
+        };
+        Self::of(check, outcome)
+    }
+
+    fn of<Context>(check: &Check<Context>, outcome: Outcome) -> Self {
         let state = match outcome.findings.iter().map(|finding| finding.level).max() {
             None => State::Ok,
             Some(Level::Warning) => State::Warning,
@@ -86,7 +95,7 @@ impl CheckResult {
 
     pub(super) fn skipped<Context>(check: &Check<Context>, root: CheckId) -> Self {
         let finding = Finding::failed(&PREREQUISITE_FAILED, format!("needs {root}, which failed"));
-        let result = Self::new(check, Outcome::of(finding));
+        let result = Self::of(check, Outcome::of(finding));
         Self {
             state: State::Skipped,
             skipped_for: Some(root),
@@ -184,6 +193,10 @@ impl Report {
                 Level::Failed | Level::Warning => &mending,
             };
             finding.mend = finding.mend.take().map(|mend| call(kubectl, mend));
+            if finding.advice_for == Reader::Caller {
+                let advice = finding.advice.take();
+                finding.advice = advice.map(|advice| call_inside(kubectl, &advice));
+            }
         }
         self
     }
@@ -205,6 +218,11 @@ fn call(kubectl: &str, command: String) -> String {
         Some((fed, rest)) => format!("{fed}' | {kubectl} {rest}"),
         None => command,
     }
+}
+
+/// Words with this call of `kubectl` in the command that follows their colon.
+fn call_inside(kubectl: &str, advice: &str) -> String {
+    advice.replace(": kubectl ", &format!(": {kubectl} "))
 }
 
 #[cfg(test)]
@@ -344,6 +362,44 @@ mod tests {
             "kubectl --context c --as jane auth can-i get pods -n a",
         ];
         assert_eq!(commands, expected);
+    }
+
+    #[test]
+    fn a_command_in_an_advice_reaches_the_same_cluster_unless_it_is_for_somebody_else() {
+        const ODD: Reason = Reason {
+            code: "Odd",
+            meaning: "",
+            mend: "",
+        };
+        let advised = |advice_for, advice: &str| Finding {
+            advice: Some(advice.to_owned()),
+            advice_for,
+            ..Finding::failed(&ODD, "odd")
+        };
+        let mut report = report(&[(Severity::Error, State::Failed)], Strictness::Lenient);
+        report.results[0].findings = vec![
+            advised(
+                Reader::Caller,
+                "then restart it: kubectl -n a rollout restart deployment/b",
+            ),
+            advised(Reader::Caller, "move it with kubectl get"),
+            advised(Reader::Anybody, "ask with: kubectl --context c get nodes"),
+        ];
+        let target = Target {
+            flags: vec!["--context c".to_owned(), "--as jane".to_owned()],
+            ..Target::default()
+        };
+        let report = report.with_kubectl(&target);
+        let findings = report.results[0].findings.iter();
+        let advice: Vec<_> = findings
+            .filter_map(|finding| finding.advice.as_deref())
+            .collect();
+        let expected = [
+            "then restart it: kubectl --context c -n a rollout restart deployment/b",
+            "move it with kubectl get",
+            "ask with: kubectl --context c get nodes",
+        ];
+        assert_eq!(advice, expected);
     }
 
     #[test]

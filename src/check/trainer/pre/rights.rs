@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use futures::future::join_all;
 
 use crate::{
-    check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
+    check::{Category, Check, Finding, Outcome, Reader, Reason, Retry, Severity},
     cluster::{Access, AccessAnswer, AccountName, Failure, Identity, shell_word},
     releases::{Release, RoleReach, RuleFacts},
 };
@@ -182,6 +182,7 @@ fn judge_rights(identity: &Identity, missing: &[Access<'_>], ungranted: &[Access
     };
     Outcome::of(Finding {
         advice: Some(administrators_command(&identity.user)),
+        advice_for: Reader::Anybody,
         ..Finding::failed(reason, detail)
     })
 }
