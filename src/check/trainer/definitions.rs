@@ -14,7 +14,7 @@ use super::{
     CRDS as CRDS_ID, IDENTITY, LEGACY_V1, TrainerContext, conclude,
     context::Fact,
     definition::Definition,
-    installation::{image_name, images},
+    installation::{image_name, image_tag, images},
     merge,
 };
 
@@ -71,8 +71,9 @@ pub(crate) const LEGACY_KINDS: [&str; 6] = [
 ];
 const LEGACY_GROUP: &str = "kubeflow.org";
 const KFDEF_GROUP: &str = "kfdef.apps.kubeflow.org";
-/// Images of the operators that act on ``KfDefs``: Kubeflow's own, and Open Data Hub's of that time.
-const KFDEF_OPERATORS: [&str; 2] = ["kubeflow-operator", "opendatahub-operator"];
+/// Images of the operators that act on ``KfDefs``: Kubeflow's own, and Open Data Hub's before its release 2.
+const KUBEFLOW_OPERATOR: &str = "kubeflow-operator";
+const OPEN_DATA_HUB_OPERATOR: &str = "opendatahub-operator";
 
 pub(crate) const LEGACY: Check<TrainerContext> = Check {
     id: LEGACY_V1,
@@ -136,16 +137,28 @@ async fn look_for_kfdef_operator(context: &TrainerContext) -> Result<Option<Find
 }
 
 fn judge_kfdef_operator(deployments: &[Deployment]) -> Option<Finding> {
-    let is_operator = |image: &str| KFDEF_OPERATORS.contains(&image_name(image));
     let operator = deployments
         .iter()
-        .find(|deployment| images(deployment).any(is_operator))?;
+        .find(|deployment| images(deployment).any(acts_on_kfdefs))?;
     let asked = operator.spec.as_ref().and_then(|spec| spec.replicas);
     let name = operator.metadata.name.as_deref().unwrap_or_default();
     let namespace = operator.metadata.namespace.as_deref().unwrap_or_default();
     let detail = format!("the operator of {KFDEF_GROUP} runs as Deployment {namespace}/{name}");
     let mend = format!("kubectl -n {namespace} scale deployment/{name} --replicas=0");
     (asked != Some(0)).then(|| Finding::warning(&KFDEF_OPERATOR, detail).mended_by(mend))
+}
+
+/// Open Data Hub kept the image's name for an operator that knows no ``KfDefs``, and leaves their CRD behind: only the tag
+/// tells the two, and an image without one is not accused.
+fn acts_on_kfdefs(image: &str) -> bool {
+    match image_name(image) {
+        KUBEFLOW_OPERATOR => true,
+        OPEN_DATA_HUB_OPERATOR => {
+            let version = image_tag(image).map(|tag| tag.trim_start_matches('v'));
+            version.is_some_and(|version| version.starts_with("0.") || version.starts_with("1."))
+        }
+        _ => false,
+    }
 }
 
 fn judge_legacy(groups: &[String], served: &[String]) -> Outcome {
@@ -286,15 +299,15 @@ fn judge_definition(needed: &Needed, definition: Option<&Definition>) -> Outcome
 
 fn terminating(name: &str, definition: &Definition) -> Finding {
     let finalizers = definition.metadata.finalizers.iter().flatten();
-    let finalizers: Vec<_> = finalizers.map(String::as_str).collect();
+    let holders = match finalizers.map(String::as_str).collect::<Vec<_>>() {
+        none if none.is_empty() => "no finalizer".to_owned(),
+        finalizers => finalizers.join(", "),
+    };
     let mut conditions = definition.status.conditions.iter();
     let message = conditions
         .find(|condition| condition.kind == "Terminating")
         .map_or("nothing is said about why", |condition| &condition.message);
-    let detail = format!(
-        "CRD {name} is being deleted, but {} holds it: {message}",
-        finalizers.join(", ")
-    );
+    let detail = format!("CRD {name} is being deleted, but {holders} holds it: {message}");
     Finding::failed(&TERMINATING, detail).mended_by(format!("kubectl get {name} --all-namespaces"))
 }
 
@@ -506,6 +519,21 @@ mod tests {
         );
         assert_eq!(judge_kfdef_operator(&[deployment(image, 0)]), None);
         assert_eq!(judge_kfdef_operator(&[deployment("web:v1", 1)]), None);
+    }
+
+    #[test]
+    fn the_second_operator_of_open_data_hub_is_not_taken_for_the_first() {
+        for (image, expected) in [
+            ("quay.io/opendatahub/opendatahub-operator:v1.10.1", true),
+            ("quay.io/opendatahub/opendatahub-operator:1.1.0", true),
+            ("quay.io/opendatahub/opendatahub-operator:v2.10.0", false),
+            ("quay.io/opendatahub/opendatahub-operator:v10.0.0", false),
+            ("quay.io/opendatahub/opendatahub-operator:latest", false),
+            ("quay.io/opendatahub/opendatahub-operator@sha256:12", false),
+            ("aipipeline/kubeflow-operator:v1.2.0", true),
+        ] {
+            assert_eq!(acts_on_kfdefs(image), expected, "{image}");
+        }
     }
 
     #[test]
