@@ -8,9 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     coordination::v1::{Lease, LeaseSpec},
-    core::v1::{ConfigMap, Pod, PodSpec},
+    core::v1::Pod,
 };
-use serde::Deserialize;
 use tokio::time::sleep;
 
 use crate::{
@@ -20,7 +19,9 @@ use crate::{
 
 use super::{
     DEPLOYMENTS, LEASES as LEASES_ID, TrainerContext, conclude,
+    election::{Election, fetch_election},
     installation::{Part, all_pods_of, belongs_to},
+    manager_configuration::CONFIGURATION_UNREADABLE,
     merge,
 };
 
@@ -37,6 +38,7 @@ pub(crate) const LEASES: Check<TrainerContext> = Check {
         &LEASE_EXPIRED,
         &HOLDER_GONE,
         &HELD_ELSEWHERE,
+        &CONFIGURATION_UNREADABLE,
     ],
     severity: Severity::Error,
     requires: &[DEPLOYMENTS],
@@ -76,13 +78,6 @@ const LOOKS: u32 = 6;
 /// What a fact says of a controller with a leader.
 const LED: &str = "is led by a pod";
 
-/// Whether a controller's pods elect a leader, and by which Lease.
-#[derive(Debug, PartialEq, Eq)]
-enum Election {
-    Off,
-    By { namespace: String, name: String },
-}
-
 async fn check_leases(context: &TrainerContext) -> Outcome {
     let (trainer, jobset) = tokio::join!(
         check_part(context, Part::Trainer),
@@ -91,10 +86,12 @@ async fn check_leases(context: &TrainerContext) -> Outcome {
     let outcomes = [conclude(trainer), conclude(jobset)];
     let led = outcomes.iter().flat_map(|outcome| &outcome.facts);
     let leaders = led.filter(|fact| fact.contains(LED)).count();
-    merge(
-        Some(format!("{leaders} leaders")).filter(|_| leaders > 0),
-        outcomes,
-    )
+    let summary = match leaders {
+        0 => None,
+        1 => Some("1 leader".to_owned()),
+        several => Some(format!("{several} leaders")),
+    };
+    merge(summary, outcomes)
 }
 
 async fn check_part(context: &TrainerContext, part: Part) -> Result<Outcome, Rc<Failure>> {
@@ -108,11 +105,12 @@ async fn check_part(context: &TrainerContext, part: Part) -> Result<Outcome, Rc<
         return Ok(Outcome::default());
     };
     match fetch_election(context, part, deployment, &place.namespace).await? {
-        Election::Off => Ok(Outcome::passed(format!(
+        Err(unreadable) => Ok(Outcome::of(unreadable)),
+        Ok(Election::Off) => Ok(Outcome::passed(format!(
             "{} runs without leader election",
             part.name()
         ))),
-        Election::By { namespace, name } => {
+        Ok(Election::By { namespace, name }) => {
             let seat = Seat {
                 part,
                 deployment,
@@ -208,6 +206,10 @@ fn judge_seat(seat: &Seat<'_>, seen: &Seen<'_>, candidates: &[&Pod]) -> Outcome 
     let moves = lease.renew_time != seen.before.renew_time;
     match (holder(lease, candidates), moves) {
         (Holder::Own, true) => Outcome::passed(led(seat, lease)),
+        // On the host network a holder calls itself by the host's name, which need not be that of the Node.
+        (Holder::Stranger(_), true) if candidates.iter().any(|pod| is_on_host_network(pod)) => {
+            Outcome::passed(led(seat, lease))
+        }
         (Holder::Own, false) => Outcome::of(expired(seat, &object, lease)),
         (Holder::Stranger(name), true) => {
             let detail = format!(
@@ -324,8 +326,8 @@ fn holder(lease: &LeaseSpec, candidates: &[&Pod]) -> Holder {
 /// kubelet cuts to the 63 characters of a host name.
 fn host_name(pod: &Pod) -> &str {
     const LONGEST: usize = 63;
-    let spec = pod.spec.as_ref();
-    if spec.and_then(|spec| spec.host_network) == Some(true) {
+    if is_on_host_network(pod) {
+        let spec = pod.spec.as_ref();
         return spec
             .and_then(|spec| spec.node_name.as_deref())
             .unwrap_or_default();
@@ -333,6 +335,10 @@ fn host_name(pod: &Pod) -> &str {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let cut = name.get(..LONGEST).unwrap_or(name);
     cut.trim_end_matches(['-', '.'])
+}
+
+fn is_on_host_network(pod: &Pod) -> bool {
+    pod.spec.as_ref().and_then(|spec| spec.host_network) == Some(true)
 }
 
 fn duration(lease: &LeaseSpec) -> SignedDuration {
@@ -351,97 +357,9 @@ fn age(lease: &LeaseSpec, now: Timestamp) -> SignedDuration {
     renewed.map_or(SignedDuration::MAX, |time| now.duration_since(time.0))
 }
 
-/// The part of either controller's configuration that is read here.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Configuration {
-    leader_election: Option<LeaderElection>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct LeaderElection {
-    leader_elect: Option<bool>,
-    resource_name: String,
-    resource_namespace: String,
-}
-
-async fn fetch_election(
-    context: &TrainerContext,
-    part: Part,
-    deployment: &Deployment,
-    namespace: &str,
-) -> Result<Election, Rc<Failure>> {
-    let pod = deployment
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.template.spec.as_ref());
-    let volumes = pod.into_iter().flat_map(|pod| pod.volumes.iter().flatten());
-    let names = volumes.filter_map(|volume| Some(volume.config_map.as_ref()?.name.as_str()));
-    let scope = Scope::Namespace(namespace.to_owned());
-    let mut configuration = Configuration::default();
-    for name in names {
-        let found = context.cluster()?.fetch::<ConfigMap>(&scope, name).await?;
-        if let Some(found) = found.as_ref().and_then(parse_configuration) {
-            configuration = found;
-        }
-    }
-    Ok(judge_election(
-        part,
-        pod,
-        configuration.leader_election,
-        namespace,
-    ))
-}
-
-/// The first file that speaks of leader election; a controller with an unreadable file does not start anyway.
-fn parse_configuration(config_map: &ConfigMap) -> Option<Configuration> {
-    let files = config_map.data.iter().flatten();
-    let mut parsed =
-        files.filter_map(|(_, text)| serde_saphyr::from_str::<Configuration>(text).ok());
-    parsed.find(|configuration| configuration.leader_election.is_some())
-}
-
-/// Trainer elects when its configuration says so; JobSet unless its flag or configuration says not to.
-fn judge_election(
-    part: Part,
-    pod: Option<&PodSpec>,
-    configured: Option<LeaderElection>,
-    namespace: &str,
-) -> Election {
-    let containers = pod.into_iter().flat_map(|pod| &pod.containers);
-    let mut arguments = containers.flat_map(|container| container.args.iter().flatten());
-    let flag = arguments.find_map(|argument| {
-        let flag = argument
-            .trim_start_matches('-')
-            .strip_prefix("leader-elect")?;
-        Some(!flag.ends_with("false"))
-    });
-    let configured = configured.unwrap_or_default();
-    let elects = match part {
-        Part::Trainer => configured.leader_elect.unwrap_or(false),
-        Part::JobSet => flag.or(configured.leader_elect).unwrap_or(true),
-    };
-    let or = |value: String, usual: &str| {
-        if value.is_empty() {
-            usual.to_owned()
-        } else {
-            value
-        }
-    };
-    if elects {
-        Election::By {
-            namespace: or(configured.resource_namespace, namespace),
-            name: or(configured.resource_name, part.usual_lease()),
-        }
-    } else {
-        Election::Off
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -461,6 +379,14 @@ mod tests {
     }
 
     fn judged(before: &LeaseSpec, after: Option<&LeaseSpec>) -> Option<&'static str> {
+        judged_with(&pod("own"), before, after)
+    }
+
+    fn judged_with(
+        candidate: &Pod,
+        before: &LeaseSpec,
+        after: Option<&LeaseSpec>,
+    ) -> Option<&'static str> {
         let deployment = Deployment::default();
         let seat = Seat {
             part: Part::JobSet,
@@ -473,7 +399,7 @@ mod tests {
             after,
             now: NOW.parse().unwrap(),
         };
-        let outcome = judge_seat(&seat, &seen, &[&pod("own")]);
+        let outcome = judge_seat(&seat, &seen, &[candidate]);
         outcome.findings.first().map(|finding| finding.reason.code)
     }
 
@@ -526,46 +452,19 @@ mod tests {
             host_name(&pod(long)),
             "kubeflow-trainer-of-a-team-with-a-long-name-controller-manager"
         );
-        let on_host = json!({"metadata": {"name": "a"}, "spec": {"hostNetwork": true, "nodeName": "n1", "containers": []}});
-        assert_eq!(host_name(&serde_json::from_value(on_host).unwrap()), "n1");
+        assert_eq!(host_name(&on_host()), "n1");
     }
 
-    fn elected(part: Part, arguments: &[&str], configuration: &str) -> Election {
-        let pod: PodSpec =
-            serde_json::from_value(json!({"containers": [{"name": "manager", "args": arguments}]}))
-                .unwrap();
-        let data: Value = json!({"data": {"controller_manager_config.yaml": configuration}});
-        let parsed = parse_configuration(&serde_json::from_value(data).unwrap());
-        let configured = parsed.and_then(|parsed| parsed.leader_election);
-        judge_election(part, Some(&pod), configured, "ml")
+    fn on_host() -> Pod {
+        let spec = json!({"hostNetwork": true, "nodeName": "n1", "containers": []});
+        serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": spec})).unwrap()
     }
 
     #[test]
-    fn the_configuration_says_whether_a_leader_is_elected_and_by_which_lease() {
-        let by = |name: &str| Election::By {
-            namespace: "ml".to_owned(),
-            name: name.to_owned(),
-        };
-        let on = "leaderElection:\n  leaderElect: true\n  resourceName: other\n  resourceNamespace: \"\"\n";
-        let off = "leaderElection:\n  leaderElect: false\n";
-        assert_eq!(elected(Part::Trainer, &[], on), by("other"));
-        assert_eq!(elected(Part::Trainer, &[], off), Election::Off);
-        assert_eq!(
-            elected(Part::Trainer, &["--zap-log-level=2"], ""),
-            Election::Off
-        );
-        assert_eq!(
-            elected(Part::JobSet, &[], ""),
-            by("6d4f6a47.jobset.x-k8s.io")
-        );
-        assert_eq!(elected(Part::JobSet, &[], off), Election::Off);
-        assert_eq!(
-            elected(Part::JobSet, &["--leader-elect=false"], ""),
-            Election::Off
-        );
-        assert_eq!(
-            elected(Part::JobSet, &["--leader-elect"], off),
-            by("6d4f6a47.jobset.x-k8s.io")
-        );
+    fn a_host_may_be_called_otherwise_than_its_node() {
+        let old = lease("ip-10-0-0-7", "2026-11-21T07:59:55.000000Z", 15);
+        let renewed = lease("ip-10-0-0-7", "2026-11-21T07:59:57.000000Z", 15);
+        assert_eq!(judged_with(&on_host(), &old, Some(&renewed)), None);
+        assert_eq!(judged(&old, Some(&renewed)), Some("HeldElsewhere"));
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use k8s_openapi::{
     api::{
         apps::v1::Deployment,
-        core::v1::{ConfigMap, PodSpec, Service},
+        core::v1::{PodSpec, Service},
         networking::v1::{
             NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
         },
@@ -13,7 +13,6 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 use kube::core::{Selector, SelectorExt as _};
-use serde::Deserialize;
 
 use crate::{
     check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
@@ -24,6 +23,10 @@ use crate::{
 use super::{
     NAMESPACE, PROGRESS as PROGRESS_ID, TrainerContext, conclude,
     installation::{Part, belongs_to, services},
+    manager_configuration::{
+        CONFIGURATION_UNREADABLE, ManagerConfiguration, argument, fetch_manager_configuration,
+        is_true, pod_of,
+    },
     schema::fetch_versions,
 };
 
@@ -55,38 +58,10 @@ const STATUS_PORT_CLOSED: Reason = Reason {
     meaning: "Progress reporting is on, but NetworkPolicies in Trainer's namespace select the controller's pods and none of them lets pods of other namespaces reach the status server's port. Where the network plugin enforces policies, no progress arrives.",
     mend: "Add a NetworkPolicy that allows ingress to that port from the namespaces that train.",
 };
-const CONFIGURATION_UNREADABLE: Reason = Reason {
-    code: "ConfigurationUnreadable",
-    meaning: "The controller's configuration is not in its ConfigMap, or is not YAML. The controller does not start with it.",
-    mend: "Apply the manager overlay of the Trainer release again, then make the changes anew.",
-};
-
 const FEATURE_GATE: &str = "TrainJobStatus";
 /// The first release with the feature.
 const FIRST_RELEASE: (u32, u32) = (2, 2);
 const DEFAULT_PORT: i32 = 10443;
-
-/// What matters here of `config.trainer.kubeflow.org/v1alpha1`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Configuration {
-    feature_gates: BTreeMap<String, bool>,
-    status_server: StatusServer,
-    cert_management: CertManagement,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct StatusServer {
-    port: Option<i32>,
-}
-
-/// Pods are sent to the Service of the webhooks.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct CertManagement {
-    webhook_service_name: Option<String>,
-}
 
 async fn check_progress(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> {
     let versions = fetch_versions(context).await;
@@ -109,7 +84,7 @@ async fn check_progress(context: &TrainerContext) -> Result<Outcome, Rc<Failure>
     let Some((controller, pod)) = controller.and_then(|it| Some((it, pod_of(it)?))) else {
         return Ok(Outcome::passed("off: there is no controller"));
     };
-    let configuration = match fetch_configuration(context, namespace, pod).await? {
+    let configuration = match fetch_manager_configuration(context, namespace, pod).await? {
         Ok(configuration) => configuration,
         Err(finding) => return Ok(Outcome::of(finding)),
     };
@@ -120,75 +95,6 @@ async fn check_progress(context: &TrainerContext) -> Result<Outcome, Rc<Failure>
     }
 }
 
-fn pod_of(deployment: &Deployment) -> Option<&PodSpec> {
-    deployment.spec.as_ref()?.template.spec.as_ref()
-}
-
-/// The configuration that the controller reads at its start; the default where it is given none.
-async fn fetch_configuration(
-    context: &TrainerContext,
-    namespace: &str,
-    pod: &PodSpec,
-) -> Result<Result<Configuration, Finding>, Rc<Failure>> {
-    let mut volumes = pod.volumes.iter().flatten();
-    let Some(name) = volumes.find_map(|volume| Some(&volume.config_map.as_ref()?.name)) else {
-        return Ok(Ok(Configuration::default()));
-    };
-    let scope = Scope::Namespace(namespace.to_owned());
-    let config_map = context.cluster()?.fetch::<ConfigMap>(&scope, name).await?;
-    let file = argument(pod, "--config").and_then(|path| path.rsplit('/').next());
-    Ok(parse_configuration(
-        namespace,
-        name,
-        file,
-        config_map.as_ref(),
-    ))
-}
-
-fn parse_configuration(
-    namespace: &str,
-    name: &str,
-    file: Option<&str>,
-    config_map: Option<&ConfigMap>,
-) -> Result<Configuration, Finding> {
-    let Some(file) = file else {
-        return Ok(Configuration::default());
-    };
-    let text = config_map.and_then(|map| map.data.as_ref()?.get(file));
-    let parsed = match text {
-        Some(text) => serde_saphyr::from_str(text).map_err(|error| error.to_string()),
-        None => Err("it is not there".to_owned()),
-    };
-    parsed.map_err(|fault| {
-        let fault = fault.lines().next().unwrap_or_default();
-        let detail = format!("{file} of ConfigMap {namespace}/{name} cannot be read: {fault}");
-        Finding::warning(&CONFIGURATION_UNREADABLE, detail).mended_by(format!(
-            "kubectl -n {namespace} get configmap {name} -o yaml"
-        ))
-    })
-}
-
-/// The value of a flag of any container, `--flag=value` or `--flag value`; the last one counts.
-fn argument<'a>(pod: &'a PodSpec, flag: &str) -> Option<&'a str> {
-    let words = pod.containers.iter().flat_map(|container| {
-        let words = container.command.iter().chain(&container.args);
-        words.flatten().map(String::as_str)
-    });
-    let words: Vec<_> = words.collect();
-    let mut values = words.iter().enumerate().filter_map(|(at, word)| {
-        // Go takes one hyphen for two.
-        let rest = word
-            .trim_start_matches('-')
-            .strip_prefix(flag.trim_start_matches('-'))?;
-        match rest.strip_prefix('=') {
-            Some(value) => Some(value),
-            None if rest.is_empty() => words.get(at + 1).copied(),
-            None => None,
-        }
-    });
-    values.next_back()
-}
-
 #[derive(Debug, PartialEq, Eq)]
 enum Gate {
     OffByDefault,
@@ -197,16 +103,16 @@ enum Gate {
 }
 
 /// Arguments override the configuration, as in the controller.
-fn judge_gate(pod: &PodSpec, configuration: &Configuration) -> Gate {
+fn judge_gate(pod: &PodSpec, configuration: &ManagerConfiguration) -> Gate {
     let gates = argument(pod, "--feature-gates")
         .unwrap_or_default()
         .split(',');
     let mut gates = gates.filter_map(|gate| gate.trim().split_once('='));
     let argument = gates.rfind(|(name, _)| *name == FEATURE_GATE);
-    // As Go's strconv.ParseBool reads it.
-    let argument =
-        argument.map(|(_, value)| ["true", "1", "t"].contains(&value.to_lowercase().as_str()));
-    match argument.or_else(|| configuration.feature_gates.get(FEATURE_GATE).copied()) {
+    let argument = argument.map(|(_, value)| is_true(value));
+    let configured = configuration.feature_gates.as_ref();
+    let configured = configured.and_then(|gates| gates.get(FEATURE_GATE).copied());
+    match argument.or(configured) {
         None => Gate::OffByDefault,
         Some(false) => Gate::Off,
         Some(true) => Gate::On,
@@ -216,12 +122,13 @@ fn judge_gate(pod: &PodSpec, configuration: &Configuration) -> Gate {
 async fn look_at_server(
     context: &TrainerContext,
     controller: &Deployment,
-    configuration: &Configuration,
+    configuration: &ManagerConfiguration,
 ) -> Result<Outcome, Rc<Failure>> {
     let configurations = context.fetch_configurations(Part::Trainer).await?;
     let called = services(&configurations).into_iter().next();
     let namespace = controller.metadata.namespace.clone().unwrap_or_default();
-    let configured = configuration.cert_management.webhook_service_name.clone();
+    let configured = configuration.cert_management.as_ref();
+    let configured = configured.and_then(|it| it.webhook_service_name.clone());
     let name = configured
         .or(called.map(|service| service.name))
         .unwrap_or_default();
@@ -235,10 +142,12 @@ async fn look_at_server(
         )
     },);
     let (service, policies) = (service?, policies?);
+    let server = configuration.status_server.as_ref();
+    let port = server.and_then(|server| server.port);
     let address = Address {
         namespace: &namespace,
         service: &name,
-        port: configuration.status_server.port.unwrap_or(DEFAULT_PORT),
+        port: port.unwrap_or(DEFAULT_PORT),
     };
     let port = judge_port(&address, service.as_ref().as_ref());
     let policy = judge_policies(&address, controller, &policies);
@@ -390,7 +299,7 @@ mod tests {
     }
 
     fn gate(arguments: &[&str], configuration: &str) -> Gate {
-        let configuration: Configuration = serde_saphyr::from_str(configuration).unwrap();
+        let configuration: ManagerConfiguration = serde_saphyr::from_str(configuration).unwrap();
         judge_gate(pod_of(&controller(arguments)).unwrap(), &configuration)
     }
 
@@ -416,38 +325,6 @@ mod tests {
             gate(&["--feature-gates=Other=true"], plain),
             Gate::OffByDefault
         );
-    }
-
-    #[test]
-    fn a_configuration_that_is_gone_or_no_yaml_is_a_finding() {
-        let config_map = |text: &str| -> ConfigMap {
-            serde_json::from_value(json!({"data": {"config.yaml": text}})).unwrap()
-        };
-        let read = |file, map: Option<&ConfigMap>| {
-            parse_configuration("kubeflow-system", "trainer-config", file, map)
-        };
-        let file = Some("config.yaml");
-        let good = config_map(
-            "statusServer:\n  port: 12345\ncertManagement:\n  webhookServiceName: own\n",
-        );
-        let configuration = read(file, Some(&good)).unwrap();
-        assert_eq!(configuration.status_server.port, Some(12345));
-        assert_eq!(
-            configuration
-                .cert_management
-                .webhook_service_name
-                .as_deref(),
-            Some("own")
-        );
-        assert!(
-            read(None, None).is_ok(),
-            "a controller without the flag has the default"
-        );
-        for map in [None, Some(&config_map("a: ["))] {
-            let finding = read(file, map).unwrap_err();
-            assert_eq!(finding.reason.code, "ConfigurationUnreadable");
-        }
-        assert!(read(Some("other.yaml"), Some(&good)).is_err());
     }
 
     const ADDRESS: Address<'_> = Address {
