@@ -1,6 +1,9 @@
 //! Would the API server admit the runtimes' pods here? One is created by dry run for each runtime.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Namespace;
@@ -8,10 +11,12 @@ use k8s_openapi::api::core::v1::Namespace;
 use crate::{
     check::{Category, Check, Finding, Level, Outcome, Reason, Retry, Severity},
     cluster::{Failure, FailureKind, WebhookOutcome},
+    runtimes::Runtime,
 };
 
 use super::{
     super::{NS_POD_ADMISSION, NS_QUOTA, NS_SERVICE_ACCOUNT, TrainerContext},
+    quota,
     training_pods::{POD_NAME, TrainingPod, whose},
 };
 
@@ -50,8 +55,8 @@ const LIMIT_RANGE: Reason = Reason {
 };
 const QUOTA_REFUSES: Reason = Reason {
     code: "QuotaRefuses",
-    meaning: "A ResourceQuota that you may not read refuses the pods: it is used up, or demands that containers say what they want.",
-    mend: "Have somebody look at the quota who may read it; set resourcesPerNode in the TrainJob where it demands that.",
+    meaning: "A ResourceQuota refuses the pods as they stand in the runtime: less is left of it than they ask for, or it demands that containers say what they want. Where you may read the quota and one pod would find no room at all, the check of quotas tells it instead.",
+    mend: "Set resourcesPerNode in the TrainJob to what is left, delete what is finished, or have the quota raised by somebody who may.",
 };
 const ACCOUNT_NOT_FOUND: Reason = Reason {
     code: "AccountNotFound",
@@ -108,7 +113,7 @@ async fn check_admission(context: &TrainerContext) -> Outcome {
         &context.namespace,
         &pods,
         &answers,
-        &fetch_told(context).await,
+        &fetch_told(context, &runtimes).await,
     )
 }
 
@@ -138,43 +143,109 @@ fn not_a_pod(error: &serde_json::Error) -> Failure {
 }
 
 /// What other checks of the namespace told already, because the caller could look there.
-async fn fetch_told(context: &TrainerContext) -> Vec<&'static Reason> {
+#[derive(Default)]
+struct Told {
+    /// Of quotas, as far as the check of quotas has a finding.
+    quotas: BTreeSet<quota::Told>,
+    /// Whether the accounts could be looked at; a missing one has its finding then.
+    accounts: Accounts,
+}
+
+#[derive(Default)]
+enum Accounts {
+    Seen,
+    #[default]
+    NotSeen,
+}
+
+impl Told {
+    fn holds(&self, (reason, words): &Refusal) -> bool {
+        match reason.code {
+            code if code == QUOTA_REFUSES.code => {
+                let refused = refused_by_quota(words);
+                !refused.is_empty() && refused.iter().all(|entry| self.quotas.contains(entry))
+            }
+            code if code == ACCOUNT_NOT_FOUND.code => matches!(self.accounts, Accounts::Seen),
+            _ => false,
+        }
+    }
+}
+
+async fn fetch_told(context: &TrainerContext, runtimes: &[Runtime]) -> Told {
     let (quotas, ranges, account) = tokio::join!(
         context.fetch_quotas(),
         context.fetch_limit_ranges(),
         context.fetch_service_account(&context.namespace, "default"),
     );
-    let quota = (quotas.is_ok() && ranges.is_ok()).then_some(&QUOTA_REFUSES);
-    let account = account.is_ok().then_some(&ACCOUNT_NOT_FOUND);
-    quota.into_iter().chain(account).collect()
+    let ranges = ranges.ok();
+    let ranges = ranges.as_ref().map(|ranges| ranges.as_slice());
+    Told {
+        quotas: quotas.map_or_else(
+            |_| BTreeSet::new(),
+            |quotas| quota::told(&quotas, ranges, runtimes),
+        ),
+        accounts: account.map_or(Accounts::NotSeen, |_| Accounts::Seen),
+    }
+}
+
+/// What the API server says was asked for in vain: `exceeded quota: q, requested: pods=1, used: …`, or
+/// `failed quota: q: must specify limits.cpu for: node; limits.memory for: node`.
+fn refused_by_quota(words: &str) -> Vec<quota::Told> {
+    let exceeded = || {
+        let (quota, rest) = words.split_once("exceeded quota: ")?.1.split_once(", ")?;
+        let requested = rest.strip_prefix("requested: ")?.split_once(", used: ")?.0;
+        let entries = requested.split(',');
+        let resources = entries.filter_map(|entry| Some(entry.split_once('=')?.0));
+        Some((quota, resources.collect::<Vec<_>>()))
+    };
+    let failed = || {
+        let (quota, rest) = words.split_once("failed quota: ")?.1.split_once(": ")?;
+        let entries = rest.strip_prefix("must specify ")?.split("; ");
+        let resources = entries.filter_map(|entry| Some(entry.split_once(" for: ")?.0));
+        Some((quota, resources.collect()))
+    };
+    let (quota, resources) = exceeded().or_else(failed).unwrap_or_default();
+    let entries = resources.into_iter();
+    entries
+        .map(|resource| (quota.to_owned(), resource.to_owned()))
+        .collect()
 }
 
 fn judge_admission(
     namespace: &str,
     pods: &[TrainingPod],
     answers: &[Option<Rc<Failure>>],
-    told: &[&Reason],
+    told: &Told,
 ) -> Outcome {
     let mut findings: Vec<Finding> = Vec::new();
     let mut refusals = Vec::new();
     let mut facts = Vec::new();
+    let mut left = pods.len();
     for (pod, answer) in pods.iter().zip(answers) {
         match answer.as_ref().map(|failure| (failure, refusal(failure))) {
             None => facts.push(format!("{}: admitted", pod.runtime)),
             // A quota has the last word: everything else had let the pod pass.
-            Some((_, Some((reason, words)))) if told.contains(&reason) => {
-                facts.push(format!("{}: {words}", pod.runtime));
+            Some((_, Some(refusal))) if told.holds(&refusal) => {
+                left -= 1;
+                facts.push(format!("{}: {}", pod.runtime, refusal.1));
             }
             Some((_, Some(refusal))) => refusals.push((pod.runtime.as_str(), refusal)),
             Some((failure, None)) => findings.push(Finding::of_failure(failure)),
         }
     }
     findings.dedup();
-    findings.extend(judge_refusals(namespace, &refusals, pods.len()));
+    findings.extend(judge_refusals(namespace, &refusals, pods.len(), left));
     if findings.is_empty() {
-        facts.insert(0, format!("{} dry runs", pods.len()));
+        facts.insert(0, dry_runs(pods.len()));
     }
     Outcome::new(findings, facts)
+}
+
+fn dry_runs(count: usize) -> String {
+    match count {
+        1 => "1 dry run".to_owned(),
+        count => format!("{count} dry runs"),
+    }
 }
 
 /// The refusal that a failure tells of. `None` when there was no answer to judge.
@@ -218,9 +289,15 @@ fn without_brackets(words: &str) -> String {
     plain.trim_end().to_owned()
 }
 
-/// One finding a reason, with the words about its first runtime.
-fn judge_refusals(namespace: &str, refusals: &[(&str, Refusal)], all: usize) -> Vec<Finding> {
-    let level = if refusals.len() == all {
+/// One finding a reason, with the words about its first runtime. `left` of all pods are those whose refusal nobody
+/// told yet.
+fn judge_refusals(
+    namespace: &str,
+    refusals: &[(&str, Refusal)],
+    all: usize,
+    left: usize,
+) -> Vec<Finding> {
+    let level = if refusals.len() == left {
         Level::Failed
     } else {
         Level::Warning
@@ -296,7 +373,7 @@ fn judge_blindly(
         })
         .collect();
     let unknown = (refused.len() < pods.len()).then(|| Finding::of_failure(failure));
-    let findings = judge_refusals(namespace, &refused, pods.len())
+    let findings = judge_refusals(namespace, &refused, pods.len(), pods.len())
         .into_iter()
         .chain(unknown);
     let fact = level.map(|level| format!("the namespace enforces Pod Security level {level}"));
@@ -357,7 +434,7 @@ mod tests {
             .collect()
     }
 
-    fn judged(answers: &[Option<Rc<Failure>>], told: &[&Reason]) -> Outcome {
+    fn judged(answers: &[Option<Rc<Failure>>], told: &Told) -> Outcome {
         judge_admission(
             "team-a",
             &pods(&["jax", "torch"][..answers.len()]),
@@ -397,7 +474,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                findings(&judged(&[Some(refused(message))], &[])),
+                findings(&judged(&[Some(refused(message))], &Told::default())),
                 [(Level::Failed, expected)],
                 "{message}"
             );
@@ -406,13 +483,16 @@ mod tests {
 
     #[test]
     fn some_runtimes_are_a_warning_and_all_are_a_failure() {
-        let some = judged(&[None, Some(refused(RESTRICTED))], &[]);
+        let some = judged(&[None, Some(refused(RESTRICTED))], &Told::default());
         assert_eq!(findings(&some), [(Level::Warning, "PodSecurity")]);
         assert_eq!(
             some.findings[0].detail,
             "pods of torch are refused: violates PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false, runAsNonRoot != true"
         );
-        let all = judged(&[Some(refused(RESTRICTED)), Some(refused(RESTRICTED))], &[]);
+        let all = judged(
+            &[Some(refused(RESTRICTED)), Some(refused(RESTRICTED))],
+            &Told::default(),
+        );
         assert_eq!(findings(&all), [(Level::Failed, "PodSecurity")]);
         assert_eq!(
             all.findings[0].mend.as_deref(),
@@ -422,19 +502,79 @@ mod tests {
         );
     }
 
+    fn told(resource: &str) -> Told {
+        Told {
+            quotas: BTreeSet::from([("q".to_owned(), resource.to_owned())]),
+            accounts: Accounts::NotSeen,
+        }
+    }
+
+    const EXCEEDED: &str = "pods \"p\" is forbidden: exceeded quota: q, requested: requests.nvidia.com/gpu=2, \
+        used: requests.nvidia.com/gpu=0, limited: requests.nvidia.com/gpu=1";
+
     #[test]
     fn what_another_check_told_is_not_told_again() {
-        let quota = Some(refused("pods \"p\" is forbidden: exceeded quota: q"));
-        let outcome = judged(&[quota.clone(), None], &[&QUOTA_REFUSES]);
+        let quota = Some(refused(EXCEEDED));
+        let outcome = judged(&[quota.clone(), None], &told("requests.nvidia.com/gpu"));
         assert_eq!(findings(&outcome), []);
+        assert_eq!(outcome.facts[0], "2 dry runs");
+        assert!(outcome.facts[1].starts_with("jax: exceeded quota: q"));
+        assert_eq!(outcome.facts[2], "torch: admitted");
+        let account =
+            refused("pods \"p\" is forbidden: error looking up service account a/b: not found");
+        let seen = Told {
+            accounts: Accounts::Seen,
+            ..Told::default()
+        };
+        assert_eq!(findings(&judged(&[Some(account), None], &seen)), []);
         assert_eq!(
-            outcome.facts,
-            ["2 dry runs", "jax: exceeded quota: q", "torch: admitted"]
+            findings(&judged(
+                &[quota, Some(refused(RESTRICTED))],
+                &told("requests.nvidia.com/gpu")
+            )),
+            [(Level::Failed, "PodSecurity")],
+            "no pod is admitted"
+        );
+    }
+
+    #[test]
+    fn a_quota_with_less_left_than_the_pods_ask_for_is_told_here() {
+        let quota = Some(refused(EXCEEDED));
+        for told in [told("secrets"), Told::default()] {
+            assert_eq!(
+                findings(&judged(&[quota.clone(), None], &told)),
+                [(Level::Warning, "QuotaRefuses")]
+            );
+        }
+        let all = judged(&[quota.clone(), quota], &told("pods"));
+        assert_eq!(findings(&all), [(Level::Failed, "QuotaRefuses")]);
+        assert!(
+            all.findings[0]
+                .detail
+                .starts_with("pods of all 2 runtimes are refused: exceeded quota: q, requested: requests.nvidia.com/gpu=2"),
+            "{all:?}"
+        );
+    }
+
+    #[test]
+    fn the_servers_words_name_the_quota_and_its_resources() {
+        let read = |words: &str| {
+            let entries = refused_by_quota(words).into_iter();
+            entries
+                .map(|(quota, resource)| format!("{quota} {resource}"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            read(
+                "exceeded quota: q, requested: pods=1,cpu=2, used: pods=0,cpu=1, limited: pods=0,cpu=2"
+            ),
+            ["q pods", "q cpu"]
         );
         assert_eq!(
-            findings(&judged(&[quota, None], &[])),
-            [(Level::Warning, "QuotaRefuses")]
+            read("failed quota: q: must specify limits.cpu for: a,b; limits.memory for: b"),
+            ["q limits.cpu", "q limits.memory"]
         );
+        assert_eq!(read("something else"), Vec::<String>::new());
     }
 
     #[test]
@@ -448,7 +588,7 @@ mod tests {
                 message: "no".to_owned(),
                 webhook,
             };
-            findings(&judged(&[Some(Rc::new(failure(kind)))], &[]))
+            findings(&judged(&[Some(Rc::new(failure(kind)))], &Told::default()))
         };
         assert_eq!(
             by(WebhookOutcome::Denied("no root".to_owned())),

@@ -1,6 +1,9 @@
 //! Do the quotas of the namespace leave room for what a TrainJob makes, and can its pods satisfy them?
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use k8s_openapi::{
     api::core::v1::{Container, LimitRange, ResourceQuota},
@@ -11,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
     cluster::Failure,
+    runtimes::{ReplicatedJob, Runtime},
 };
 
 use super::{
@@ -47,7 +51,7 @@ const REQUESTS_DEMANDED: Reason = Reason {
 };
 const QUOTA_USED_UP_IN_PART: Reason = Reason {
     code: "QuotaUsedUpInPart",
-    meaning: "A ResourceQuota has no room left for something that only some TrainJobs need: devices, volumes, ConfigMaps, or pods of the quota's scope.",
+    meaning: "A ResourceQuota has no room left for something that only some TrainJobs need: devices or volumes that a runtime asks for, ConfigMaps, Secrets, or pods of the quota's scope.",
     mend: "Train with a runtime that does not need it, delete what is finished, or raise the quota.",
 };
 
@@ -68,20 +72,23 @@ const EVERY_JOBS: [&str; 13] = [
     "limits.memory",
 ];
 /// What some runtimes or releases need.
-const SOME_JOBS: [&str; 10] = [
+const SOME_JOBS: [&str; 7] = [
     "configmaps",
     "count/configmaps",
     "secrets",
     "count/secrets",
-    "persistentvolumeclaims",
-    "count/persistentvolumeclaims",
-    "requests.storage",
     "ephemeral-storage",
     "requests.ephemeral-storage",
     "limits.ephemeral-storage",
 ];
+/// What a runtime with volumes of its own needs.
+const CLAIMS: [&str; 3] = [
+    "persistentvolumeclaims",
+    "count/persistentvolumeclaims",
+    "requests.storage",
+];
 /// What a quota demands of every container that it counts, and the default that a limit range is given to satisfy it.
-const DEMANDED: [(&str, &str); 6] = [
+const DEMANDED: [Demanded; 6] = [
     ("cpu", "1"),
     ("memory", "1Gi"),
     ("requests.cpu", "1"),
@@ -102,7 +109,8 @@ async fn check_quota(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> {
         context.fetch_usable_runtimes()
     );
     let pods = TrainingPod::of_all(&runtimes);
-    let room = quotas.iter().map(judge_room);
+    let asked_for = asked_for(&runtimes);
+    let room = quotas.iter().map(|quota| judge_room(quota, &asked_for));
     // Without the LimitRanges nobody knows the defaults; the dry run of the pods tells then.
     let demands = limit_ranges.map(|ranges| judge_demands(&quotas, &ranges, &pods));
     let summary = match quotas.len() {
@@ -132,49 +140,110 @@ fn counts_every_pod(quota: &ResourceQuota) -> bool {
     scopes.into_iter().all(|scope| scope == UNLIMITED_IN_TIME) && spec.scope_selector.is_none()
 }
 
-fn judge_room(quota: &ResourceQuota) -> Outcome {
-    let status = quota.status.clone().unwrap_or_default();
-    let (hard, used) = (
-        status.hard.unwrap_or_default(),
-        status.used.unwrap_or_default(),
-    );
-    let exhausted: BTreeMap<_, _> = hard
-        .iter()
-        .filter_map(|(resource, hard)| Some((resource.as_str(), (used.get(resource)?, hard))))
-        .filter(|(_, (used, hard))| parse_quantity(&used.0) >= parse_quantity(&hard.0))
-        .collect();
-    let every = |resource: &str| EVERY_JOBS.contains(&resource) && counts_every_pod(quota);
-    let some = |resource: &str| !every(resource) && is_needed(resource);
-    let of = |wanted: &dyn Fn(&str) -> bool| {
-        let entries = exhausted.iter().filter(|(resource, _)| wanted(resource));
-        entries
-            .map(|(resource, amounts)| (*resource, *amounts))
-            .collect::<Vec<_>>()
+/// A resource that is used up: its name, what is used and what is allowed.
+type Entry<'a> = (&'a str, (&'a Quantity, &'a Quantity));
+
+/// A quota's name, and a resource that a finding tells of.
+pub(super) type Told = (String, String);
+
+/// What the findings of this check tell, for who sees the same from another side. `None` for `LimitRange`s that cannot
+/// be read.
+pub(super) fn told(
+    quotas: &[ResourceQuota],
+    ranges: Option<&[LimitRange]>,
+    runtimes: &[Runtime],
+) -> BTreeSet<Told> {
+    let (asked_for, pods) = (asked_for(runtimes), TrainingPod::of_all(runtimes));
+    let of_quota = |quota: &ResourceQuota| {
+        let [every, some] = room(quota, &asked_for);
+        let entries = [every.1, some.1].into_iter().flatten();
+        let mut resources: Vec<_> = entries.map(|(resource, _)| resource.to_owned()).collect();
+        let demanded = ranges.and_then(|ranges| unmet(quota, ranges, &pods));
+        let demanded = demanded.into_iter().flat_map(|(demanded, _)| demanded);
+        resources.extend(demanded.map(|(resource, _)| resource.to_owned()));
+        let name = quota.metadata.name.clone().unwrap_or_default();
+        resources
+            .into_iter()
+            .map(move |resource| (name.clone(), resource))
     };
-    let findings = [
-        (&QUOTA_USED_UP, of(&every)),
-        (&QUOTA_USED_UP_IN_PART, of(&some)),
-    ];
-    let findings = findings
-        .into_iter()
-        .filter(|(_, entries)| !entries.is_empty());
-    let findings = findings.map(|(reason, entries)| used_up(quota, reason, &entries));
-    Outcome::new(findings.collect(), vec![title(quota)])
+    quotas.iter().flat_map(of_quota).collect()
 }
 
-/// Devices have a domain in their names.
+/// Devices and volumes that a runtime asks for, by their names in a quota.
+fn asked_for(runtimes: &[Runtime]) -> BTreeSet<String> {
+    let jobs = runtimes.iter().flat_map(|runtime| &runtime.jobs);
+    let pods = jobs.filter_map(ReplicatedJob::pod);
+    let containers =
+        pods.flat_map(|pod| pod.init_containers.iter().flatten().chain(&pod.containers));
+    let resources = containers.filter_map(|container| container.resources.as_ref());
+    let amounts = resources.flat_map(|resources| [&resources.requests, &resources.limits]);
+    let names = amounts.flatten().flat_map(BTreeMap::keys);
+    // Devices have a domain in their names.
+    let devices = names.filter(|name| name.contains('/'));
+    let devices = devices.map(|name| format!("requests.{name}"));
+    let has_claims = runtimes.iter().any(|runtime| !runtime.claims.is_empty());
+    let claims = CLAIMS.into_iter().filter(|_| has_claims);
+    devices.chain(claims.map(str::to_owned)).collect()
+}
+
+fn exhausted(quota: &ResourceQuota) -> Vec<Entry<'_>> {
+    let Some(status) = &quota.status else {
+        return Vec::new();
+    };
+    let used = |resource: &str| status.used.as_ref()?.get(resource);
+    let hard = status.hard.iter().flatten();
+    hard.filter_map(|(resource, hard)| Some((resource.as_str(), (used(resource)?, hard))))
+        .filter(|(_, (used, hard))| parse_quantity(&used.0) >= parse_quantity(&hard.0))
+        .collect()
+}
+
+/// What is used up of what every TrainJob needs, and of what some need.
+fn room<'a>(
+    quota: &'a ResourceQuota,
+    asked_for: &BTreeSet<String>,
+) -> [(&'static Reason, Vec<Entry<'a>>); 2] {
+    let every =
+        |(resource, _): &Entry<'_>| EVERY_JOBS.contains(resource) && counts_every_pod(quota);
+    let (every, others): (Vec<_>, Vec<_>) = exhausted(quota).into_iter().partition(every);
+    let others = others.into_iter();
+    let some = others.filter(|(resource, _)| is_needed(resource) || asked_for.contains(*resource));
+    [
+        (&QUOTA_USED_UP, every),
+        (&QUOTA_USED_UP_IN_PART, some.collect()),
+    ]
+}
+
+fn judge_room(quota: &ResourceQuota, asked_for: &BTreeSet<String>) -> Outcome {
+    let room = room(quota, asked_for);
+    let told = |resource: &str| {
+        let mut entries = room.iter().flat_map(|(_, entries)| entries);
+        entries.any(|(entry, _)| *entry == resource)
+    };
+    let others = exhausted(quota).into_iter();
+    let others = others.filter(|(resource, _)| is_for_some(resource) && !told(resource));
+    let others = others.map(|(resource, (used, hard))| {
+        format!(
+            "{resource} {} of {}, which no runtime asks for",
+            used.0, hard.0
+        )
+    });
+    let facts = std::iter::once(title(quota)).chain(others).collect();
+    let findings = room.iter().filter(|(_, entries)| !entries.is_empty());
+    let findings = findings.map(|(reason, entries)| used_up(quota, reason, entries));
+    Outcome::new(findings.collect(), facts)
+}
+
 fn is_needed(resource: &str) -> bool {
-    let device = resource
-        .strip_prefix("requests.")
-        .is_some_and(|name| name.contains('/'));
-    device || SOME_JOBS.contains(&resource) || EVERY_JOBS.contains(&resource)
+    SOME_JOBS.contains(&resource) || EVERY_JOBS.contains(&resource)
 }
 
-fn used_up(
-    quota: &ResourceQuota,
-    reason: &'static Reason,
-    entries: &[(&str, (&Quantity, &Quantity))],
-) -> Finding {
+/// Devices and volumes: what a training asks for, or does not.
+fn is_for_some(resource: &str) -> bool {
+    let name = resource.strip_prefix("requests.");
+    CLAIMS.contains(&resource) || name.is_some_and(|name| name.contains('/'))
+}
+
+fn used_up(quota: &ResourceQuota, reason: &'static Reason, entries: &[Entry<'_>]) -> Finding {
     let words = entries
         .iter()
         .map(|(resource, (used, hard))| format!("{resource} {} of {}", used.0, hard.0));
@@ -216,23 +285,30 @@ fn raise(quota: &ResourceQuota, hard: &Value) -> String {
 
 /// Quotas that demand what the runtimes' containers do not say.
 fn judge_demands(quotas: &[ResourceQuota], ranges: &[LimitRange], pods: &[TrainingPod]) -> Outcome {
-    let findings = quotas
-        .iter()
-        .filter(|quota| counts_every_pod(quota))
-        .filter_map(|quota| {
-            let hard = quota.spec.as_ref()?.hard.as_ref()?;
-            let demanded = DEMANDED
-                .iter()
-                .filter(|(resource, _)| hard.contains_key(*resource));
-            let demanded: Vec<_> = demanded
-                .filter(|(resource, _)| !has_default(ranges, resource))
-                .copied()
-                .collect();
-            let silent = pods.iter().filter(|pod| is_silent(pod, &demanded));
-            let silent: Vec<_> = silent.map(|pod| pod.runtime.as_str()).collect();
-            (!silent.is_empty()).then(|| demands(quota, &demanded, &silent, pods.len()))
-        });
+    let findings = quotas.iter().filter_map(|quota| {
+        let (demanded, silent) = unmet(quota, ranges, pods)?;
+        Some(demands(quota, &demanded, &silent, pods.len()))
+    });
     Outcome::new(findings.collect(), Vec::new())
+}
+
+/// A resource that a quota demands, with the default that a limit range is given.
+type Demanded = (&'static str, &'static str);
+
+/// What the quota demands of every container and no default gives, with the runtimes whose pods do not say it.
+fn unmet<'a>(
+    quota: &ResourceQuota,
+    ranges: &[LimitRange],
+    pods: &'a [TrainingPod],
+) -> Option<(Vec<Demanded>, Vec<&'a str>)> {
+    let hard = quota.spec.as_ref()?.hard.as_ref()?;
+    let demanded = DEMANDED
+        .into_iter()
+        .filter(|(resource, _)| hard.contains_key(*resource) && !has_default(ranges, resource));
+    let demanded: Vec<_> = demanded.collect();
+    let silent = pods.iter().filter(|pod| is_silent(pod, &demanded));
+    let silent: Vec<_> = silent.map(|pod| pod.runtime.as_str()).collect();
+    (counts_every_pod(quota) && !silent.is_empty()).then_some((demanded, silent))
 }
 
 fn is_silent(pod: &TrainingPod, demanded: &[(&str, &str)]) -> bool {
@@ -321,6 +397,8 @@ fn give_defaults(quota: &ResourceQuota, demanded: &[(&str, &str)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+
     use super::*;
     use crate::check::Level;
 
@@ -361,8 +439,8 @@ mod tests {
                 Some((Failed, "QuotaUsedUp")),
             ),
             (
-                hard("requests.nvidia.com/gpu", "0"),
-                json!({"requests.nvidia.com/gpu": "0"}),
+                hard("count/secrets", "1"),
+                json!({"count/secrets": "1"}),
                 Some((Warning, "QuotaUsedUpInPart")),
             ),
             (
@@ -378,7 +456,7 @@ mod tests {
             ),
             (patient, json!({"pods": "1"}), Some((Failed, "QuotaUsedUp"))),
         ] {
-            let outcome = judge_room(&quota(&spec, &used));
+            let outcome = judge_room(&quota(&spec, &used), &BTreeSet::new());
             assert_eq!(findings(&outcome).first().copied(), expected);
         }
     }
@@ -387,7 +465,7 @@ mod tests {
     fn what_is_used_up_is_raised_in_its_own_unit() {
         let spec = json!({"hard": {"pods": "2", "requests.cpu": "500m", "services": "9"}});
         let used = json!({"pods": "2", "requests.cpu": "0.5", "services": "1"});
-        let outcome = judge_room(&quota(&spec, &used));
+        let outcome = judge_room(&quota(&spec, &used), &BTreeSet::new());
         assert_eq!(
             outcome.findings[0].detail,
             "ResourceQuota team-a/small is used up: pods 2 of 2, requests.cpu 0.5 of 500m"
@@ -398,11 +476,55 @@ mod tests {
                 "kubectl -n team-a patch resourcequota small --type=merge -p '{\"spec\":{\"hard\":{\"pods\":\"4\",\"requests.cpu\":\"1000m\"}}}'"
             )
         );
-        let nothing = judge_room(&quota(
-            &json!({"hard": {"pods": "0"}}),
-            &json!({"pods": "0"}),
-        ));
+        let empty = quota(&json!({"hard": {"pods": "0"}}), &json!({"pods": "0"}));
+        let nothing = judge_room(&empty, &BTreeSet::new());
         assert_eq!(nothing.findings[0].mend, None);
+    }
+
+    #[test]
+    fn devices_and_volumes_are_missed_only_where_a_runtime_asks_for_them() {
+        let none = json!({"requests.nvidia.com/gpu": "0", "persistentvolumeclaims": "0"});
+        let none = quota(&json!({"hard": none}), &none);
+        let gpu = json!({"limits": {"nvidia.com/gpu": "2"}});
+        let plain = runtime("torch", &json!({"containers": [{"name": "node"}]}));
+        let tuned = runtime(
+            "tune",
+            &json!({"containers": [{"name": "node", "resources": gpu}]}),
+        );
+        let judged = |runtimes: &[Runtime]| judge_room(&none, &asked_for(runtimes));
+        let without = judged(std::slice::from_ref(&plain));
+        assert_eq!(findings(&without), []);
+        assert_eq!(
+            without.facts,
+            [
+                "ResourceQuota team-a/small",
+                "persistentvolumeclaims 0 of 0, which no runtime asks for",
+                "requests.nvidia.com/gpu 0 of 0, which no runtime asks for",
+            ]
+        );
+        let with = judged(&[plain, tuned.clone()]);
+        assert_eq!(
+            with.findings[0].detail,
+            "ResourceQuota team-a/small is used up: requests.nvidia.com/gpu 0 of 0"
+        );
+        let mut claiming = tuned;
+        claiming.claims.push(PersistentVolumeClaim::default());
+        assert!(asked_for(&[claiming]).contains("requests.storage"));
+    }
+
+    #[test]
+    fn only_what_a_finding_says_is_told() {
+        let runtimes = [runtime("torch", &json!({"containers": [{"name": "node"}]}))];
+        let hard = json!({"requests.cpu": "8", "requests.nvidia.com/gpu": "1", "secrets": "3"});
+        let used = json!({"requests.cpu": "4", "requests.nvidia.com/gpu": "0", "secrets": "3"});
+        let quotas = [quota(&json!({"hard": hard}), &used)];
+        let told = |ranges| {
+            let told = told(&quotas, ranges, &runtimes).into_iter();
+            told.map(|(quota, resource)| format!("{quota} {resource}"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(None), ["small secrets"]);
+        assert_eq!(told(Some(&[])), ["small requests.cpu", "small secrets"]);
     }
 
     #[test]
