@@ -14,9 +14,10 @@ pub(super) enum Subject {
 }
 
 impl Subject {
+    /// Part of a role's name. A user may be an ARN or a URL, but a name of RBAC holds no `/` and no `%`.
     fn name(&self) -> String {
         match self {
-            Self::User(user) => user.clone(),
+            Self::User(user) => user.replace(['/', '%'], "-"),
             Self::Account(account) => format!("{}:{}", account.namespace, account.name),
         }
     }
@@ -178,6 +179,18 @@ mod tests {
             binding["subjects"],
             json!([{"kind": "ServiceAccount", "namespace": "tools", "name": "ci"}])
         );
+    }
+
+    #[test]
+    fn a_user_with_a_slash_is_bound_as_is_by_a_role_whose_name_has_none() {
+        let user = "arn:aws:sts::123456789012:assumed-role/ml%20team/jane";
+        let subject = Subject::User(user.to_owned());
+        let objects = objects(&grant(&subject, &[access("get", "trainjobs", Some("a"))]));
+        let name = "kubectl-trainer:arn:aws:sts::123456789012:assumed-role-ml-20team-jane";
+        assert_eq!(objects[0]["metadata"]["name"], name);
+        assert_eq!(objects[1]["metadata"]["name"], name);
+        assert_eq!(objects[1]["roleRef"]["name"], name);
+        assert_eq!(objects[1]["subjects"][0]["name"], user);
     }
 
     #[test]
