@@ -5,7 +5,7 @@ use testbed::Testbed;
 
 use crate::{
     causes::{NODE_LOST, OUT_OF_MEMORY, POD_SECURITY_FORBIDS, POLICY_FORBIDS, QUOTA_FORBIDS},
-    support::{expect, expect_healthy, kubectl, paste},
+    support::{expect, expect_healthy, kubectl, paste, wait_until},
 };
 
 const NAMESPACE: &str = "kubeflow-system";
@@ -172,7 +172,9 @@ fn a_policy_that_refuses_the_pod_is_named_with_what_it_says() {
         "--image=probe",
         "--dry-run=server",
     ];
-    while bed.kubectl(&probe).unwrap().status.success() {}
+    wait_until("the policy holds", || {
+        !bed.kubectl(&probe).unwrap().status.success()
+    });
     end_pods(&bed);
     let verified = expect(&bed, POLICY_FORBIDS);
     let detail = verified.detail("TRN-DEPLOYMENTS");
@@ -191,7 +193,9 @@ fn a_policy_that_refuses_the_pod_is_named_with_what_it_says() {
     ] {
         kubectl(&bed, &["delete", kind, "no-new-pods"]);
     }
-    while !bed.kubectl(&probe).unwrap().status.success() {}
+    wait_until("the policy is gone", || {
+        bed.kubectl(&probe).unwrap().status.success()
+    });
     try_again(&bed);
     expect_healthy(&bed);
 }

@@ -6,8 +6,9 @@ use testbed::{BUSYBOX_IMAGE, Testbed, User, record_skip, trainer::DEFAULT_RELEAS
 
 use crate::{
     causes::{
-        CONTAINER_MISSING, DELETION_STUCK, DEPRECATED, FLOATING_IMAGE, NO_FRAMEWORK, NO_RUNTIMES,
-        NO_TRAINER_STEP, OTHER_RELEASE, REPLICAS_NOT_ONE, RUNTIMES_MISSING,
+        CONTAINER_MISSING, DELETION_STUCK, DEPRECATED, FLOATING_IMAGE, NO_CLUSTER_RUNTIMES,
+        NO_FRAMEWORK, NO_RUNTIMES, NO_TRAINER_STEP, OTHER_RELEASE, REPLICAS_NOT_ONE,
+        RUNTIMES_MISSING,
     },
     own_runtimes::{self, training_runtime},
     releases::release,
@@ -120,12 +121,19 @@ Kubeflow Trainer on context admin is healthy: all 22 checks passed.
 }
 
 #[test]
-fn a_cluster_without_any_runtime_fails() {
+fn a_cluster_without_any_runtime_fails_and_one_with_runtimes_of_namespaces_only_is_warned() {
     let Some(bed) = Testbed::exclusive() else {
         return;
     };
     kubectl(&bed, &["delete", "clustertrainingruntimes", "--all"]);
     expect(&bed, NO_RUNTIMES);
+    bed.apply(&training_runtime().to_string()).unwrap();
+    let verified = expect(&bed, NO_CLUSTER_RUNTIMES);
+    assert_eq!(
+        verified.detail("TRN-RUNTIMES"),
+        "there is no ClusterTrainingRuntime, only 1 TrainingRuntime in its namespace"
+    );
+    own_runtimes::delete(&bed);
     bed.apply_runtimes().unwrap();
     expect_healthy(&bed);
 }

@@ -1,7 +1,11 @@
 //! What `verify` must say of each broken cluster that these tests make: one cause, one result, and no two alike.
 //! A test names its cause here and breaks that one thing; how many causes there are, and that each is used, is tested.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use crate::support::{Trouble, failed, skipped, unknown, warned};
 
@@ -212,6 +216,7 @@ causes! {
         skipped("TRN-STORAGE-CLASS"),
         skipped("TRN-ACCELERATORS"),
     ];
+    NO_CLUSTER_RUNTIMES = [warned("TRN-RUNTIMES", "NoClusterRuntimes")];
     NO_FRAMEWORK = [warned("TRN-RUNTIMES", "NoFramework")];
     DELETION_STUCK = [warned("TRN-RUNTIMES", "DeletionStuck")];
     DEPRECATED = [warned("TRN-RUNTIMES", "Deprecated")];
@@ -335,19 +340,60 @@ fn no_two_causes_give_the_same_result() {
     }
 }
 
-#[test]
-fn every_cause_is_made_by_a_test() {
+/// The code of the tests: their lines without comments and imports.
+fn code() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let tests = files.filter(|entry| entry.file_name() != "causes.rs");
-    let text: String = tests
-        .map(|entry| fs::read_to_string(entry.path()).unwrap())
-        .collect();
-    for (name, _) in ALL {
-        let used = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
-        assert!(
-            used.into_iter().any(|word| word == *name),
-            "no test makes {name}"
-        );
+    tests
+        .map(|entry| code_of(&fs::read_to_string(entry.path()).unwrap()))
+        .collect()
+}
+
+fn code_of(text: &str) -> String {
+    let mut code = String::new();
+    let mut is_import = false;
+    for line in text.lines() {
+        let line = line.split("//").next().unwrap_or_default().trim();
+        is_import |= line.starts_with("use ");
+        if !is_import {
+            code.push_str(line);
+            code.push('\n');
+        }
+        is_import &= !line.ends_with(';');
     }
+    code
+}
+
+fn words(code: &str) -> BTreeSet<&str> {
+    code.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .collect()
+}
+
+#[test]
+fn an_import_or_a_comment_is_no_use() {
+    let text = "use crate::{\n    causes::{\n        IMPORTED,\n    },\n};\n// COMMENTED\nexpect(&bed, USED); // BESIDE\n";
+    let code = code_of(text);
+    let words = words(&code);
+    assert!(words.contains("USED"));
+    for name in ["IMPORTED", "COMMENTED", "BESIDE"] {
+        assert!(!words.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn every_cause_is_made_by_a_test() {
+    let code = code();
+    let words = words(&code);
+    for (name, _) in ALL {
+        assert!(words.contains(name), "no test makes {name}");
+    }
+}
+
+#[test]
+fn at_least_thirty_causes_are_told_apart_and_fifteen_printed_mends_are_pasted() {
+    let code = code();
+    let pasted = code.matches("paste(&").count();
+    assert!(ALL.len() >= 30, "{} causes", ALL.len());
+    assert!(pasted >= 15, "{pasted} mends");
 }

@@ -188,6 +188,19 @@ pub(crate) fn expect_from(
     }
 }
 
+/// Waits until a cluster shows this, which a test needs before it looks.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, is_shown: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_shown() {
+        assert!(
+            start.elapsed() < VISIBLE_LIMIT,
+            "{what}: not within a minute"
+        );
+        thread::sleep(PAUSE);
+    }
+}
+
 /// Waits with `verify --wait` until nothing fails any more, then until a rollout is over that may still go on.
 #[track_caller]
 pub(crate) fn expect_healthy(bed: &Testbed) {

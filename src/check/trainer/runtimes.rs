@@ -26,10 +26,11 @@ pub(crate) const RUNTIMES: Check<TrainerContext> = Check {
     category: Category::Runtimes,
     title: "The release's training runtimes are there",
     hint: "apply the runtimes overlay of the Trainer release",
-    page: "Compares the ClusterTrainingRuntimes with those that the installed release ships. To have none is a failure: nobody can train. A part of them may be missing on purpose, so that is a warning. A runtime that was left behind by an upgrade is known by its images: they are those of another release.\n\n\
+    page: "Compares the ClusterTrainingRuntimes with those that the installed release ships. To have none is a failure: nobody can train. Where namespaces have TrainingRuntimes of their own, it is a warning. A part of them may be missing on purpose, so that is a warning. A runtime that was left behind by an upgrade is known by its images: they are those of another release.\n\n\
            It also looks for runtimes without the label trainer.kubeflow.org/framework, which Kubeflow's Python SDK does not list, for deprecated ones, and for ones whose deletion is stuck.",
     reasons: &[
         &NO_RUNTIMES,
+        &NO_CLUSTER_RUNTIMES,
         &RUNTIMES_MISSING,
         &OTHER_RELEASE,
         &NO_FRAMEWORK,
@@ -44,8 +45,13 @@ pub(crate) const RUNTIMES: Check<TrainerContext> = Check {
 
 const NO_RUNTIMES: Reason = Reason {
     code: "NoRuntimes",
-    meaning: "There is no ClusterTrainingRuntime at all. Every TrainJob names one, unless its namespace has a TrainingRuntime of its own.",
+    meaning: "There is no ClusterTrainingRuntime at all, and no namespace that you may look into has a TrainingRuntime. Every TrainJob names one of them.",
     mend: "Apply the runtimes overlay of the installed release. It can only be applied once Trainer's webhooks answer.",
+};
+const NO_CLUSTER_RUNTIMES: Reason = Reason {
+    code: "NoClusterRuntimes",
+    meaning: "There is no ClusterTrainingRuntime, but there are TrainingRuntimes, which serve only the TrainJobs of their own namespaces. In every other namespace nobody can train.",
+    mend: "Apply the runtimes overlay of the installed release, unless every namespace is meant to have its own runtimes.",
 };
 const RUNTIMES_MISSING: Reason = Reason {
     code: "RuntimesMissing",
@@ -75,20 +81,35 @@ const DELETION_STUCK: Reason = Reason {
 
 async fn check_runtimes(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> {
     let (runtimes, versions) = tokio::join!(context.fetch_runtimes(), fetch_versions(context));
-    Ok(judge_runtimes(
-        &runtimes?,
-        versions.trainer().and_then(releases::find),
-    ))
+    let (runtimes, release) = (runtimes?, versions.trainer().and_then(releases::find));
+    if !runtimes.is_empty() {
+        return Ok(judge_runtimes(&runtimes, release));
+    }
+    // Who may not list them learns of none: then the runtimes of the cluster are all that counts.
+    let namespaced = context.fetch_training_runtimes().await;
+    let namespaced = namespaced.map_or(0, |namespaced| namespaced.objects.len());
+    Ok(Outcome::of(judge_absence(namespaced, release)))
 }
 
+/// There is no runtime of the cluster, and so many are in namespaces.
+fn judge_absence(namespaced: usize, release: Option<&Release>) -> Finding {
+    let nothing = "there is no ClusterTrainingRuntime";
+    let finding = match namespaced {
+        0 => Finding::failed(&NO_RUNTIMES, nothing),
+        1 => {
+            let detail = format!("{nothing}, only 1 TrainingRuntime in its namespace");
+            Finding::warning(&NO_CLUSTER_RUNTIMES, detail)
+        }
+        count => {
+            let detail = format!("{nothing}, only {count} TrainingRuntimes in their namespaces");
+            Finding::warning(&NO_CLUSTER_RUNTIMES, detail)
+        }
+    };
+    finding.mended_by(apply_command(release))
+}
+
+/// Of at least one runtime.
 fn judge_runtimes(runtimes: &[DynamicObject], release: Option<&Release>) -> Outcome {
-    if runtimes.is_empty() {
-        let finding = Finding::failed(&NO_RUNTIMES, "there is no ClusterTrainingRuntime");
-        return Outcome::of(Finding {
-            mend: Some(apply_command(release)),
-            ..finding
-        });
-    }
     let complete = judge_completeness(runtimes, release);
     let summary = match release {
         Some(release) if complete.findings.is_empty() => format!(
@@ -96,6 +117,7 @@ fn judge_runtimes(runtimes: &[DynamicObject], release: Option<&Release>) -> Outc
             release.runtimes.len(),
             release.version
         ),
+        _ if runtimes.len() == 1 => "1 runtime".to_owned(),
         _ => format!("{} runtimes", runtimes.len()),
     };
     let each = runtimes
@@ -265,6 +287,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::check::Level;
 
     fn runtime(name: &str, metadata: &Value) -> DynamicObject {
         let mut object = json!({"metadata": {"name": name, "labels": {FRAMEWORK_LABEL: "torch"}}});
@@ -388,10 +411,26 @@ mod tests {
     }
 
     #[test]
-    fn no_runtime_at_all_fails() {
-        let outcome = judge_runtimes(&[], releases::find("2.3.0"));
-        assert_eq!(reasons(&outcome), ["NoRuntimes"]);
-        assert_eq!(outcome.findings[0].level, crate::check::Level::Failed);
+    fn no_runtime_at_all_fails_and_runtimes_of_namespaces_only_are_a_warning() {
+        let absence = |namespaced| {
+            let finding = judge_absence(namespaced, releases::find("2.3.0"));
+            (finding.reason.code, finding.level, finding.detail)
+        };
+        let nothing = "there is no ClusterTrainingRuntime";
+        assert_eq!(
+            absence(0),
+            ("NoRuntimes", Level::Failed, nothing.to_owned())
+        );
+        let detail = format!("{nothing}, only 1 TrainingRuntime in its namespace");
+        assert_eq!(absence(1), ("NoClusterRuntimes", Level::Warning, detail));
+        let detail = format!("{nothing}, only 2 TrainingRuntimes in their namespaces");
+        assert_eq!(absence(2), ("NoClusterRuntimes", Level::Warning, detail));
+    }
+
+    #[test]
+    fn one_runtime_is_counted_as_one() {
+        let outcome = judge_runtimes(&[runtime("own", &json!({}))], None);
+        assert_eq!(outcome.facts[0], "1 runtime");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) const ACCELERATORS: Check<TrainerContext> = Check {
     category: Category::Integrations,
     title: "Runtimes made here find their accelerators",
     hint: "compare what the runtime asks for with: kubectl describe nodes",
-    page: "Adds up what the nodes offer of each accelerator (resources such as nvidia.com/gpu or google.com/tpu), and compares it with what runtimes ask for.\n\n\
+    page: "Adds up what the nodes offer of each accelerator (resources such as nvidia.com/gpu or google.com/tpu), and compares it with what runtimes ask for. Where no runtime asks for any, the nodes are not looked at.\n\n\
            The torchtune runtimes of the releases ask for nvidia.com/gpu. A cluster without GPUs on which nobody uses them is healthy, so for them it is only said. For runtimes that were made for this cluster it is a warning.",
     reasons: &[&NO_SUCH_ACCELERATOR],
     severity: Severity::Warning,
@@ -52,9 +52,17 @@ struct Offer {
 type Offers = BTreeMap<String, Offer>;
 
 async fn check_accelerators(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> {
-    let (runtimes, nodes) = tokio::join!(fetch_all_runtimes(context), fetch_nodes(context));
-    let ((runtimes, _), nodes) = (runtimes?, nodes?);
+    let (runtimes, _) = fetch_all_runtimes(context).await?;
+    // A cluster may have thousands of nodes, which nobody has to read where nothing is asked of them.
+    if runtimes.iter().all(asks_for_nothing) {
+        return Ok(Outcome::passed("no runtime asks for one"));
+    }
+    let nodes = fetch_nodes(context).await?;
     Ok(judge_accelerators(&runtimes, &add_up(&nodes)))
+}
+
+fn asks_for_nothing(runtime: &Runtime) -> bool {
+    runtime.devices().is_empty()
 }
 
 async fn fetch_nodes(context: &TrainerContext) -> Result<Vec<Node>, Rc<Failure>> {

@@ -39,8 +39,8 @@ const NO_DEFAULT_STORAGE_CLASS: Reason = Reason {
 };
 const STORAGE_CLASS_MISSING: Reason = Reason {
     code: "StorageClassMissing",
-    meaning: "A runtime names a StorageClass that does not exist. The pods of its TrainJobs wait for their volume for ever.",
-    mend: "Create the StorageClass, or name one that exists.",
+    meaning: "A runtime names a StorageClass that does not exist. The pods of its TrainJobs wait for their volume, unless somebody makes volumes of that class by hand.",
+    mend: "Create the StorageClass, or name one that exists. Where PersistentVolumes of that class are made by hand, nothing is wrong.",
 };
 
 const DEFAULT_ANNOTATIONS: [&str; 2] = [
@@ -101,7 +101,7 @@ fn judge_named(runtime: &Runtime, classes: &[StorageClass]) -> Option<Finding> {
         return None;
     }
     let detail = format!(
-        "{} names StorageClass {}, which does not exist",
+        "{} names StorageClass {}, which does not exist, so its volumes have to be made by hand",
         spoken(runtime),
         missing.join(", ")
     );
