@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Request;
 use k8s_openapi::{
-    api::authentication::v1::SelfSubjectReview,
+    api::{authentication::v1::SelfSubjectReview, core::v1::Pod},
     apimachinery::pkg::apis::meta::v1::{APIGroupList, APIResourceList},
 };
 use kube::core::{
@@ -31,6 +31,33 @@ pub enum Scope {
     Cluster,
     Namespace(String),
     AllNamespaces,
+}
+
+/// Which objects of a list, in kubectl's syntax.
+#[derive(Clone, Copy, Debug)]
+enum Selector<'a> {
+    All,
+    Labels(&'a str),
+    Fields(&'a str),
+}
+
+impl<'a> Selector<'a> {
+    fn of_labels(labels: Option<&'a str>) -> Self {
+        labels.map_or(Self::All, Self::Labels)
+    }
+
+    /// What a list of these asks for, page by page.
+    fn options(self) -> ListParams {
+        let options = ListParams {
+            limit: Some(PAGE),
+            ..ListParams::default()
+        };
+        match self {
+            Self::All => options,
+            Self::Labels(labels) => options.labels(labels),
+            Self::Fields(fields) => options.fields(fields),
+        }
+    }
 }
 
 impl Scope {
@@ -142,7 +169,15 @@ impl Cluster {
     where
         K: Resource<DynamicType: Default> + DeserializeOwned,
     {
+        let selector = Selector::of_labels(selector);
         self.fetch_pages::<K>(&K::DynamicType::default(), scope, selector)
+            .await
+    }
+
+    /// The pods of all namespaces that were put on this node, those that have ended too.
+    pub async fn fetch_pods_of_node(&self, node: &str) -> Result<Vec<Pod>, Failure> {
+        let fields = format!("spec.nodeName={node}");
+        self.fetch_pages(&(), &Scope::AllNamespaces, Selector::Fields(&fields))
             .await
     }
 
@@ -166,7 +201,7 @@ impl Cluster {
         selector: Option<&str>,
     ) -> Result<Vec<DynamicObject>, Failure> {
         let mut objects = self
-            .fetch_pages::<DynamicObject>(resource, scope, selector)
+            .fetch_pages::<DynamicObject>(resource, scope, Selector::of_labels(selector))
             .await?;
         for object in &mut objects {
             object.types.get_or_insert_with(|| kube::core::TypeMeta {
@@ -230,7 +265,7 @@ impl Cluster {
             "read the log of container {} of pod {}/{}",
             tail.container, tail.namespace, tail.pod
         );
-        let path = k8s_openapi::api::core::v1::Pod::url_path(&(), Some(tail.namespace));
+        let path = Pod::url_path(&(), Some(tail.namespace));
         let options = LogParams {
             container: Some(tail.container.to_owned()),
             previous: tail.attempt == Attempt::Previous,
@@ -273,7 +308,7 @@ impl Cluster {
         &self,
         kind: &K::DynamicType,
         scope: &Scope,
-        selector: Option<&str>,
+        selector: Selector<'_>,
     ) -> Result<Vec<K>, Failure>
     where
         K: Resource + DeserializeOwned,
@@ -290,13 +325,9 @@ impl Cluster {
         &self,
         words: &str,
         request: &ResourceRequest,
-        selector: Option<&str>,
+        selector: Selector<'_>,
     ) -> Result<Vec<K>, Failure> {
-        let mut options = ListParams {
-            limit: Some(PAGE),
-            label_selector: selector.map(str::to_owned),
-            ..ListParams::default()
-        };
+        let mut options = selector.options();
         let mut items = Vec::new();
         loop {
             match self

@@ -164,7 +164,7 @@ Installation
   ✓ ok       No half installation of Trainer is there     nothing of Trainer is there
   ✓ ok       The namespace takes the controllers          kubeflow-system does not exist; the release makes it
   ✓ ok       No other JobSet is installed                 none; the release brings 0.12.0
-  ✓ ok       A node has room for the controllers          1 of 1 nodes
+  ✓ ok       A node has room for the controllers          node n1 has it
 
 The cluster of context admin is ready for Kubeflow Trainer: all 9 checks passed.
 
@@ -427,7 +427,7 @@ fn a_cluster_whose_only_node_is_cordoned_takes_no_controllers() {
     let verified = expect(&bed, NO_NODE);
     assert_eq!(
         verified.detail("TRN-PRE-NODES"),
-        "none of 1 nodes can take the controllers: n1 is cordoned"
+        "the only node cannot take the controllers: n1 is cordoned"
     );
     table(&bed)
         .assert()
@@ -446,7 +446,7 @@ Installation
   ✓ ok       The namespace takes the controllers          kubeflow-system does not exist; the release makes it
   ✓ ok       No other JobSet is installed                 none; the release brings 0.12.0
   ✗ failed   A node has room for the controllers
-             NoNode: none of 1 nodes can take the controllers: n1 is cordoned
+             NoNode: the only node cannot take the controllers: n1 is cordoned
              mend: kubectl describe nodes
              see:  kubectl trainer explain TRN-PRE-NODES
 

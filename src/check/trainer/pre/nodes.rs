@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
+use futures::stream::{self, StreamExt};
 use k8s_openapi::{
     api::core::v1::{Node, Pod, PodSpec},
     apimachinery::pkg::api::resource::Quantity,
@@ -23,8 +24,9 @@ pub(super) const NODES: Check<TrainerContext> = Check {
     category: Category::Installation,
     title: "A node has room for the controllers",
     hint: "add a node, or make room on one",
-    page: "Looks for a node that is Ready, takes new pods, has no taint that keeps the controllers' pods away, runs Linux on amd64 or arm64, and has what the larger controller requests: what the node offers, less what its pods request. JobSet's controller requests 500m CPU and 128Mi memory.",
-    reasons: &[&NO_NODE],
+    page: "Looks for a node that is Ready, takes new pods, has no taint that keeps the controllers' pods away, runs Linux on amd64 or arm64, and has what the larger controller requests: what the node offers, less what its pods request. JobSet's controller requests 500m CPU and 128Mi memory. It looks no further than the first such node.\n\n\
+           Where nodes come on demand, one may come for the controllers: a cluster without any node is a warning, and so is one without a fitting node that serves the API of an autoscaler of nodes (karpenter.sh, autoscaling.x-k8s.io or autoscaling.gke.io).",
+    reasons: &[&NO_NODE, &NODE_ON_DEMAND, &NO_NODES_YET],
     severity: Severity::Error,
     requires: &[IDENTITY],
     retry: Retry::UntilDeadline,
@@ -37,6 +39,21 @@ const NO_NODE: Reason = Reason {
     mend: "The finding says of each node why not. Add one, uncordon one, or make room.",
 };
 
+const NODE_ON_DEMAND: Reason = Reason {
+    code: "NodeOnDemand",
+    meaning: "No node that is there can take the controllers' pods, but the cluster serves the API of an autoscaler of nodes, which may bring one when the pods wait for it.",
+    mend: "Apply the release and see whether the pods start. If they stay Pending, let the autoscaler bring nodes of Linux on amd64 or arm64 without taints, or make room on a node.",
+};
+const NO_NODES_YET: Reason = Reason {
+    code: "NoNodesYet",
+    meaning: "The cluster has no node at all. Where an autoscaler brings nodes on demand, it may bring one for the controllers' pods; without one they stay Pending.",
+    mend: "Add a node, unless an autoscaler of this cluster does: then apply the release and see whether the pods start.",
+};
+
+/// API groups of autoscalers of nodes: Karpenter and EKS Auto Mode, the cluster autoscaler, GKE.
+const AUTOSCALERS: [&str; 3] = ["karpenter.sh", "autoscaling.x-k8s.io", "autoscaling.gke.io"];
+/// Nodes whose pods are listed at the same time.
+const NODES_AT_ONCE: usize = 4;
 /// For which the releases have images.
 const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 const OS_LABEL: &str = "kubernetes.io/os";
@@ -49,14 +66,54 @@ const NAMED: usize = 5;
 /// Amounts by resource, in base units: cores, bytes.
 type Amounts = BTreeMap<&'static str, f64>;
 
+/// A node with why it cannot take the controllers.
+type Unfit = (String, String);
+
+/// What the nodes are like together.
+enum Found {
+    /// The first that fits.
+    Fit(String),
+    Unfit(Vec<Unfit>),
+}
+
 async fn check_nodes(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> {
+    let nodes = context
+        .cluster()?
+        .fetch_list::<Node>(&Scope::Cluster, None)
+        .await?;
+    let needed = largest(target().map_or(&[][..], |release| release.pods));
+    let found = find_node(context, &nodes, &needed).await?;
+    let groups = match &found {
+        Found::Unfit(unfit) if !unfit.is_empty() => context.fetch_api_groups().await?,
+        _ => Rc::default(),
+    };
+    Ok(judge_nodes(&found, &groups))
+}
+
+/// Only nodes that could take the controllers are asked for their pods, which may be many.
+async fn find_node(
+    context: &TrainerContext,
+    nodes: &[Node],
+    needed: &Amounts,
+) -> Result<Found, Rc<Failure>> {
     let cluster = context.cluster()?;
-    let (nodes, pods) = tokio::join!(
-        cluster.fetch_list::<Node>(&Scope::Cluster, None),
-        cluster.fetch_list::<Pod>(&Scope::AllNamespaces, None)
-    );
-    let needed = target().map_or(&[][..], |release| release.pods);
-    Ok(judge_nodes(&nodes?, &pods?, &largest(needed)))
+    let verdicts = nodes.iter().map(|node| async move {
+        let problem = judge_node(node, &[], needed);
+        if problem.is_some() {
+            return Ok((node, problem));
+        }
+        let pods = cluster.fetch_pods_of_node(name(node)).await?;
+        Ok::<_, Failure>((node, judge_node(node, &pods, needed)))
+    });
+    let mut verdicts = stream::iter(verdicts).buffered(NODES_AT_ONCE);
+    let mut unfit = Vec::new();
+    while let Some(verdict) = verdicts.next().await {
+        match verdict? {
+            (node, None) => return Ok(Found::Fit(name(node).to_owned())),
+            (node, Some(problem)) => unfit.push((name(node).to_owned(), problem)),
+        }
+    }
+    Ok(Found::Unfit(unfit))
 }
 
 /// The most that a controller requests of each resource.
@@ -93,37 +150,53 @@ fn requests(spec: &PodSpec) -> Amounts {
     MEASURED.into_iter().map(of_resource).collect()
 }
 
-fn judge_nodes(nodes: &[Node], pods: &[Pod], needed: &Amounts) -> Outcome {
-    let verdicts = nodes
-        .iter()
-        .map(|node| (name(node), judge_node(node, pods, needed)));
-    let (fit, unfit): (Vec<_>, Vec<_>) = verdicts.partition(|(_, problem)| problem.is_none());
-    if !fit.is_empty() {
-        return Outcome::passed(format!("{} of {} nodes", fit.len(), nodes.len()));
+/// `groups` are the API groups that the server serves.
+fn judge_nodes(found: &Found, groups: &[String]) -> Outcome {
+    let unfit = match found {
+        Found::Fit(name) => return Outcome::passed(format!("node {name} has it")),
+        Found::Unfit(unfit) => unfit,
+    };
+    if unfit.is_empty() {
+        let detail = "the cluster has no node; an autoscaler may bring one".to_owned();
+        return Outcome::of(Finding::warning(&NO_NODES_YET, detail));
     }
-    let mut problems: Vec<_> = unfit
+    let detail = unfit_words(unfit);
+    let autoscaler = AUTOSCALERS
         .iter()
-        .take(NAMED)
-        .map(|(name, problem)| format!("{name} {}", problem.as_deref().unwrap_or_default()))
+        .find(|autoscaler| groups.iter().any(|group| group == *autoscaler));
+    let finding = match autoscaler {
+        Some(group) => {
+            let detail = format!("an autoscaler ({group}) may have to bring a node: {detail}");
+            Finding::warning(&NODE_ON_DEMAND, detail)
+        }
+        None => Finding::failed(&NO_NODE, detail),
+    };
+    Outcome::of(finding.mended_by("kubectl describe nodes"))
+}
+
+fn unfit_words(unfit: &[Unfit]) -> String {
+    if let [(name, problem)] = unfit {
+        return format!("the only node cannot take the controllers: {name} {problem}");
+    }
+    let named = unfit.iter().take(NAMED);
+    let mut problems: Vec<_> = named
+        .map(|(name, problem)| format!("{name} {problem}"))
         .collect();
     if unfit.len() > NAMED {
         problems.push(format!("{} more", unfit.len() - NAMED));
     }
-    let detail = match nodes.len() {
-        0 => "the cluster has no node".to_owned(),
-        count => format!(
-            "none of {count} nodes can take the controllers: {}",
-            problems.join("; ")
-        ),
-    };
-    Outcome::of(Finding::failed(&NO_NODE, detail).mended_by("kubectl describe nodes"))
+    format!(
+        "none of {} nodes can take the controllers: {}",
+        unfit.len(),
+        problems.join("; ")
+    )
 }
 
 fn name(node: &Node) -> &str {
     node.metadata.name.as_deref().unwrap_or_default()
 }
 
-/// Why a controller's pod cannot run there, in words that follow the node's name.
+/// Why a controller's pod cannot run there beside these pods of the node, in words that follow the node's name.
 fn judge_node(node: &Node, pods: &[Pod], needed: &Amounts) -> Option<String> {
     if !is_ready(node) {
         return Some("is not Ready".to_owned());
@@ -167,7 +240,7 @@ fn judge_kind(node: &Node) -> Option<String> {
 
 fn judge_room(node: &Node, pods: &[Pod], needed: &Amounts) -> Option<String> {
     let allocatable = node.status.as_ref()?.allocatable.as_ref()?;
-    let own = pods.iter().filter(|pod| runs_on(pod, name(node)));
+    let own = pods.iter().filter(|pod| holds_room(pod));
     let own: Vec<_> = own
         .filter_map(|pod| pod.spec.as_ref())
         .map(requests)
@@ -196,13 +269,12 @@ fn judge_room(node: &Node, pods: &[Pod], needed: &Amounts) -> Option<String> {
 }
 
 /// Pods that have ended hold nothing.
-fn runs_on(pod: &Pod, node: &str) -> bool {
-    let is_there = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node);
+fn holds_room(pod: &Pod) -> bool {
     let phase = pod
         .status
         .as_ref()
         .and_then(|status| status.phase.as_deref());
-    is_there && !matches!(phase, Some("Succeeded" | "Failed"))
+    !matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 /// `250m CPU`, `128Mi memory`. Less than nothing is nothing.
@@ -219,7 +291,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::releases::RELEASES;
+    use crate::{check::Level, releases::RELEASES};
 
     fn node(change: impl FnOnce(&mut Value)) -> Node {
         let mut object = json!({
@@ -302,24 +374,54 @@ mod tests {
         assert_eq!(problem(&node, &[pod("1500m", "Running")]), None);
     }
 
+    fn unfit(count: usize) -> Found {
+        let node = |number| (format!("n{number}"), "is cordoned".to_owned());
+        Found::Unfit((1..=count).map(node).collect())
+    }
+
+    fn judged(found: &Found, groups: &[&str]) -> (Level, &'static str, String) {
+        let groups: Vec<_> = groups.iter().map(|group| (*group).to_owned()).collect();
+        let finding = judge_nodes(found, &groups).findings.remove(0);
+        (finding.level, finding.reason.code, finding.detail)
+    }
+
     #[test]
     fn one_fitting_node_is_enough_and_none_is_a_failure() {
-        let (good, bad) = (
-            node(|_| {}),
-            node(|node| node["spec"]["unschedulable"] = json!(true)),
-        );
-        let needed = Amounts::from([("cpu", 0.5)]);
+        let fit = judge_nodes(&Found::Fit("n1".to_owned()), &[]);
         assert_eq!(
-            judge_nodes(&[bad.clone(), good], &[], &needed).facts,
-            ["1 of 2 nodes"]
+            (fit.findings, fit.facts),
+            (vec![], vec!["node n1 has it".to_owned()])
         );
         assert_eq!(
-            judge_nodes(&[bad], &[], &needed).findings[0].detail,
-            "none of 1 nodes can take the controllers: n1 is cordoned"
+            judged(&unfit(1), &["apps", "autoscaling"]),
+            (
+                Level::Failed,
+                "NoNode",
+                "the only node cannot take the controllers: n1 is cordoned".to_owned()
+            )
         );
-        assert_eq!(
-            judge_nodes(&[], &[], &needed).findings[0].detail,
-            "the cluster has no node"
+        let (_, _, detail) = judged(&unfit(7), &[]);
+        assert!(
+            detail.starts_with("none of 7 nodes can take the controllers: n1 is cordoned; ")
+                && detail.ends_with("n5 is cordoned; 2 more"),
+            "{detail}"
         );
+    }
+
+    #[test]
+    fn where_nodes_come_on_demand_none_is_a_warning() {
+        for group in AUTOSCALERS {
+            let (level, reason, detail) = judged(&unfit(2), &["apps", group]);
+            assert_eq!((level, reason), (Level::Warning, "NodeOnDemand"));
+            assert!(detail.contains(group), "{detail}");
+        }
+        for groups in [&[][..], &["karpenter.sh"]] {
+            let (level, reason, detail) = judged(&unfit(0), groups);
+            assert_eq!((level, reason), (Level::Warning, "NoNodesYet"));
+            assert_eq!(
+                detail,
+                "the cluster has no node; an autoscaler may bring one"
+            );
+        }
     }
 }
