@@ -18,6 +18,7 @@ use crate::{
 
 use super::{
     CONTROLLER_RBAC as CONTROLLER_RBAC_ID, NAMESPACE, TrainerContext, conclude,
+    election::{Election, fetch_election},
     grants::{
         Binding, Need, RoleName, Roles, common_needs, lacking, needs, rules_of_cluster_role,
         rules_of_role,
@@ -34,7 +35,7 @@ pub(crate) const CONTROLLER_RBAC: Check<TrainerContext> = Check {
     title: "The controllers may do what they have to",
     hint: "compare the controllers' roles and bindings with the release's manifests",
     page: "Compares what the controllers' service accounts may do with the roles that their release ships, right by right. A controller that lacks a right runs, is ready, and fails when it comes to that step: no pods, no status, no renewed certificate.\n\n\
-           The bindings and roles are read; a right that they do not give is asked of the API server (an access review), because another authorizer may give it. Who may not read them asks for every right. Rights on API groups that the cluster does not serve, such as Volcano's, are not missed. Of a controller whose release is not known, what all known releases need is asked for.\n\n\
+           The bindings and roles are read; a right that they do not give is asked of the API server (an access review), because another authorizer may give it. Who may not read them asks for every right. Rights on API groups that the cluster does not serve, such as Volcano's, are not missed, nor are rights on Leases where no leader is elected. Of a controller whose release is not known, what all known releases need is asked for.\n\n\
            A typical cause is a namespace that was changed in the manifests, but not in the subjects of the bindings.",
     reasons: &[
         &ACCOUNT_MISSING,
@@ -75,6 +76,7 @@ pub(super) const RULE_MISSING: Reason = Reason {
     mend: "Add the rules with kubectl patch, as the command beside the finding does, or apply the release's roles again.",
 };
 
+const LEASES: &str = "leases";
 /// What is asked of the server at the same time.
 const REVIEWS_AT_ONCE: usize = 24;
 
@@ -131,22 +133,66 @@ async fn check_part(
         )));
     };
     let account = account_of(deployment, &place.namespace);
-    let needs = needs_of(part, shared);
-    let (exists, bindings) = tokio::join!(
+    let (exists, bindings, leases) = tokio::join!(
         fetch_account(context, &account),
-        fetch_bindings(context, shared, &account.namespace)
+        fetch_bindings(context, shared, &account.namespace),
+        fetch_lease_use(context, part, deployment, &place.namespace)
     );
     if !exists? {
         return Ok(Outcome::of(account_missing(&account, deployment)));
     }
+    let case = Case::new(account, needs_of(part, shared), leases?);
     let bindings = match bindings {
         Ok(bindings) => bindings,
         Err(failure) if is_forbidden(&failure) => {
-            return ask_everything(context, &account, &needs, &failure).await;
+            return ask_everything(context, &case, &failure).await;
         }
         Err(failure) => return Err(failure),
     };
-    look_at_grants(context, &account, &needs, &bindings).await
+    look_at_grants(context, &case, &bindings).await
+}
+
+/// What a controller runs as and needs.
+struct Case {
+    account: AccountName,
+    needs: Vec<Need>,
+    leases: LeaseUse,
+}
+
+/// Who elects no leader needs no Leases.
+enum LeaseUse {
+    Needed,
+    Unneeded,
+    /// The caller may not read the configuration that says it.
+    Unknown(Rc<Failure>),
+}
+
+impl Case {
+    fn new(account: AccountName, mut needs: Vec<Need>, leases: LeaseUse) -> Self {
+        if matches!(leases, LeaseUse::Unneeded) {
+            needs.retain(|need| need.resource != LEASES);
+        }
+        Self {
+            account,
+            needs,
+            leases,
+        }
+    }
+}
+
+async fn fetch_lease_use(
+    context: &TrainerContext,
+    part: Part,
+    deployment: &Deployment,
+    namespace: &str,
+) -> Result<LeaseUse, Rc<Failure>> {
+    match fetch_election(context, part, deployment, namespace).await {
+        Ok(Ok(Election::By { .. })) => Ok(LeaseUse::Needed),
+        // Of a configuration that cannot be read TRN-LEASES tells.
+        Ok(Ok(Election::Off) | Err(_)) => Ok(LeaseUse::Unneeded),
+        Err(failure) if is_forbidden(&failure) => Ok(LeaseUse::Unknown(failure)),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The service account that the Deployment's pods run as.
@@ -229,16 +275,16 @@ fn is_forbidden(failure: &Failure) -> bool {
 
 async fn look_at_grants(
     context: &TrainerContext,
-    account: &AccountName,
-    needs: &[Need],
+    case: &Case,
     bindings: &[Binding],
 ) -> Result<Outcome, Rc<Failure>> {
+    let Case { account, needs, .. } = case;
     let mut direct: Vec<_> = bindings.iter().filter(|it| it.names(account)).collect();
     let mut wanted: BTreeSet<_> = direct.iter().map(|binding| binding.role.clone()).collect();
     let mut roles = Roles::new();
     match fetch_roles(context, &account.namespace, &wanted, &mut roles).await {
         Err(failure) if is_forbidden(&failure) => {
-            return ask_everything(context, account, needs, &failure).await;
+            return ask_everything(context, case, &failure).await;
         }
         fetched => fetched?,
     }
@@ -250,7 +296,8 @@ async fn look_at_grants(
         wanted.extend(left.iter().map(|need| RoleName::released(need.role)));
         fetch_roles(context, &account.namespace, &wanted, &mut roles).await?;
         left = lacking(needs, &direct, &roles);
-        let (answers, _) = review(context, account, &left).await?;
+        // Where nobody may be asked, RBAC's reckoning stands.
+        let answers = review(context, account, &left).await?;
         left = answers
             .into_iter()
             .filter_map(|(need, allowed)| (allowed != Some(true)).then_some(need))
@@ -261,13 +308,27 @@ async fn look_at_grants(
         bindings,
         roles: &roles,
     };
-    let findings = judge_lacking(&scene, &left);
-    Ok(Outcome::new(findings, vec![summary(account, needs)]))
+    let findings = judge_left(case, &scene, left);
+    Ok(Outcome::new(findings, vec![summary(account, needs.len())]))
 }
 
-fn summary(account: &AccountName, needs: &[Need]) -> String {
+fn summary(account: &AccountName, compared: usize) -> String {
     let AccountName { namespace, name } = account;
-    format!("{namespace}/{name}: {} rights compared", needs.len())
+    format!("{namespace}/{name}: {compared} rights compared")
+}
+
+/// Lacking Leases are only a fault where a leader is elected.
+fn judge_left(case: &Case, scene: &Scene<'_>, left: Vec<Need>) -> Vec<Finding> {
+    let LeaseUse::Unknown(unread) = &case.leases else {
+        return judge_lacking(scene, &left);
+    };
+    let (of_leases, others): (Vec<_>, Vec<_>) =
+        left.into_iter().partition(|need| need.resource == LEASES);
+    let mut findings = judge_lacking(scene, &others);
+    if !of_leases.is_empty() {
+        findings.push(Finding::of_failure(unread));
+    }
+    findings
 }
 
 /// Adds to `roles` what is in `wanted` and not in it.
@@ -302,33 +363,42 @@ async fn fetch_roles(
 /// For callers who may not read roles or bindings, but perhaps ask for others.
 async fn ask_everything(
     context: &TrainerContext,
-    account: &AccountName,
-    needs: &[Need],
-    unreadable: &Rc<Failure>,
+    case: &Case,
+    unreadable: &Failure,
 ) -> Result<Outcome, Rc<Failure>> {
-    let (answers, closed) = review(context, account, needs).await?;
-    if closed {
-        return Err(Rc::clone(unreadable));
-    }
-    let left: Vec<_> = answers
-        .into_iter()
-        .filter_map(|(need, allowed)| (allowed != Some(true)).then_some(need))
-        .collect();
+    let answers = review(context, &case.account, &case.needs).await?;
+    Ok(judge_answers(case, &answers, unreadable))
+}
+
+/// A need with the server's answer; `None` where the caller may not ask.
+type Answer = (Need, Option<bool>);
+
+/// A right that may not be asked for is neither there nor lacking: what keeps the caller from looking is told, once.
+fn judge_answers(case: &Case, answers: &[Answer], unreadable: &Failure) -> Outcome {
+    let denied = answers
+        .iter()
+        .filter(|(_, allowed)| *allowed == Some(false));
+    let left = denied.map(|(need, _)| *need).collect();
     let scene = Scene {
-        account,
+        account: &case.account,
         bindings: &[],
         roles: &Roles::new(),
     };
-    let findings = judge_lacking(&scene, &left);
-    Ok(Outcome::new(findings, vec![summary(account, needs)]))
+    let mut findings = judge_left(case, &scene, left);
+    let answered = answers.iter().filter(|(_, allowed)| allowed.is_some());
+    let answered = answered.count();
+    if answered < answers.len() {
+        findings.push(Finding::of_failure(unreadable));
+    }
+    let fact = (answered > 0).then(|| summary(&case.account, answered));
+    Outcome::new(findings, fact.into_iter().collect())
 }
 
-/// Each need with the server's answer, `None` where the caller may not ask; and whether no question was allowed.
 async fn review(
     context: &TrainerContext,
     account: &AccountName,
     needs: &[Need],
-) -> Result<(Vec<(Need, Option<bool>)>, bool), Rc<Failure>> {
+) -> Result<Vec<Answer>, Rc<Failure>> {
     let cluster = context.cluster()?;
     let mut answers = Vec::new();
     for chunk in needs.chunks(REVIEWS_AT_ONCE) {
@@ -343,8 +413,7 @@ async fn review(
             answers.push((*need, allowed));
         }
     }
-    let closed = answers.iter().all(|(_, allowed)| allowed.is_none());
-    Ok((answers, closed))
+    Ok(answers)
 }
 
 fn question<'a>(need: &Need, account: &'a AccountName) -> Access<'a> {
@@ -362,6 +431,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{check::Level, cluster::MissingRule};
 
     fn shared(trainer: Option<&str>, jobset: Option<&str>) -> Shared {
         Shared {
@@ -390,6 +460,61 @@ mod tests {
         let unknown = shared(Some("latest"), Some("main"));
         assert!(!has(&needs_of(Part::Trainer, &unknown), "leases"));
         assert!(has(&needs_of(Part::JobSet, &unknown), "nodes"));
+    }
+
+    fn forbidden(resource: &str) -> Failure {
+        let rule = MissingRule {
+            resource: resource.to_owned(),
+            ..MissingRule::default()
+        };
+        Failure {
+            request: String::new(),
+            kind: FailureKind::Forbidden(Box::new(rule)),
+            target: None,
+        }
+    }
+
+    fn case(leases: LeaseUse) -> Case {
+        let account = AccountName {
+            namespace: "ml".to_owned(),
+            name: "jobset-controller-manager".to_owned(),
+        };
+        let newest = shared(Some("v2.3.0"), Some("v0.12.0"));
+        Case::new(account, needs_of(Part::JobSet, &newest), leases)
+    }
+
+    /// The levels of the findings, heaviest first, and the number of facts.
+    fn judged(case: &Case, answer: impl Fn(&Need) -> Option<bool>) -> (Vec<Level>, usize) {
+        let answers: Vec<_> = case
+            .needs
+            .iter()
+            .map(|need| (*need, answer(need)))
+            .collect();
+        let outcome = judge_answers(case, &answers, &forbidden("clusterrolebindings"));
+        let levels = outcome.findings.iter().map(|finding| finding.level);
+        (levels.collect(), outcome.facts.len())
+    }
+
+    #[test]
+    fn what_may_not_be_asked_is_unknown_and_not_lacking() {
+        let case = case(LeaseUse::Needed);
+        // As with the built-in role admin: it may ask about its namespace alone.
+        let own = |need: &Need| (need.reach() == RoleReach::Namespace).then_some(true);
+        assert_eq!(judged(&case, own), (vec![Level::Unknown], 1));
+        assert_eq!(judged(&case, |_| None), (vec![Level::Unknown], 0));
+        assert_eq!(judged(&case, |_| Some(true)), (vec![], 1));
+        let one = |need: &Need| Some(need.resource != "nodes");
+        assert_eq!(judged(&case, one), (vec![Level::Failed], 1));
+    }
+
+    #[test]
+    fn leases_are_missed_only_where_a_leader_is_elected() {
+        let without = |need: &Need| Some(need.resource != LEASES);
+        let (failed, unknown) = (vec![Level::Failed], vec![Level::Unknown]);
+        assert_eq!(judged(&case(LeaseUse::Needed), without).0, failed);
+        assert_eq!(judged(&case(LeaseUse::Unneeded), without).0, []);
+        let unread = LeaseUse::Unknown(Rc::new(forbidden("configmaps")));
+        assert_eq!(judged(&case(unread), without).0, unknown);
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Need {
     }
 }
 
-/// Everything that the released roles of an account allow, for API groups that the server serves.
+/// Everything that an account needs of what its released roles allow, for API groups that the server serves.
 pub(super) fn needs(
     roles: &'static [ControllerRole],
     account: &str,
@@ -44,7 +44,20 @@ pub(super) fn needs(
 ) -> Vec<Need> {
     let own = roles.iter().filter(|role| role.account == account);
     let is_served = |need: &Need| need.group.is_empty() || served.iter().any(|it| it == need.group);
-    own.flat_map(role_needs).filter(is_served).collect()
+    own.flat_map(role_needs)
+        .filter(is_used)
+        .filter(is_served)
+        .collect()
+}
+
+/// Leader election reads, creates and updates its Lease and no more (client-go's `leaselock.go`); the released roles
+/// also hold what it needed when it was made of `ConfigMaps`. JobSet's charts leave a part of both out.
+fn is_used(need: &Need) -> bool {
+    match (need.resource, need.role.reach) {
+        ("leases", _) => ["get", "create", "update"].contains(&need.verb),
+        ("configmaps", reach) => reach == RoleReach::Cluster,
+        _ => true,
+    }
 }
 
 /// Everything that a released role allows, right by right.
@@ -319,6 +332,78 @@ mod tests {
             json!({"apiGroups": ["batch"], "resources": ["jobs"], "resourceNames": ["a"], "verbs": ["create"]}),
         );
         assert!(!allows(&named, &need("create", "jobs")));
+    }
+
+    fn bound(kind: &str, rules: &Value) -> (Binding, Option<Vec<PolicyRule>>) {
+        let object = json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "chart"}});
+        let binding = if kind == "Role" {
+            Binding::from(serde_json::from_value::<RoleBinding>(object).unwrap())
+        } else {
+            Binding::from(serde_json::from_value::<ClusterRoleBinding>(object).unwrap())
+        };
+        (
+            binding,
+            Some(serde_json::from_value(rules.clone()).unwrap()),
+        )
+    }
+
+    /// The `ClusterRole` and `Role` of JobSet's chart 0.11.0; those of 0.8.2 and 0.10.1 have the same on Leases.
+    fn chart_of_jobset() -> [(Binding, Option<Vec<PolicyRule>>); 2] {
+        let rule = |group: &str, resources: &[&str], verbs: &str| {
+            let verbs: Vec<_> = verbs.split(' ').collect();
+            json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
+        };
+        let all = "create delete get list patch update watch";
+        let cluster = json!([
+            rule("", &["events"], "create patch update watch"),
+            rule("", &["nodes"], "get list watch"),
+            rule("", &["persistentvolumeclaims"], "create get list watch"),
+            rule("", &["pods"], "delete get list patch update watch"),
+            rule("", &["services"], all),
+            rule("batch", &["jobs"], all),
+            rule("batch", &["jobs/status"], "get update patch"),
+            rule("jobset.x-k8s.io", &["jobsets"], all),
+            rule("jobset.x-k8s.io", &["jobsets/finalizers"], "update"),
+            rule("jobset.x-k8s.io", &["jobsets/status"], "get update patch"),
+        ]);
+        let own = json!([
+            rule("", &["configmaps"], all),
+            rule("", &["secrets"], "get list update watch"),
+            rule(
+                "coordination.k8s.io",
+                &["leases"],
+                "get list watch create update delete"
+            ),
+        ]);
+        [bound("ClusterRole", &cluster), bound("Role", &own)]
+    }
+
+    #[test]
+    fn the_charts_of_jobset_grant_all_that_is_needed() {
+        let needs = release_needs("2.2.1", "jobset-controller-manager");
+        assert!(has(&needs, "update", "leases") && !has(&needs, "patch", "leases"));
+        let grants = chart_of_jobset();
+        let bindings: Vec<_> = grants.iter().map(|(binding, _)| binding).collect();
+        let roles: Roles = grants
+            .iter()
+            .map(|(binding, rules)| (binding.role.clone(), rules.clone()))
+            .collect();
+        assert_eq!(names(&lacking(&needs, &bindings, &roles)), [""; 0]);
+    }
+
+    #[test]
+    fn without_an_election_the_role_for_it_is_not_missed() {
+        let mut needs = release_needs("2.3.0", "jobset-controller-manager");
+        needs.retain(|need| need.resource != "leases");
+        let of_election = |need: &&Need| need.role.name == "jobset-leader-election-role";
+        let left: Vec<_> = needs.iter().filter(of_election).copied().collect();
+        // The manager's role of chart 0.12.0 grants these in the whole cluster.
+        assert_eq!(names(&left), ["create events", "patch events"]);
+    }
+
+    fn names(needs: &[Need]) -> Vec<String> {
+        let name = |need: &Need| format!("{} {}", need.verb, need.resource);
+        needs.iter().map(name).collect()
     }
 
     #[test]
