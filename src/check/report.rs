@@ -1,5 +1,7 @@
 //! What a run of a catalogue found: one result a check in the catalogue's order, and the verdict over all of them.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::{
@@ -48,7 +50,8 @@ pub struct CheckResult {
     pub id: CheckId,
     pub category: Category,
     pub title: &'static str,
-    pub hint: &'static str,
+    /// What to do when a finding has no command of its own.
+    pub hint: Cow<'static, str>,
     pub severity: Severity,
     pub requires: &'static [CheckId],
     pub retry: Retry,
@@ -82,7 +85,7 @@ impl CheckResult {
             id: check.id,
             category: check.category,
             title: check.title,
-            hint: check.hint,
+            hint: Cow::Borrowed(check.hint),
             severity: check.severity,
             requires: check.requires,
             retry: check.retry,
@@ -186,6 +189,9 @@ impl Report {
     #[must_use]
     pub fn with_kubectl(mut self, target: &Target) -> Self {
         let (asking, mending) = (target.kubectl_as_given(), target.kubectl_as_oneself());
+        for result in &mut self.results {
+            result.hint = call_inside(&asking, &result.hint).into();
+        }
         let findings = self.results.iter_mut();
         for finding in findings.flat_map(|result| &mut result.findings) {
             let kubectl = match finding.level {
@@ -235,7 +241,7 @@ mod tests {
             id: CheckId("TRN-TEST"),
             category: Category::Cluster,
             title: "It works",
-            hint: "",
+            hint: "".into(),
             severity,
             requires: &[],
             retry: Retry::Never,
@@ -365,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_in_an_advice_reaches_the_same_cluster_unless_it_is_for_somebody_else() {
+    fn a_command_in_an_advice_or_a_hint_reaches_the_same_cluster_unless_it_is_for_somebody_else() {
         const ODD: Reason = Reason {
             code: "Odd",
             meaning: "",
@@ -385,11 +391,16 @@ mod tests {
             advised(Reader::Caller, "move it with kubectl get"),
             advised(Reader::Anybody, "ask with: kubectl --context c get nodes"),
         ];
+        report.results[0].hint = "ask it yourself: kubectl auth whoami".into();
         let target = Target {
             flags: vec!["--context c".to_owned(), "--as jane".to_owned()],
             ..Target::default()
         };
         let report = report.with_kubectl(&target);
+        assert_eq!(
+            report.results[0].hint,
+            "ask it yourself: kubectl --context c --as jane auth whoami"
+        );
         let findings = report.results[0].findings.iter();
         let advice: Vec<_> = findings
             .filter_map(|finding| finding.advice.as_deref())

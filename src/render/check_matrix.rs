@@ -131,7 +131,7 @@ mod tests {
             id: CheckId(id),
             category: Category::Cluster,
             title,
-            hint: "",
+            hint: "".into(),
             severity: Severity::Error,
             requires: &[],
             retry: Retry::Never,

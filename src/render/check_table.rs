@@ -474,7 +474,7 @@ mod tests {
             id: CheckId(id),
             category,
             title,
-            hint: "look at the controllers' pods",
+            hint: "look at the controllers' pods".into(),
             severity: Severity::Error,
             requires: &[],
             retry: Retry::UntilDeadline,
