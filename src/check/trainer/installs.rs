@@ -61,8 +61,17 @@ async fn check_installs(context: &TrainerContext) -> Result<Outcome, Rc<Failure>
         let place = context.fetch_place(part).await?;
         outcomes.push(judge_part(part, &deployments, place.as_ref().as_ref()));
     }
-    let well = outcomes.iter().all(|outcome| outcome.findings.is_empty());
-    Ok(merge(well.then(|| "one of each".to_owned()), outcomes))
+    Ok(merge(summary(&deployments), outcomes))
+}
+
+/// Only where each part runs, once; else the facts of the parts say what there is.
+fn summary(deployments: &[Deployment]) -> Option<String> {
+    let runs_once = |part: Part| {
+        let own = deployments.iter().filter(|it| belongs_to(it, part));
+        own.filter(|it| asks_for_pods(it)).count() == 1
+    };
+    let each = Part::BOTH.into_iter().all(runs_once);
+    each.then(|| "one of each".to_owned())
 }
 
 /// Each Deployment once, by namespace and name.
@@ -144,8 +153,11 @@ mod tests {
     use crate::check::trainer::installation::FoundBy;
 
     fn jobset(namespace: &str, name: &str, replicas: i32) -> Deployment {
-        let container =
-            json!({"name": "manager", "image": "registry.k8s.io/jobset/jobset:v0.12.0"});
+        controller("jobset/jobset:v0.12.0", (namespace, name), replicas)
+    }
+
+    fn controller(image: &str, (namespace, name): (&str, &str), replicas: i32) -> Deployment {
+        let container = json!({"name": "manager", "image": image});
         let object = json!({
             "metadata": {"name": name, "namespace": namespace},
             "spec": {"selector": {}, "replicas": replicas, "template": {"spec": {"containers": [container]}}},
@@ -174,6 +186,18 @@ mod tests {
                 "jobset-system/jobset-controller-manager is scaled to zero"
             ]
         );
+    }
+
+    #[test]
+    fn one_of_each_is_said_only_where_each_part_runs_once() {
+        let place = ("kubeflow-system", "kubeflow-trainer-controller-manager");
+        let trainer = controller("trainer-controller-manager:v2.3.0", place, 1);
+        let own = |replicas| jobset("kubeflow-system", "jobset-controller-manager", replicas);
+        let both = [trainer.clone(), own(1)];
+        assert_eq!(summary(&both).as_deref(), Some("one of each"));
+        assert_eq!(summary(&[trainer.clone(), own(0)]), None);
+        assert_eq!(summary(&[trainer]), None);
+        assert_eq!(summary(&[]), None);
     }
 
     #[test]
