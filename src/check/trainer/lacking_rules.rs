@@ -1,5 +1,6 @@
 //! Why a controller lacks a right: no role, no binding, a binding elsewhere, or a role without the rule. Pure.
 
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,32 +28,102 @@ pub(super) struct Scene<'a> {
     pub(super) roles: &'a Roles,
 }
 
-/// One finding a released role, for all that is lacking of it.
+/// One finding a released role, for all that is lacking of it; one a role that is gone, which may be several in one.
 pub(super) fn judge_lacking(scene: &Scene<'_>, lacking: &[Need]) -> Vec<Finding> {
-    let mut roles: Vec<&'static ControllerRole> = Vec::new();
+    let mut groups: Vec<(Option<RoleName>, Vec<&'static ControllerRole>)> = Vec::new();
     for need in lacking {
-        if !roles.contains(&need.role) {
-            roles.push(need.role);
+        let role = need.role;
+        if groups.iter().any(|(_, roles)| roles.contains(&role)) {
+            continue;
+        }
+        let gone = gone_role(scene, role);
+        let same = |group: &&mut (Option<RoleName>, _)| gone.is_some() && group.0 == gone;
+        match groups.iter_mut().find(same) {
+            Some((_, roles)) => roles.push(role),
+            None => groups.push((gone, vec![role])),
         }
     }
-    let of_role = |role: &&'static ControllerRole| {
-        let own: Vec<_> = lacking.iter().filter(|need| need.role == *role).collect();
-        judge_role(scene, role, &own)
+    let of_group = |(gone, roles): &(Option<RoleName>, Vec<&'static ControllerRole>)| {
+        let own = lacking.iter().filter(|need| roles.contains(&need.role));
+        let own: Vec<_> = own.collect();
+        let finding = match (gone, roles.as_slice()) {
+            (None, [role, ..]) => judge_role(scene, role, &own),
+            (Some(gone), roles) => role_gone(scene, gone, roles, &own),
+            (None, []) => unexplained(scene, &own),
+        };
+        let comfort = own.iter().all(|need| is_comfort(need));
+        let level = if comfort {
+            Level::Warning
+        } else {
+            Level::Failed
+        };
+        Finding { level, ..finding }
     };
-    roles.iter().map(of_role).collect()
+    groups.iter().map(of_group).collect()
 }
 
 fn judge_role(scene: &Scene<'_>, role: &'static ControllerRole, lacking: &[&Need]) -> Finding {
-    let finding = judge_elsewhere(scene, role)
+    judge_elsewhere(scene, role)
         .or_else(|| judge_narrowed(scene, role, lacking))
         .or_else(|| judge_absence(scene, role, lacking))
-        .unwrap_or_else(|| unexplained(scene, lacking));
-    let level = if lacking.iter().all(|need| is_comfort(need)) {
-        Level::Warning
-    } else {
-        Level::Failed
-    };
-    Finding { level, ..finding }
+        .unwrap_or_else(|| unexplained(scene, lacking))
+}
+
+/// The role that a binding of the account refers to and that does not exist: the released one, or else one of a
+/// chart, unless another role is there that holds a part of the released rules.
+fn gone_role(scene: &Scene<'_>, role: &'static ControllerRole) -> Option<RoleName> {
+    let released = RoleName::released(role);
+    let rules_of = |name: &RoleName| scene.roles.get(name);
+    let bound: Vec<_> = bound_roles(scene, role).collect();
+    let mut gone = bound
+        .iter()
+        .filter(|name| rules_of(name).is_some_and(Option::is_none));
+    if let Some(own) = gone.clone().find(|name| ***name == released) {
+        return Some((*own).clone());
+    }
+    let there = bound.iter().filter_map(|name| rules_of(name)?.as_ref());
+    let stands_in = there.into_iter().any(|rules| overlap(role, rules) > 0);
+    let is_there = rules_of(&released).is_some_and(Option::is_some);
+    if stands_in || is_there {
+        return None;
+    }
+    gone.next().map(|name| (*name).clone())
+}
+
+/// What is bound to the account where the released role would be.
+fn bound_roles<'a>(
+    scene: &'a Scene<'_>,
+    role: &ControllerRole,
+) -> impl Iterator<Item = &'a RoleName> {
+    let reach = role.reach;
+    let bound = scene
+        .bindings
+        .iter()
+        .filter(move |it| it.names(scene.account) && it.reach == reach);
+    bound.map(|binding| &binding.role)
+}
+
+/// How many of the released role's rights these rules grant.
+fn overlap(role: &'static ControllerRole, rules: &[PolicyRule]) -> usize {
+    let granted = |need: &&Need| rules.iter().any(|rule| allows(rule, need));
+    role_needs(role).iter().filter(granted).count()
+}
+
+/// A bound role that does not exist, with all that it has to hold.
+fn role_gone(
+    scene: &Scene<'_>,
+    gone: &RoleName,
+    roles: &[&'static ControllerRole],
+    lacking: &[&Need],
+) -> Finding {
+    let AccountName { namespace, name } = scene.account;
+    let detail = format!(
+        "{} {} does not exist, so service account {namespace}/{name} may not {}",
+        gone.kind,
+        gone.name,
+        words(lacking)
+    );
+    Finding::failed(&ROLE_MISSING, detail).mended_by(create_role(gone, roles, namespace))
 }
 
 fn is_comfort(need: &Need) -> bool {
@@ -95,19 +166,9 @@ fn judge_narrowed(
     lacking: &[&Need],
 ) -> Option<Finding> {
     let released = RoleName::released(role);
-    let bound = scene
-        .bindings
-        .iter()
-        .filter(|it| it.names(scene.account) && it.reach == role.reach);
-    let known = bound.filter_map(|it| Some((&it.role, scene.roles.get(&it.role)?.as_ref()?)));
-    let overlap = |rules: &[_]| {
-        let whole = role_needs(role);
-        whole
-            .iter()
-            .filter(|need| rules.iter().any(|rule| allows(rule, need)))
-            .count()
-    };
-    let rated = known.map(|(name, rules)| (*name == released, overlap(rules), name, rules));
+    let known =
+        bound_roles(scene, role).filter_map(|name| Some((name, scene.roles.get(name)?.as_ref()?)));
+    let rated = known.map(|(name, rules)| (*name == released, overlap(role, rules), name, rules));
     let (is_released, shared, name, rules) =
         rated.max_by_key(|(is_released, shared, ..)| (*is_released, *shared))?;
     if !is_released && shared == 0 {
@@ -141,23 +202,21 @@ fn judge_narrowed(
 }
 
 /// The released role is not there, or nobody binds it.
-fn judge_absence(scene: &Scene<'_>, role: &ControllerRole, lacking: &[&Need]) -> Option<Finding> {
+fn judge_absence(
+    scene: &Scene<'_>,
+    role: &'static ControllerRole,
+    lacking: &[&Need],
+) -> Option<Finding> {
     let released = RoleName::released(role);
     let found = scene.roles.get(&released)?;
+    if found.is_none() {
+        return Some(role_gone(scene, &released, &[role], lacking));
+    }
     let AccountName { namespace, name } = scene.account;
     let RoleName {
         kind,
         name: role_name,
     } = &released;
-    if found.is_none() {
-        let detail = format!(
-            "{kind} {role_name} does not exist, so service account {namespace}/{name} may not {}",
-            words(lacking)
-        );
-        return Some(
-            Finding::failed(&ROLE_MISSING, detail).mended_by(create_role(role, namespace)),
-        );
-    }
     let detail = format!(
         "nothing binds {kind} {role_name} to service account {namespace}/{name}, which so may not {}",
         words(lacking)
@@ -282,17 +341,18 @@ fn rules_json(lacking: &[&Need]) -> Vec<Value> {
     merged.iter().map(rule).collect()
 }
 
-/// The whole released role, from a pipe: no other command of kubectl creates a role of several rules.
-fn create_role(role: &ControllerRole, namespace: &str) -> String {
-    let rules: Vec<_> = role
-        .rules
+/// A role of this name with all that the released ones hold, from a pipe: no other command of kubectl creates a role
+/// of several rules.
+fn create_role(name: &RoleName, roles: &[&'static ControllerRole], namespace: &str) -> String {
+    let rules: Vec<_> = roles
         .iter()
+        .flat_map(|role| role.rules)
         .map(|rule| json!({"apiGroups": rule.api_groups, "resources": rule.resources, "verbs": rule.verbs}))
         .collect();
-    let RoleName { kind, name } = RoleName::released(role);
-    let metadata = match role.reach {
-        RoleReach::Cluster => json!({"name": name}),
-        RoleReach::Namespace => json!({"name": name, "namespace": namespace}),
+    let RoleName { kind, name } = name;
+    let metadata = match kind.as_str() {
+        "Role" => json!({"name": name, "namespace": namespace}),
+        _ => json!({"name": name}),
     };
     let object = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, "rules": rules,
@@ -302,7 +362,7 @@ fn create_role(role: &ControllerRole, namespace: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, PolicyRule};
+    use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 
     use super::*;
     use crate::{check::trainer::grants::needs, releases};
@@ -442,6 +502,40 @@ mod tests {
                 "kubectl create clusterrolebinding jobset-manager-rolebinding --clusterrole=jobset-manager-role \
                  --serviceaccount=kubeflow-system:jobset-controller-manager"
             )
+        );
+    }
+
+    #[test]
+    fn a_role_of_a_chart_that_is_gone_is_made_anew_under_its_own_name_with_all_that_it_held() {
+        let account = account();
+        let bindings = [binding("jobset-controller", "kubeflow-system")];
+        let roles = roles(&[
+            ("jobset-controller", None),
+            (ROLE, None),
+            ("jobset-proxy-role", None),
+        ]);
+        let scene = Scene {
+            account: &account,
+            bindings: &bindings,
+            roles: &roles,
+        };
+        let of_cluster = |need: &Need| need.role.reach == RoleReach::Cluster;
+        let lacking: Vec<_> = all_lacking().into_iter().filter(of_cluster).collect();
+        let found = judge_lacking(&scene, &lacking);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        let (level, reason) = (found[0].level, found[0].reason.code);
+        assert_eq!((level, reason), (Level::Failed, "RoleMissing"));
+        let detail = &found[0].detail;
+        let start = "ClusterRole jobset-controller does not exist, so service account";
+        assert!(detail.starts_with(start), "{detail}");
+        let mend = found[0].mend.as_deref().unwrap();
+        assert!(
+            mend.contains(r#""metadata":{"name":"jobset-controller"}"#),
+            "{mend}"
+        );
+        assert!(
+            mend.contains("tokenreviews") && mend.contains("jobsets/status"),
+            "{mend}"
         );
     }
 
