@@ -78,6 +78,7 @@ pub(crate) async fn run(
     context: &CommandContext,
     args: &VerifyArgs,
 ) -> Result<(), CommandError> {
+    refuse_namespace(args, context)?;
     let selection = select(args, context)?;
     let clusters = connect(context, args).await?;
     let progress = Progress::new(ui);
@@ -136,6 +137,19 @@ impl Subject {
             exit_code: error_kind(self.report.verdict()).map_or(0, ErrorKind::exit_code),
         }
     }
+}
+
+/// Before an installation it is Trainer's namespace that counts, so another one would be named in vain.
+fn refuse_namespace(args: &VerifyArgs, context: &CommandContext) -> Result<(), CommandError> {
+    if !args.pre || context.options().namespace.is_none() {
+        return Ok(());
+    }
+    let message = "--pre cannot be used with --namespace: a release is applied to the namespace that its manifests name, or that Trainer already lives in";
+    let hint = format!(
+        "whether you may train in a namespace: {} verify -n NAMESPACE, once Trainer is installed",
+        context.display_name()
+    );
+    Err(CommandError::new(ErrorKind::Usage, message).with_hint(hint))
 }
 
 /// The checks that the arguments ask for.

@@ -286,6 +286,14 @@ error: TRN-CRDS is named by both --only and --skip; name it once
 "#]]
     );
     snapbox::assert_data_eq!(
+        refused(&["--pre", "-n", "team-a"]),
+        str![[r#"
+error: --pre cannot be used with --namespace: a release is applied to the namespace that its manifests name, or that Trainer already lives in
+hint: whether you may train in a namespace: kubectl trainer verify -n NAMESPACE, once Trainer is installed
+
+"#]]
+    );
+    snapbox::assert_data_eq!(
         refused(&["--only", "TRN-API", "--skip", "TRN-IDENTITY", "--skip", ""]),
         str![[r#"
 error: there is no check "" in this run
