@@ -29,6 +29,9 @@ use crate::cluster::{
     AccountName, Cluster, Failure, FailureKind, Identity, Scope, ServerVersion, resources,
 };
 
+/// What one check asks of the server at the same time, where it asks much.
+pub(super) const REQUESTS_AT_ONCE: usize = 24;
+
 /// A fetched value, or why it could not be fetched; both shared.
 pub(crate) type Fact<Value> = Result<Rc<Value>, Rc<Failure>>;
 

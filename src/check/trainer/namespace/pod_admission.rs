@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 
 use crate::{
@@ -15,7 +15,9 @@ use crate::{
 };
 
 use super::{
-    super::{NS_POD_ADMISSION, NS_QUOTA, NS_SERVICE_ACCOUNT, TrainerContext},
+    super::{
+        NS_POD_ADMISSION, NS_QUOTA, NS_SERVICE_ACCOUNT, TrainerContext, context::REQUESTS_AT_ONCE,
+    },
     quota,
     training_pods::{POD_NAME, TrainingPod, whose},
 };
@@ -97,7 +99,9 @@ type Refusal = (&'static Reason, String);
 async fn check_admission(context: &TrainerContext) -> Outcome {
     let runtimes = context.fetch_usable_runtimes().await;
     let pods = TrainingPod::of_all(&runtimes);
-    let answers = join_all(pods.iter().map(|pod| try_pod(context, pod))).await;
+    let tries = pods.iter().map(|pod| try_pod(context, pod));
+    let answers = stream::iter(tries).buffered(REQUESTS_AT_ONCE);
+    let answers: Vec<_> = answers.collect().await;
     let forbidden = answers
         .iter()
         .flatten()

@@ -71,7 +71,10 @@ async fn check_accounts(context: &TrainerContext) -> Outcome {
             &context.namespace,
             name,
             account.as_ref().as_ref(),
-            (&users[name], runtimes.len()),
+            &Users {
+                runtimes: &users[name],
+                all: runtimes.len(),
+            },
         ),
         Err(failure) => Outcome::of(Finding::of_failure(failure)),
     });
@@ -95,23 +98,29 @@ fn accounts(runtimes: &[Runtime]) -> BTreeMap<String, BTreeSet<String>> {
     users
 }
 
+/// The runtimes whose pods run as an account, of so many.
+struct Users<'a> {
+    runtimes: &'a BTreeSet<String>,
+    all: usize,
+}
+
 fn judge_account(
     namespace: &str,
     name: &str,
     account: Option<&ServiceAccount>,
-    (users, all): (&BTreeSet<String>, usize),
+    users: &Users<'_>,
 ) -> Outcome {
     if account.is_some() {
         return Outcome::passed(name);
     }
-    let users: Vec<_> = users.iter().map(String::as_str).collect();
-    let needed = match users.as_slice() {
+    let runtimes: Vec<_> = users.runtimes.iter().map(String::as_str).collect();
+    let needed = match runtimes.as_slice() {
         [] => String::new(),
-        users => format!(", which pods of {} run as", whose(users, all)),
+        runtimes => format!(", which pods of {} run as", whose(runtimes, users.all)),
     };
     let detail = format!("service account {namespace}/{name} does not exist{needed}");
     // Where no runtime can be read, the account is that of most.
-    let level = if users.len() == all {
+    let level = if runtimes.len() == users.all {
         Level::Failed
     } else {
         Level::Warning
@@ -194,7 +203,11 @@ mod tests {
     #[test]
     fn an_account_that_only_some_runtimes_need_is_a_warning() {
         let judged = |users: &BTreeSet<String>, all| {
-            let outcome = judge_account("team-a", "cache", None, (users, all));
+            let users = Users {
+                runtimes: users,
+                all,
+            };
+            let outcome = judge_account("team-a", "cache", None, &users);
             (
                 outcome.findings[0].level,
                 outcome.findings[0].detail.clone(),

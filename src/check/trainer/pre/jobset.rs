@@ -90,13 +90,9 @@ fn judge_jobset(own: &str, namespace: &str, controller: Option<&Deployment>) -> 
     };
     let detail = format!("{words} is already installed in namespace {namespace}");
     Outcome::of(Finding {
-        advice: Some(advice(reason)),
+        advice: Some(reason.mend.to_owned()),
         ..level(reason, detail)
     })
-}
-
-fn advice(reason: &Reason) -> String {
-    reason.mend.to_owned()
 }
 
 /// How a version lies to those that the releases bring.

@@ -51,7 +51,7 @@ const RUNTIME_HELD: Reason = Reason {
     mend: "Remove the finalizers from the named runtimes with the printed command.",
 };
 
-/// Objects in one finding; the others are found in the next run.
+/// Objects that one finding names and mends; the others are counted, and named in the next run.
 const NAMED: usize = 20;
 
 async fn check_leftovers(context: &TrainerContext) -> Outcome {
@@ -225,13 +225,13 @@ fn judge_runtimes(crd: &str, objects: &[DynamicObject]) -> Outcome {
     })
 }
 
-/// Those with a finalizer, as many as fit a finding.
+/// Those with a finalizer.
 fn held(objects: &[DynamicObject]) -> Vec<&DynamicObject> {
     let has_finalizer = |object: &&DynamicObject| {
         let finalizers = object.metadata.finalizers.as_deref();
         finalizers.is_some_and(|finalizers| !finalizers.is_empty())
     };
-    objects.iter().filter(has_finalizer).take(NAMED).collect()
+    objects.iter().filter(has_finalizer).collect()
 }
 
 fn objects_word(count: usize) -> String {
@@ -249,7 +249,11 @@ fn names(objects: &[&DynamicObject]) -> String {
             None => name.to_owned(),
         }
     };
-    objects.iter().map(name).collect::<Vec<_>>().join(", ")
+    let mut names: Vec<_> = objects.iter().take(NAMED).map(name).collect();
+    if objects.len() > NAMED {
+        names.push(format!("and {} more", objects.len() - NAMED));
+    }
+    names.join(", ")
 }
 
 /// One command for the objects of one namespace, or of none; those of other namespaces are found in the next run.
@@ -257,6 +261,7 @@ fn removal(crd: &str, held: &[&DynamicObject]) -> Option<String> {
     let namespace = &held.first()?.metadata.namespace;
     let together = held
         .iter()
+        .take(NAMED)
         .filter(|object| object.metadata.namespace == *namespace);
     let names: Vec<_> = together
         .filter_map(|object| object.metadata.name.as_deref())
@@ -350,6 +355,19 @@ mod tests {
                 "kubectl patch things.example.com b --type=merge -p '{\"metadata\":{\"finalizers\":null}}'"
             )
         );
+    }
+
+    #[test]
+    fn all_that_is_held_is_counted_and_some_are_named() {
+        let objects: Vec<_> = (0..25)
+            .map(|number| object(&format!("o{number}"), &["example.com/hold"], None))
+            .collect();
+        let outcome = judge_definition("things.example.com", &objects);
+        let finding = &outcome.findings[0];
+        assert!(finding.detail.contains("waits for 25 objects with"));
+        assert!(finding.detail.ends_with(", o19, and 5 more"), "{finding:?}");
+        let mend = finding.mend.as_deref().unwrap();
+        assert!(mend.contains(" o19 --type") && !mend.contains("o20"));
     }
 
     #[test]

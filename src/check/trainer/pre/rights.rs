@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use futures::future::join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::{
     check::{Category, Check, Finding, Outcome, Reader, Reason, Retry, Severity},
@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    super::{IDENTITY, TrainerContext, conclude},
+    super::{IDENTITY, TrainerContext, conclude, context::REQUESTS_AT_ONCE},
     PRE_RIGHTS, find_namespace, target,
 };
 
@@ -79,14 +79,13 @@ async fn fetch_missing<'a>(
     rights: &[Access<'a>],
 ) -> Result<Vec<Access<'a>>, Rc<Failure>> {
     let cluster = context.cluster()?;
-    let answers = join_all(rights.iter().map(|right| cluster.fetch_own_access(right))).await;
-    let mut missing = Vec::new();
-    for (right, answer) in rights.iter().zip(answers) {
-        if let AccessAnswer::Denied(_) = answer? {
-            missing.push(*right);
-        }
-    }
-    Ok(missing)
+    let questions = rights.iter().map(|right| async move {
+        let answer = cluster.fetch_own_access(right).await?;
+        Ok::<_, Failure>(matches!(answer, AccessAnswer::Denied(_)).then_some(*right))
+    });
+    let answers = stream::iter(questions).buffered(REQUESTS_AT_ONCE);
+    let missing: Vec<_> = answers.try_collect().await?;
+    Ok(missing.into_iter().flatten().collect())
 }
 
 /// The rights of the controllers that the caller may not hand out.
@@ -188,11 +187,12 @@ fn judge_rights(identity: &Identity, missing: &[Access<'_>], ungranted: &[Access
 }
 
 fn ungranted_words(ungranted: &[Access<'_>]) -> String {
-    format!(
-        "you may neither escalate nor bind roles, and the controllers get {} rights that you do not have, such as: {}",
-        ungranted.len(),
-        spoken(&ungranted[..ungranted.len().min(NAMED)])
-    )
+    let examples = spoken(&ungranted[..ungranted.len().min(NAMED)]);
+    let what = match ungranted.len() {
+        1 => format!("a right that you do not have: {examples}"),
+        count => format!("{count} rights that you do not have, such as: {examples}"),
+    };
+    format!("you may neither escalate nor bind roles, and the controllers get {what}")
 }
 
 /// `get namespaces; create, patch secrets, services in namespace a`.
@@ -330,7 +330,7 @@ mod tests {
             assert!(
                 finding
                     .detail
-                    .ends_with("get 1 rights that you do not have, such as: get pods")
+                    .ends_with("get a right that you do not have: get pods")
             );
             let advice = finding.advice.as_deref().unwrap();
             assert!(advice.ends_with(subject), "{advice}");
