@@ -100,7 +100,7 @@ async fn check_rules(context: &TrainerContext) -> Outcome {
         );
         Ok::<_, Rc<Failure>>([conclude(parts.0), conclude(parts.1)])
     };
-    match parts.await {
+    match Box::pin(parts).await {
         Ok(parts) => {
             let well = parts.iter().all(|outcome| outcome.findings.is_empty());
             merge(well.then(|| "2 service accounts".to_owned()), parts)

@@ -344,7 +344,7 @@ fn rules_json(lacking: &[&Need]) -> Vec<Value> {
 /// A role of this name with all that the released ones hold, from a pipe: no other command of kubectl creates a role
 /// of several rules.
 fn create_role(name: &RoleName, roles: &[&'static ControllerRole], namespace: &str) -> String {
-    let rules: Vec<_> = roles
+    let held: Vec<_> = roles
         .iter()
         .flat_map(|role| role.rules)
         .map(|rule| json!({"apiGroups": rule.api_groups, "resources": rule.resources, "verbs": rule.verbs}))
@@ -355,7 +355,7 @@ fn create_role(name: &RoleName, roles: &[&'static ControllerRole], namespace: &s
         _ => json!({"name": name}),
     };
     let object = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, "rules": rules,
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, "rules": held,
     });
     format!("echo '{object}' | kubectl create -f -")
 }
