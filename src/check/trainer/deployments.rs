@@ -336,10 +336,10 @@ fn healthy_facts(deployment: &Deployment, pods: &[&Pod]) -> Vec<String> {
         .iter()
         .filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref())
         .flatten();
-    let restarts: i32 = statuses.map(|status| status.restart_count).sum();
+    let restarts = pods::restarts(statuses.map(|status| status.restart_count).sum());
     vec![
         image_tag(image).unwrap_or("untagged").to_owned(),
-        format!("{name}: {ready} ready, {restarts} restarts, image {image}"),
+        format!("{name}: {ready} ready, {restarts}, image {image}"),
     ]
 }
 

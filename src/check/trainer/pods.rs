@@ -231,12 +231,20 @@ fn judge_end(pod: &Pod, last_words: &LastWords) -> Option<Finding> {
     }
     let said = said.map_or(String::new(), |line| format!("; its log says: {line}"));
     let detail = format!(
-        "container {container} of pod {} ended with exit code {} after {} restarts{said}",
+        "container {container} of pod {} ended with exit code {} after {}{said}",
         name(pod),
         end.exit_code,
-        status.restart_count
+        restarts(status.restart_count)
     );
     Some(Finding::failed(&CRASH_LOOP, detail).mended_by(previous_log(pod, status)))
+}
+
+/// `1 restart`, `3 restarts`.
+pub(super) fn restarts(count: i32) -> String {
+    match count {
+        1 => "1 restart".to_owned(),
+        count => format!("{count} restarts"),
+    }
 }
 
 /// What the kernel says of a program of another architecture.
@@ -513,6 +521,12 @@ mod tests {
             assert_eq!(code(&pod), Some("CrashLoop"));
             assert_eq!(crashes(&[&pod])[0].attempt, attempt);
         }
+    }
+
+    #[test]
+    fn one_restart_is_counted_as_one() {
+        let words = [0, 1, 2].map(restarts);
+        assert_eq!(words, ["0 restarts", "1 restart", "2 restarts"]);
     }
 
     #[test]

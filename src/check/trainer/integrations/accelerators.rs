@@ -165,6 +165,12 @@ mod tests {
     }
 
     #[test]
+    fn nodes_are_looked_at_only_where_a_runtime_asks_for_a_device() {
+        assert!(asks_for_nothing(&runtime("plain", "", &json!({}))));
+        assert!(!asks_for_nothing(&asking("own", "amd.com/gpu")));
+    }
+
+    #[test]
     fn what_nodes_offer_is_added_up_by_resource() {
         let offers = add_up(&[
             node(&json!({"cpu": "8", "nvidia.com/gpu": "8"})),
