@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition};
+use k8s_openapi::api::core::v1::Namespace;
 
 use crate::{
     check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
@@ -13,6 +13,7 @@ use super::{
     IDENTITY, NAMESPACE as NAMESPACE_ID, TrainerContext,
     installation::{Configuration, FoundBy, Part, Place, services},
     merge,
+    termination::{Hold, judge_hold},
 };
 
 pub(crate) const NAMESPACE: Check<TrainerContext> = Check {
@@ -58,7 +59,7 @@ const NAMESPACE_MISSING: Reason = Reason {
 const NAMESPACE_TERMINATING: Reason = Reason {
     code: "NamespaceTerminating",
     meaning: "The namespace of the controllers is being deleted, and something in it, or a finalizer of its own, holds it. Nothing can be created in it until it is gone.",
-    mend: "Remove what holds it: the finding quotes the namespace's own conditions, and its command lists the objects with their finalizers. Then install Trainer again.",
+    mend: "Remove what holds it: the command beside the finding removes the namespace's own finalizer, or lists what is left in it with its finalizers. Then install Trainer again.",
 };
 
 async fn check_namespaces(context: &TrainerContext) -> Outcome {
@@ -173,49 +174,18 @@ fn judge_namespace(name: &str, namespace: Result<&Option<Namespace>, &Failure>) 
     }
 }
 
-/// With what holds it, in the words of the namespace controller.
+/// With what holds it.
 fn terminating(name: &str, namespace: &Namespace) -> Finding {
-    let holds = |condition: &&NamespaceCondition| condition.status == "True";
-    let conditions = namespace
-        .status
-        .iter()
-        .flat_map(|status| status.conditions.iter().flatten());
-    let messages: Vec<_> = conditions
-        .filter(holds)
-        .filter_map(|condition| condition.message.as_deref())
-        .collect();
-    let own = namespace
-        .spec
-        .iter()
-        .flat_map(|spec| spec.finalizers.iter().flatten());
-    let held = if messages.is_empty() {
-        let own: Vec<_> = own.map(String::as_str).collect();
-        format!("its own finalizers are: {}", own.join(", "))
-    } else {
-        messages.join("; ")
+    let look = || format!("kubectl get namespace {name} -o yaml");
+    let (held, mend) = match judge_hold(namespace) {
+        Hold::Finalizers { names, removal } => (format!(", and held by {names}"), removal),
+        Hold::Content { words, list } => {
+            (format!(", and held: {words}"), list.unwrap_or_else(look))
+        }
+        Hold::Nothing => (String::new(), look()),
     };
-    let kinds: Vec<_> = messages.iter().flat_map(|text| kinds_left(text)).collect();
-    let mend = if kinds.is_empty() {
-        format!("kubectl get namespace {name} -o yaml")
-    } else {
-        let columns = "KIND:.kind,NAME:.metadata.name,FINALIZERS:.metadata.finalizers";
-        format!(
-            "kubectl -n {name} get {} -o custom-columns={columns}",
-            kinds.join(",")
-        )
-    };
-    let detail = format!("namespace {name} is being deleted, and held: {held}");
+    let detail = format!("namespace {name} is being deleted{held}");
     Finding::failed(&NAMESPACE_TERMINATING, detail).mended_by(mend)
-}
-
-/// The kinds in a condition's message: `Some resources are remaining: configmaps. has 1 resource instances, ...`.
-fn kinds_left(message: &str) -> Vec<&str> {
-    let entries = message.rsplit_once(": ").map_or("", |(_, entries)| entries);
-    let kind = |entry: &'_ str| -> Option<usize> { entry.find(" has ") };
-    let kinds = entries
-        .split(", ")
-        .filter_map(|entry| Some(entry.get(..kind(entry)?)?.trim_end_matches('.')));
-    kinds.collect()
 }
 
 #[cfg(test)]
@@ -290,32 +260,19 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_a_namespace_is_quoted_and_its_objects_are_listed() {
-        let condition = |kind: &str, status: &str, message: &str| json!({"type": kind, "status": status, "reason": "Any", "message": message});
-        let going = json!({
-            "metadata": {"name": "ml", "deletionTimestamp": "2026-11-21T08:00:00Z"},
-            "spec": {"finalizers": ["kubernetes"]},
-            "status": {"phase": "Terminating", "conditions": [
-                condition("NamespaceDeletionDiscoveryFailure", "False", "All resources successfully discovered"),
-                condition("NamespaceContentRemaining", "True", "Some resources are remaining: configmaps. has 1 resource instances, jobsets.jobset.x-k8s.io has 2 resource instances"),
-                condition("NamespaceFinalizersRemaining", "True", "Some content in the namespace has finalizers remaining: example.com/hold in 3 resource instances"),
-            ]},
-        });
+    fn what_holds_a_namespace_is_told_with_its_removal() {
+        let going = json!({"metadata": {
+            "name": "ml", "deletionTimestamp": "2026-11-21T08:00:00Z",
+            "finalizers": ["controller.cattle.io/namespace-auth"],
+        }});
         let going = Some(serde_json::from_value(going).unwrap());
         let outcome = judge_namespace("ml", Ok(&going));
         let finding = &outcome.findings[0];
-        assert!(
-            finding
-                .detail
-                .contains("example.com/hold in 3 resource instances")
+        assert_eq!(
+            finding.detail,
+            "namespace ml is being deleted, and held by controller.cattle.io/namespace-auth"
         );
-        assert!(
-            !finding.detail.contains("successfully"),
-            "{}",
-            finding.detail
-        );
-        let mend = "kubectl -n ml get configmaps,jobsets.jobset.x-k8s.io -o \
-                    custom-columns=KIND:.kind,NAME:.metadata.name,FINALIZERS:.metadata.finalizers";
-        assert_eq!(finding.mend.as_deref(), Some(mend));
+        let mend = finding.mend.as_deref().unwrap();
+        assert!(mend.starts_with("kubectl patch namespace ml "), "{mend}");
     }
 }

@@ -27,6 +27,7 @@ mod refusals;
 mod runtime_pods;
 mod runtimes;
 mod schema;
+mod termination;
 mod webhooks;
 mod x509;
 

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::core::DynamicObject;
-use serde_json::json;
 
 use crate::{
     check::{Category, Check, Finding, Outcome, Reason, Retry, Severity},
@@ -12,9 +11,12 @@ use crate::{
 };
 
 use super::{
-    super::{IDENTITY, NS_EXISTS, TrainerContext, webhooks::train_job_probe},
+    super::{
+        IDENTITY, NS_EXISTS, TrainerContext,
+        termination::{Hold, judge_hold},
+        webhooks::train_job_probe,
+    },
     facts::Answers,
-    grant::pipe,
 };
 
 pub(crate) const EXISTS: Check<TrainerContext> = Check {
@@ -46,9 +48,6 @@ pub(in super::super) const HELD_BY_FINALIZER: Reason = Reason {
     meaning: "The namespace is being deleted, but a finalizer of its own holds it, whose controller is gone or not done.",
     mend: "Start the controller that the finalizer belongs to, or remove the finalizer; then the deletion ends and the namespace can be created again.",
 };
-
-/// Every namespace has it; it goes when the namespace is empty.
-const USUAL_FINALIZER: &str = "kubernetes";
 
 async fn check_existence(context: &TrainerContext) -> Outcome {
     let name = &context.namespace;
@@ -129,85 +128,23 @@ pub(in super::super) fn judge_namespace(name: &str, namespace: Option<&Namespace
     if namespace.metadata.deletion_timestamp.is_none() {
         return Outcome::passed(name);
     }
-    let spec = namespace.spec.as_ref();
-    let finalizers = spec.and_then(|spec| spec.finalizers.as_deref());
-    let foreign: Vec<_> = finalizers
-        .into_iter()
-        .flatten()
-        .filter(|finalizer| *finalizer != USUAL_FINALIZER)
-        .collect();
-    Outcome::of(match foreign.as_slice() {
-        [] => judge_termination(name, &conditions(namespace)),
-        [finalizer, ..] => {
-            let detail = format!("namespace {name} is being deleted, but {finalizer} holds it");
-            Finding::failed(&HELD_BY_FINALIZER, detail).mended_by(finalize(namespace))
+    let going = format!("namespace {name} is being deleted");
+    Outcome::of(match judge_hold(namespace) {
+        Hold::Finalizers { names, removal } => {
+            let detail = format!("{going}, but {names} holds it");
+            Finding::failed(&HELD_BY_FINALIZER, detail).mended_by(removal)
         }
+        Hold::Content { words, list } => Finding {
+            mend: list,
+            ..Finding::failed(&TERMINATING, format!("{going}: {words}"))
+        },
+        Hold::Nothing => Finding::failed(&TERMINATING, going),
     })
-}
-
-/// What the controller of namespaces says still stands in the way.
-fn conditions(namespace: &Namespace) -> Vec<&NamespaceCondition> {
-    let status = namespace.status.as_ref();
-    let conditions = status.and_then(|status| status.conditions.as_ref());
-    let holds = |condition: &&NamespaceCondition| condition.status == "True";
-    conditions.into_iter().flatten().filter(holds).collect()
-}
-
-fn judge_termination(name: &str, conditions: &[&NamespaceCondition]) -> Finding {
-    let messages = conditions
-        .iter()
-        .filter_map(|condition| condition.message.as_deref());
-    let messages: Vec<_> = messages
-        .map(|message| message.trim_end_matches([',', ' ']))
-        .collect();
-    let because = match messages.as_slice() {
-        [] => String::new(),
-        messages => format!(": {}", messages.join("; ")),
-    };
-    let finding = Finding::failed(
-        &TERMINATING,
-        format!("namespace {name} is being deleted{because}"),
-    );
-    let Some(resources) = remaining(&messages) else {
-        return finding;
-    };
-    let columns = "KIND:.kind,NAME:.metadata.name,FINALIZERS:.metadata.finalizers";
-    finding.mended_by(format!(
-        "kubectl -n {name} get {resources} -o custom-columns={columns}"
-    ))
-}
-
-/// From `Some resources are remaining: configmaps. has 1 resource instances, pods. has 2 …`: `configmaps,pods`.
-fn remaining(messages: &[&str]) -> Option<String> {
-    let list = messages
-        .iter()
-        .find_map(|message| message.strip_prefix("Some resources are remaining: "))?;
-    let resources = list
-        .split(", ")
-        .filter_map(|entry| entry.split_once(" has "));
-    let resources: Vec<_> = resources
-        .map(|(resource, _)| resource.trim_end_matches('.'))
-        .collect();
-    (!resources.is_empty()).then(|| resources.join(","))
-}
-
-/// Leaves only the finalizer that every namespace has.
-fn finalize(namespace: &Namespace) -> String {
-    let name = namespace.metadata.name.as_deref().unwrap_or_default();
-    let object = json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": name},
-        "spec": {"finalizers": [USUAL_FINALIZER]},
-    });
-    pipe(
-        &object,
-        &format!("replace --raw /api/v1/namespaces/{name}/finalize -f -"),
-    )
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
