@@ -297,6 +297,7 @@ causes! {
     POD_SECURITY = [failed("TRN-NS-POD-ADMISSION", "PodSecurity")];
     LIMIT_RANGE = [failed("TRN-NS-POD-ADMISSION", "LimitRange")];
     POD_REFUSED = [warned("TRN-NS-POD-ADMISSION", "Refused")];
+    QUOTA_TOO_SMALL = [warned("TRN-NS-POD-ADMISSION", "QuotaRefuses")];
     WEBHOOK_UNREACHABLE = [
         failed("TRN-NS-POD-ADMISSION", "WebhookUnreachable"),
         warned("TRN-WEBHOOKS", "OtherPolicy"),

@@ -6,8 +6,8 @@ use testbed::{Namespace, Testbed};
 use crate::{
     causes::{
         ACCOUNT_MISSING, LIMIT_RANGE, OWN_NAMESPACE_HELD, OWN_NAMESPACE_MISSING,
-        OWN_NAMESPACE_TERMINATING, POD_REFUSED, POD_SECURITY, PULL_SECRET_MISSING, QUOTA_USED_UP,
-        QUOTA_USED_UP_IN_PART, REQUESTS_DEMANDED, WEBHOOK_UNREACHABLE,
+        OWN_NAMESPACE_TERMINATING, POD_REFUSED, POD_SECURITY, PULL_SECRET_MISSING, QUOTA_TOO_SMALL,
+        QUOTA_USED_UP, QUOTA_USED_UP_IN_PART, REQUESTS_DEMANDED, WEBHOOK_UNREACHABLE,
     },
     support::{Trouble, Verified, expect_from, kubectl, paste, verify},
 };
@@ -88,16 +88,20 @@ fn a_namespace_that_goes_names_what_keeps_it() {
 #[test]
 fn a_namespace_held_by_its_own_finalizer_is_let_go_by_the_printed_mend() {
     let Some(bed) = Testbed::shared() else { return };
-    let name = format!("limits-held-{}", std::process::id());
-    let object = json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": name}, "spec": {"finalizers": ["example.com/keeps-it"]},
-    });
-    bed.apply(&object.to_string()).unwrap();
-    kubectl(&bed, &["delete", "namespace", &name, "--wait=false"]);
-    let verified = expect_in(&bed, &name, OWN_NAMESPACE_HELD);
-    paste(&bed, verified.mend("TRN-NS-EXISTS"));
-    expect_in(&bed, &name, OWN_NAMESPACE_MISSING);
+    for place in ["spec", "metadata"] {
+        let name = format!("limits-held-{place}-{}", std::process::id());
+        let mut object = json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {},
+        });
+        object[place]["finalizers"] = json!(["example.com/keeps-it"]);
+        bed.apply(&object.to_string()).unwrap();
+        kubectl(&bed, &["delete", "namespace", &name, "--wait=false"]);
+        let verified = expect_in(&bed, &name, OWN_NAMESPACE_HELD);
+        let detail = verified.detail("TRN-NS-EXISTS");
+        assert!(detail.contains("example.com/keeps-it"), "{detail}");
+        paste(&bed, verified.mend("TRN-NS-EXISTS"));
+        expect_in(&bed, &name, OWN_NAMESPACE_MISSING);
+    }
 }
 
 #[test]
@@ -127,6 +131,25 @@ fn a_namespace_without_devices_is_a_warning() {
     let quota = json!({"spec": {"hard": {"requests.nvidia.com/gpu": "0"}}});
     create(&bed, &namespace, "v1/ResourceQuota", &quota);
     expect_in(&bed, namespace.name(), QUOTA_USED_UP_IN_PART);
+    kubectl(
+        &bed,
+        &["-n", namespace.name(), "delete", "resourcequota", "fault"],
+    );
+    expect_in(&bed, namespace.name(), &[]);
+}
+
+#[test]
+fn a_quota_with_less_left_than_a_runtime_asks_for_is_quoted() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("limits-small").unwrap();
+    let quota = json!({"spec": {"hard": {"requests.nvidia.com/gpu": "1"}}});
+    create(&bed, &namespace, "v1/ResourceQuota", &quota);
+    let verified = expect_in(&bed, namespace.name(), QUOTA_TOO_SMALL);
+    let detail = verified.detail("TRN-NS-POD-ADMISSION");
+    assert!(
+        detail.contains("exceeded quota: fault, requested: requests.nvidia.com/gpu=2"),
+        "{detail}"
+    );
     kubectl(
         &bed,
         &["-n", namespace.name(), "delete", "resourcequota", "fault"],

@@ -18,6 +18,7 @@ use crate::{
 
 use super::{
     CONTROLLER_RBAC as CONTROLLER_RBAC_ID, NAMESPACE, TrainerContext, conclude,
+    context::REQUESTS_AT_ONCE,
     election::{Election, fetch_election},
     grants::{
         Binding, Need, RoleName, Roles, common_needs, lacking, needs, rules_of_cluster_role,
@@ -77,9 +78,6 @@ pub(super) const RULE_MISSING: Reason = Reason {
 };
 
 const LEASES: &str = "leases";
-/// What is asked of the server at the same time.
-const REVIEWS_AT_ONCE: usize = 24;
-
 async fn check_rules(context: &TrainerContext) -> Outcome {
     let parts = async {
         let cluster = context.cluster()?;
@@ -401,7 +399,7 @@ async fn review(
 ) -> Result<Vec<Answer>, Rc<Failure>> {
     let cluster = context.cluster()?;
     let mut answers = Vec::new();
-    for chunk in needs.chunks(REVIEWS_AT_ONCE) {
+    for chunk in needs.chunks(REQUESTS_AT_ONCE) {
         let questions: Vec<_> = chunk.iter().map(|need| question(need, account)).collect();
         let answered = cluster.fetch_access_of(account, &questions).await;
         for (need, answer) in chunk.iter().zip(answered) {
