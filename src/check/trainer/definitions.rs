@@ -299,15 +299,17 @@ fn judge_definition(needed: &Needed, definition: Option<&Definition>) -> Outcome
 
 fn terminating(name: &str, definition: &Definition) -> Finding {
     let finalizers = definition.metadata.finalizers.iter().flatten();
-    let holders = match finalizers.map(String::as_str).collect::<Vec<_>>() {
-        none if none.is_empty() => "no finalizer".to_owned(),
-        finalizers => finalizers.join(", "),
+    let finalizers: Vec<_> = finalizers.map(String::as_str).collect();
+    let held = match finalizers.as_slice() {
+        [] => "and no finalizer holds it any more".to_owned(),
+        [one] => format!("but {one} holds it"),
+        several => format!("but {} hold it", several.join(", ")),
     };
     let mut conditions = definition.status.conditions.iter();
     let message = conditions
         .find(|condition| condition.kind == "Terminating")
         .map_or("nothing is said about why", |condition| &condition.message);
-    let detail = format!("CRD {name} is being deleted, but {holders} holds it: {message}");
+    let detail = format!("CRD {name} is being deleted, {held}: {message}");
     Finding::failed(&TERMINATING, detail).mended_by(format!("kubectl get {name} --all-namespaces"))
 }
 
@@ -489,18 +491,26 @@ mod tests {
 
     #[test]
     fn what_holds_a_crd_that_is_being_deleted_is_told() {
-        let held = definition(|object| {
-            object["metadata"]["deletionTimestamp"] = json!("2026-11-21T08:00:00Z");
-            object["metadata"]["finalizers"] =
-                json!(["customresourcecleanup.apiextensions.k8s.io"]);
-            object["status"]["conditions"] =
-                json!([{"type": "Terminating", "status": "True", "message": "one is left"}]);
-        });
-        let outcome = judge_definition(&NEEDED[0], Some(&held));
-        assert_eq!(
-            outcome.findings[0].detail,
-            "CRD trainjobs.trainer.kubeflow.org is being deleted, but customresourcecleanup.apiextensions.k8s.io holds it: one is left"
-        );
+        for (finalizers, held) in [
+            (
+                json!(["customresourcecleanup.apiextensions.k8s.io"]),
+                "but customresourcecleanup.apiextensions.k8s.io holds it",
+            ),
+            (json!(["a", "b"]), "but a, b hold it"),
+            (json!([]), "and no finalizer holds it any more"),
+        ] {
+            let deleted = definition(|object| {
+                object["metadata"]["deletionTimestamp"] = json!("2026-11-21T08:00:00Z");
+                object["metadata"]["finalizers"] = finalizers;
+                object["status"]["conditions"] =
+                    json!([{"type": "Terminating", "status": "True", "message": "one is left"}]);
+            });
+            let outcome = judge_definition(&NEEDED[0], Some(&deleted));
+            assert_eq!(
+                outcome.findings[0].detail,
+                format!("CRD trainjobs.trainer.kubeflow.org is being deleted, {held}: one is left")
+            );
+        }
     }
 
     #[test]
