@@ -1,15 +1,18 @@
 //! One healthy cluster, seen by callers with few rights, with none, and by those who do not get through.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use testbed::{Reach, Rule, Testbed, User};
+use testbed::{Fault, Matcher, Reach, Rule, Testbed, Times, User};
 
 use crate::{
     causes::PROBE_NAMESPACE_MISSING,
     pty::on_terminal,
     schemas::junit_errors,
-    support::{Trouble, binary, failed, skipped, unknown, verify, verify_as},
+    support::{
+        Trouble, Verified, binary, expect_healthy, failed, skipped, unknown, verify, verify_as,
+    },
 };
 
 fn all_unknown<'a>(ids: &[&'a str]) -> Vec<Trouble<'a>> {
@@ -259,26 +262,35 @@ fn skipped_after(id: &str) -> Vec<Trouble<'static>> {
         .collect()
 }
 
-#[test]
-fn an_invalid_token_is_not_taken_for_an_unhealthy_cluster() {
-    let Some(bed) = Testbed::shared() else { return };
-    let admin = fs::read(bed.kubeconfig(&User::Admin).unwrap()).unwrap();
-    let mut kubeconfig: Value = serde_json::from_slice(&admin).unwrap();
-    kubeconfig["users"][0]["user"] = json!({"token": "not-a-token"});
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("invalid-token.kubeconfig");
-    fs::write(&path, kubeconfig.to_string()).unwrap();
-    let verified = verify_as(&path, &[]);
-    let expected = [
-        vec![failed("TRN-IDENTITY", "Unauthorized")],
-        skipped_after("TRN-IDENTITY"),
-    ]
-    .concat();
+/// One failure without which nothing can be known, and everything else not made.
+#[track_caller]
+fn assert_nothing_is_known(verified: &Verified, id: &str, reason: &str) {
+    let expected = [vec![failed(id, reason)], skipped_after(id)].concat();
     assert_eq!(
         (verified.exit_code, verified.troubles()),
         (3, expected),
         "{:#?}",
         verified.problems()
     );
+}
+
+/// The administrator's kubeconfig with one thing changed, under a name of its own.
+fn changed_kubeconfig(bed: &Testbed, name: &str, change: impl FnOnce(&mut Value)) -> PathBuf {
+    let admin = fs::read(bed.kubeconfig(&User::Admin).unwrap()).unwrap();
+    let mut kubeconfig: Value = serde_json::from_slice(&admin).unwrap();
+    change(&mut kubeconfig);
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.kubeconfig"));
+    fs::write(&path, kubeconfig.to_string()).unwrap();
+    path
+}
+
+#[test]
+fn an_invalid_token_is_not_taken_for_an_unhealthy_cluster() {
+    let Some(bed) = Testbed::shared() else { return };
+    let path = changed_kubeconfig(&bed, "invalid-token", |kubeconfig| {
+        kubeconfig["users"][0]["user"] = json!({"token": "not-a-token"});
+    });
+    assert_nothing_is_known(&verify_as(&path, &[]), "TRN-IDENTITY", "Unauthorized");
 }
 
 #[test]
@@ -286,27 +298,51 @@ fn a_server_that_cannot_be_reached_gives_one_whole_report() {
     let Some(bed) = Testbed::shared() else { return };
     let admin = bed.kubeconfig(&User::Admin).unwrap();
     let verified = verify_as(&admin, &["--server", "https://127.0.0.1:1"]);
-    let expected = [
-        vec![failed("TRN-API", "ConnectionRefused")],
-        skipped_after("TRN-API"),
-    ]
-    .concat();
-    assert_eq!(
-        (verified.exit_code, verified.troubles()),
-        (3, expected),
-        "{:#?}",
-        verified.problems()
-    );
+    assert_nothing_is_known(&verified, "TRN-API", "ConnectionRefused");
+}
+
+#[test]
+fn a_server_of_another_authority_is_not_trusted() {
+    let Some(bed) = Testbed::shared() else { return };
+    let stranger = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let path = changed_kubeconfig(&bed, "another-authority", |kubeconfig| {
+        let data = STANDARD.encode(stranger.cert.pem());
+        let cluster = json!({"server": bed.url(), "certificate-authority-data": data});
+        kubeconfig["clusters"][0]["cluster"] = cluster;
+    });
+    assert_nothing_is_known(&verify_as(&path, &[]), "TRN-API", "CertificateNotTrusted");
+}
+
+#[test]
+fn a_slow_server_is_waited_for_and_a_silent_one_is_told() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    let meet = |fault| {
+        let every = Matcher::Request {
+            method: None,
+            path_prefix: "/".to_owned(),
+        };
+        let proxy = bed.between_client_and_server();
+        proxy.set(every, fault, Times::Always).unwrap()
+    };
+    let slow = meet(Fault::Delay(Duration::from_millis(300)));
+    let verified = verify(&bed, &[]);
+    assert_eq!(verified.troubles(), [], "{:#?}", verified.problems());
+    drop(slow);
+    let silent = meet(Fault::Stall);
+    let verified = verify(&bed, &["--request-timeout", "1s"]);
+    assert_nothing_is_known(&verified, "TRN-API", "AnswerTimedOut");
+    drop(silent);
+    expect_healthy(&bed);
 }
 
 #[test]
 fn a_context_whose_namespace_does_not_exist_is_no_place_for_dry_runs() {
     let Some(bed) = Testbed::shared() else { return };
-    let admin = fs::read(bed.kubeconfig(&User::Admin).unwrap()).unwrap();
-    let mut kubeconfig: Value = serde_json::from_slice(&admin).unwrap();
-    kubeconfig["contexts"][0]["context"]["namespace"] = json!("no-such-namespace");
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-such-namespace.kubeconfig");
-    fs::write(&path, kubeconfig.to_string()).unwrap();
+    let path = changed_kubeconfig(&bed, "no-such-namespace", |kubeconfig| {
+        kubeconfig["contexts"][0]["context"]["namespace"] = json!("no-such-namespace");
+    });
     let verified = verify_as(&path, &[]);
     assert_eq!(verified.troubles(), PROBE_NAMESPACE_MISSING);
     assert_eq!(verified.exit_code, 1);
