@@ -61,7 +61,7 @@ pub struct TrainerContext {
     services: Memo<(String, String), Option<Service>>,
     endpoint_slices: Memo<String, Vec<EndpointSlice>>,
     secrets: Memo<(String, String), Option<Secret>>,
-    public_config: Memo<String, Option<ConfigMap>>,
+    config_maps: Memo<(String, String), Option<ConfigMap>>,
     runtimes: OnceCell<Fact<Vec<DynamicObject>>>,
     training_runtimes: OnceCell<Fact<TrainingRuntimes>>,
 }
@@ -119,7 +119,7 @@ impl TrainerContext {
             services: Memo::default(),
             endpoint_slices: Memo::default(),
             secrets: Memo::default(),
-            public_config: Memo::default(),
+            config_maps: Memo::default(),
             runtimes: OnceCell::default(),
             training_runtimes: OnceCell::default(),
         }
@@ -251,8 +251,19 @@ impl TrainerContext {
 
     /// Trainer's `ConfigMap` for everybody, which names the release since 2.2.
     pub(crate) async fn fetch_public_config(&self, namespace: &str) -> Fact<Option<ConfigMap>> {
-        self.public_config
-            .get(namespace.to_owned(), self.one(namespace, PUBLIC_CONFIG_MAP))
+        self.fetch_config_map(namespace, PUBLIC_CONFIG_MAP).await
+    }
+
+    pub(crate) async fn fetch_config_map(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Fact<Option<ConfigMap>> {
+        self.config_maps
+            .get(
+                (namespace.to_owned(), name.to_owned()),
+                self.one(namespace, name),
+            )
             .await
     }
 

@@ -12,6 +12,7 @@ use crate::{
 use super::{
     controller_rules::{BINDING_ELSEWHERE, BINDING_MISSING, ROLE_MISSING, RULE_MISSING},
     grants::{Binding, Need, RoleName, Roles, allows, role_needs},
+    namespace::pipe,
 };
 
 /// Without these a controller works, less comfortably: events are for people, reviews for who reads metrics.
@@ -357,7 +358,7 @@ fn create_role(name: &RoleName, roles: &[&'static ControllerRole], namespace: &s
     let object = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, "rules": held,
     });
-    format!("echo '{object}' | kubectl create -f -")
+    pipe(&object, "create -f -")
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::{
     check::{Finding, Reason},
-    cluster::{Failure, Scope},
+    cluster::Failure,
 };
 
 use super::TrainerContext;
@@ -70,10 +70,9 @@ pub(super) async fn fetch_manager_configuration(
         let detail = format!("{path} of the controller is mounted from no ConfigMap");
         return Ok(Err(Finding::warning(&CONFIGURATION_UNREADABLE, detail)));
     };
-    let scope = Scope::Namespace(namespace.to_owned());
-    let cluster = context.cluster()?;
-    let config_map = cluster.fetch::<ConfigMap>(&scope, file.config_map).await?;
-    Ok(parse_configuration(namespace, &file, config_map.as_ref()))
+    let config_map = context.fetch_config_map(namespace, file.config_map).await?;
+    let config_map = config_map.as_ref().as_ref();
+    Ok(parse_configuration(namespace, &file, config_map))
 }
 
 /// A key of a `ConfigMap`.

@@ -50,7 +50,7 @@ pub(super) fn grant(subject: &Subject, missing: &[Access<'_>]) -> String {
 }
 
 /// A command that feeds an object to kubectl.
-pub(super) fn pipe(object: &Value, arguments: &str) -> String {
+pub(in crate::check::trainer) fn pipe(object: &Value, arguments: &str) -> String {
     let json = shell_word(&object.to_string());
     format!("echo {json} | kubectl {arguments}")
 }

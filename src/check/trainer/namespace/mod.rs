@@ -15,6 +15,7 @@ pub(crate) use access::ACCESS;
 pub(crate) use existence::EXISTS;
 pub(super) use existence::{HELD_BY_FINALIZER, TERMINATING, judge_namespace};
 pub(crate) use facts::NamespaceFacts;
+pub(super) use grant::pipe;
 pub(crate) use pod_admission::POD_ADMISSION;
 pub(super) use quantity::parse_quantity;
 pub(crate) use quota::QUOTA;
