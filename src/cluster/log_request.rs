@@ -1,0 +1,127 @@
+//! What one log request asks for, and its path: written by hand, because kube rounds `sinceTime`, and up at that.
+
+use super::requests::Attempt;
+
+/// The log of one container. Stamps are always asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogStreamRequest {
+    pub namespace: String,
+    pub pod: String,
+    pub container: String,
+    pub range: LogRange,
+    pub follow: LogFollow,
+    pub attempt: Attempt,
+}
+
+/// Where a log begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogRange {
+    /// With the first line of the file that the kubelet has.
+    Whole,
+    /// With the lines stamped at this time or later, in seconds since 1970.
+    Since(i64),
+    /// With the last lines, so many.
+    Tail(u32),
+}
+
+/// Whether the stream goes on when everything that is there was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFollow {
+    Yes,
+    No,
+}
+
+impl LogStreamRequest {
+    /// Fit for "cannot ...".
+    pub(super) fn words(&self) -> String {
+        format!(
+            "read the log of container {} of pod {}/{}",
+            self.container, self.namespace, self.pod
+        )
+    }
+
+    /// Path and query.
+    pub(super) fn path(&self) -> String {
+        let mut path = format!(
+            "/api/v1/namespaces/{}/pods/{}/log?container={}&timestamps=true",
+            self.namespace, self.pod, self.container
+        );
+        if self.follow == LogFollow::Yes {
+            path.push_str("&follow=true");
+        }
+        if self.attempt == Attempt::Previous {
+            path.push_str("&previous=true");
+        }
+        match self.range {
+            LogRange::Whole => {}
+            LogRange::Since(seconds) => path.push_str(&format!("&sinceTime={}", rfc3339(seconds))),
+            LogRange::Tail(lines) => path.push_str(&format!("&tailLines={lines}")),
+        }
+        path
+    }
+
+    /// The same log's last line alone.
+    pub(super) fn of_last_line(&self) -> Self {
+        Self {
+            range: LogRange::Tail(1),
+            follow: LogFollow::No,
+            ..self.clone()
+        }
+    }
+}
+
+/// The time in UTC, in whole seconds; a time that no calendar has is the nearest that one has.
+fn rfc3339(seconds: i64) -> String {
+    let nearest = || match seconds {
+        ..0 => jiff::Timestamp::MIN,
+        _ => jiff::Timestamp::MAX,
+    };
+    let time = jiff::Timestamp::from_second(seconds).unwrap_or_else(|_| nearest());
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(range: LogRange) -> LogStreamRequest {
+        LogStreamRequest {
+            namespace: "a".to_owned(),
+            pod: "job-node-0-0-x".to_owned(),
+            container: "node".to_owned(),
+            range,
+            follow: LogFollow::Yes,
+            attempt: Attempt::Current,
+        }
+    }
+
+    #[test]
+    fn a_path_says_where_the_log_begins_in_whole_seconds() {
+        let base = "/api/v1/namespaces/a/pods/job-node-0-0-x/log?container=node&timestamps=true&follow=true";
+        assert_eq!(request(LogRange::Whole).path(), base);
+        assert_eq!(
+            request(LogRange::Since(1_795_271_957)).path(),
+            format!("{base}&sinceTime=2026-11-21T14:39:17Z")
+        );
+        assert_eq!(
+            request(LogRange::Tail(0)).path(),
+            format!("{base}&tailLines=0")
+        );
+    }
+
+    #[test]
+    fn the_last_line_is_asked_for_alone_and_of_the_same_attempt() {
+        let mut whole = request(LogRange::Since(1));
+        whole.attempt = Attempt::Previous;
+        assert_eq!(
+            whole.of_last_line().path(),
+            "/api/v1/namespaces/a/pods/job-node-0-0-x/log?container=node&timestamps=true&previous=true&tailLines=1"
+        );
+    }
+
+    #[test]
+    fn a_time_outside_the_calendar_is_the_nearest_inside() {
+        assert_eq!(rfc3339(i64::MAX), "9999-12-30T22:00:00Z");
+        assert!(rfc3339(i64::MIN).starts_with('-'));
+    }
+}
