@@ -30,6 +30,7 @@ const PAUSE_SOURCE: &str = include_str!("../pause.c");
 pub(crate) const PAUSE: &str = "pause";
 pub(crate) const TRAINER: &str = "trainer-controller-manager";
 pub(crate) const JOBSET: &str = "jobset";
+const STERN: &str = "stern";
 
 /// One program of the catalogue.
 #[derive(Clone, Debug)]
@@ -186,6 +187,15 @@ pub fn kubectl(progress: &mut dyn Write) -> Result<PathBuf, Error> {
         .filter(|program| program.name == "kubectl")
         .collect();
     Ok(build_missing(&catalogue, progress)?.path("kubectl"))
+}
+
+/// The log follower stern, beside which the plugin is measured; built first when the cache has none. No bed needs it.
+pub fn stern(progress: &mut dyn Write) -> Result<PathBuf, Error> {
+    Ok(build_missing(&[stern_program()], progress)?.path(STERN))
+}
+
+fn stern_program() -> Program {
+    program(STERN, "stern", "github.com/stern/stern".to_owned())
 }
 
 /// Builds what is missing of the catalogue, one after the other, saying which, how many of how many, and the time.
@@ -352,6 +362,7 @@ mod tests {
     fn every_program_of_the_catalogue_has_its_module() {
         let mut catalogue = base_catalogue();
         catalogue.extend(controllers("2.3.0", "0.12.0"));
+        catalogue.push(stern_program());
         for program in &catalogue {
             assert!(program.path().is_ok(), "{program:?}");
         }
