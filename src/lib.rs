@@ -8,11 +8,13 @@ pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod error;
+pub mod logs;
 pub mod prose;
 pub mod releases;
 pub mod render;
 pub mod runtimes;
 pub mod style;
+pub mod train_job;
 pub mod ui;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -1,0 +1,245 @@
+//! The attempts of one container of one pod, as its status tells of them one after the other: which there are to read,
+//! from where a server would serve each, and how many came and went unseen. Pure.
+
+/// A container's status, as far as logs need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerSeen {
+    pub restart_count: u32,
+    pub current: Current,
+    /// `lastState.terminated.containerID`
+    pub last_id: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Current {
+    /// Not started, or between two attempts.
+    Waiting,
+    Running {
+        id: String,
+    },
+    Terminated {
+        id: String,
+    },
+}
+
+/// What can be done for one attempt's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Running,
+    /// It has ended, and is what the server serves without `previous`.
+    Ended,
+    /// Another runs or has run after it: served with `previous`.
+    Previous,
+    /// Two or more came after it: nobody serves it.
+    OutOfReach,
+    PodGone,
+    /// Its node does not answer. It may come back.
+    NodeLost,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    Started {
+        id: String,
+        attempt: u32,
+    },
+    /// So many attempts came and went between two looks.
+    Skipped {
+        count: u32,
+    },
+}
+
+/// Whether the attempt before the first that is seen is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    Left,
+    Wanted,
+}
+
+#[derive(Debug)]
+pub struct Attempts {
+    before: Before,
+    newest: Option<u32>,
+}
+
+impl ContainerSeen {
+    /// The attempts that a server serves now, the older first.
+    fn served(&self) -> Vec<(u32, &str)> {
+        let last = self.last_id.as_deref();
+        let count = self.restart_count;
+        let (current, before) = match &self.current {
+            // The count rises with the next start: until then it is that of the last attempt.
+            Current::Waiting => (last.map(|id| (count, id)), None),
+            Current::Running { id } | Current::Terminated { id } => {
+                (Some((count, id.as_str())), last.zip(count.checked_sub(1)))
+            }
+        };
+        let before = before.map(|(id, attempt)| (attempt, id));
+        before
+            .into_iter()
+            .chain(current)
+            .filter(|(_, id)| !id.is_empty())
+            .collect()
+    }
+
+    pub fn standing(&self, wanted: &str) -> Standing {
+        match &self.current {
+            Current::Running { id } if id == wanted => Standing::Running,
+            Current::Terminated { id } if id == wanted => Standing::Ended,
+            current => match (current, self.last_id.as_deref() == Some(wanted)) {
+                (Current::Waiting, true) => Standing::Ended,
+                (_, true) => Standing::Previous,
+                (_, false) => Standing::OutOfReach,
+            },
+        }
+    }
+}
+
+impl Attempts {
+    pub fn new(before: Before) -> Self {
+        Self {
+            before,
+            newest: None,
+        }
+    }
+
+    /// What is new in a status. Statuses may repeat, and may skip.
+    pub fn observe(&mut self, seen: &ContainerSeen) -> Vec<Discovery> {
+        let served = seen.served();
+        let mut discoveries = Vec::new();
+        for (position, (attempt, id)) in served.iter().enumerate() {
+            let is_unwanted =
+                self.newest.is_none() && position + 1 < served.len() && self.before == Before::Left;
+            if is_unwanted || self.newest.is_some_and(|newest| *attempt <= newest) {
+                continue;
+            }
+            let skipped = self.newest.map_or(0, |newest| attempt - newest - 1);
+            if skipped > 0 {
+                discoveries.push(Discovery::Skipped { count: skipped });
+            }
+            discoveries.push(Discovery::Started {
+                id: (*id).to_owned(),
+                attempt: *attempt,
+            });
+            self.newest = Some(*attempt);
+        }
+        discoveries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(attempt: u32) -> String {
+        format!("containerd://{attempt}")
+    }
+
+    fn running(attempt: u32) -> ContainerSeen {
+        let last_id = attempt.checked_sub(1).map(id);
+        ContainerSeen {
+            restart_count: attempt,
+            current: Current::Running { id: id(attempt) },
+            last_id,
+        }
+    }
+
+    fn waiting_after(attempt: u32) -> ContainerSeen {
+        ContainerSeen {
+            restart_count: attempt,
+            current: Current::Waiting,
+            last_id: Some(id(attempt)),
+        }
+    }
+
+    fn started(attempt: u32) -> Discovery {
+        Discovery::Started {
+            id: id(attempt),
+            attempt,
+        }
+    }
+
+    #[test]
+    fn each_attempt_is_discovered_once() {
+        let mut attempts = Attempts::new(Before::Left);
+        let not_started = ContainerSeen {
+            restart_count: 0,
+            current: Current::Waiting,
+            last_id: None,
+        };
+        assert_eq!(attempts.observe(&not_started), []);
+        assert_eq!(attempts.observe(&running(0)), [started(0)]);
+        assert_eq!(attempts.observe(&running(0)), []);
+        assert_eq!(attempts.observe(&waiting_after(0)), []);
+        assert_eq!(attempts.observe(&running(1)), [started(1)]);
+    }
+
+    #[test]
+    fn an_attempt_that_ran_between_two_looks_is_read_from_previous() {
+        let mut attempts = Attempts::new(Before::Left);
+        attempts.observe(&running(0));
+        assert_eq!(attempts.observe(&running(2)), [started(1), started(2)]);
+    }
+
+    #[test]
+    fn attempts_that_nobody_serves_any_more_are_counted() {
+        let mut attempts = Attempts::new(Before::Left);
+        attempts.observe(&running(0));
+        let skipped = Discovery::Skipped { count: 2 };
+        assert_eq!(
+            attempts.observe(&running(4)),
+            [skipped, started(3), started(4)]
+        );
+        let skipped = Discovery::Skipped { count: 1 };
+        assert_eq!(attempts.observe(&waiting_after(6)), [skipped, started(6)]);
+    }
+
+    #[test]
+    fn what_was_before_the_first_look_is_read_only_where_wanted() {
+        assert_eq!(
+            Attempts::new(Before::Left).observe(&running(5)),
+            [started(5)]
+        );
+        assert_eq!(
+            Attempts::new(Before::Wanted).observe(&running(5)),
+            [started(4), started(5)]
+        );
+        assert_eq!(
+            Attempts::new(Before::Left).observe(&waiting_after(5)),
+            [started(5)]
+        );
+    }
+
+    #[test]
+    fn where_an_attempt_is_served_follows_from_the_status() {
+        assert_eq!(running(3).standing(&id(3)), Standing::Running);
+        assert_eq!(running(3).standing(&id(2)), Standing::Previous);
+        assert_eq!(running(3).standing(&id(1)), Standing::OutOfReach);
+        assert_eq!(waiting_after(3).standing(&id(3)), Standing::Ended);
+        assert_eq!(waiting_after(3).standing(&id(2)), Standing::OutOfReach);
+    }
+
+    proptest! {
+        #[test]
+        fn every_attempt_is_either_discovered_or_counted_once(steps in prop::collection::vec((0u32..4, any::<bool>()), 1..30)) {
+            let mut attempts = Attempts::new(Before::Wanted);
+            let (mut attempt, mut next) = (0, None);
+            for (step, is_running) in steps {
+                attempt += step;
+                let seen = if is_running { running(attempt) } else { waiting_after(attempt) };
+                for discovery in attempts.observe(&seen) {
+                    match discovery {
+                        Discovery::Started { attempt, .. } => {
+                            prop_assert!(next.is_none_or(|next| next == attempt));
+                            next = Some(attempt + 1);
+                        }
+                        Discovery::Skipped { count } => next = next.map(|next: u32| next + count),
+                    }
+                }
+                prop_assert!(next.is_none_or(|next| next > attempt || !is_running));
+            }
+        }
+    }
+}

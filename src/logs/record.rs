@@ -1,0 +1,371 @@
+//! What the reading side tells the showing side: one ordered row of entries, each a record of the spool. A piece of a log
+//! is written as it is; the rare others as JSON.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{
+    instance::{Outcome, Reason},
+    line::Part,
+    spool::Record,
+    stamp::Stamp,
+};
+
+/// Numbers the sources of one run, from 0, in the order in which they were opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub u32);
+
+/// Where lines come from: one attempt of one container of one pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSource {
+    /// As the Kubeflow SDK names it: `node-0`, `dataset-initializer`; for a helper, with the container: `node-0/istio-proxy`.
+    pub step: String,
+    pub pod: String,
+    pub pod_uid: String,
+    pub container: String,
+    /// The Kubernetes node, as far as known.
+    pub node: Option<String>,
+    /// The container's restarts before this attempt.
+    pub attempt: u32,
+    /// The JobSet's restarts before this pod.
+    pub round: u32,
+}
+
+/// Whether a line's end stood in the log behind a piece that ends its line. A container's last words may have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineEnd {
+    Newline,
+    Missing,
+}
+
+impl LineEnd {
+    pub const fn is_there(self) -> bool {
+        matches!(self, Self::Newline)
+    }
+}
+
+/// Why lines may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GapReason {
+    /// The file was rotated before its end was read.
+    Rotated,
+    /// Two attempts came after this one before it was read to its end.
+    OutOfReach,
+    PodGone,
+    NodeLost,
+    /// The buffer was full, so that reading had to wait, and the file was rotated meanwhile.
+    BufferFull,
+}
+
+impl From<Reason> for GapReason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::OutOfReach => Self::OutOfReach,
+            Reason::PodGone => Self::PodGone,
+            Reason::NodeLost => Self::NodeLost,
+            Reason::Rotated => Self::Rotated,
+        }
+    }
+}
+
+/// How the reading of a source ended, with its accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceEnd {
+    pub outcome: Outcome,
+    /// Streams that were opened after the first because one broke or stalled; drains do not count.
+    pub reconnects: u32,
+}
+
+/// One thing to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// A source that had nothing before. Comes before all its other entries.
+    Opened {
+        source: SourceId,
+        described: LogSource,
+    },
+    /// A line, or a chunk of one that is longer than [`super::line::LONGEST_PIECE`].
+    Piece {
+        source: SourceId,
+        stamp: Stamp,
+        part: Part,
+        end: LineEnd,
+        /// Without the stamp and without the line's end.
+        text: &'a [u8],
+    },
+    /// Between these stamps lines may be missing; `after` is none where nothing came before.
+    Gap {
+        source: SourceId,
+        after: Option<Stamp>,
+        before: Option<Stamp>,
+        reason: GapReason,
+    },
+    /// The kubelet or the API server speaks, not the container.
+    Message {
+        source: SourceId,
+        text: &'a [u8],
+    },
+    /// So many attempts of the source's container came and went between two looks; the source is the one that was seen after.
+    Skipped {
+        source: SourceId,
+        attempts: u32,
+    },
+    Ended {
+        source: SourceId,
+        end: SourceEnd,
+    },
+    /// About the job as a whole: what is waited for, suspended, deleted and made again.
+    Notice {
+        text: &'a str,
+    },
+}
+
+/// A record that does not say what it should.
+#[derive(Debug, Error)]
+#[error("the temporary file of log lines was changed")]
+pub struct BadRecord;
+
+/// What is written as JSON.
+#[derive(Serialize, Deserialize)]
+struct GapRecord {
+    after: Option<(i64, u32)>,
+    before: Option<(i64, u32)>,
+    reason: GapReason,
+}
+
+/// The source of what belongs to no source.
+const NO_SOURCE: u32 = u32::MAX;
+/// Tags below this are pieces: two bits of part, one of line end.
+const PIECES: u8 = 8;
+const OPENED: u8 = 8;
+const GAP: u8 = 9;
+const MESSAGE: u8 = 10;
+const SKIPPED: u8 = 11;
+const ENDED: u8 = 12;
+const NOTICE: u8 = 13;
+
+impl<'a> Entry<'a> {
+    /// The entry as a record, made of `text`, which is overwritten where the entry's own does not do.
+    pub fn to_record<'b>(&'b self, text: &'b mut Vec<u8>) -> Record<'b> {
+        text.clear();
+        let (source, tag) = match self {
+            Self::Piece {
+                source,
+                stamp,
+                part,
+                end,
+                text,
+            } => {
+                return Record {
+                    source: source.0,
+                    stamp: Some(*stamp),
+                    tag: piece_tag(*part, *end),
+                    text,
+                };
+            }
+            Self::Opened { source, described } => (source.0, written(OPENED, text, described)),
+            Self::Gap {
+                source,
+                after,
+                before,
+                reason,
+            } => {
+                let pair = |stamp: &Stamp| (stamp.seconds, stamp.nanoseconds);
+                let gap = GapRecord {
+                    after: after.as_ref().map(pair),
+                    before: before.as_ref().map(pair),
+                    reason: *reason,
+                };
+                (source.0, written(GAP, text, &gap))
+            }
+            Self::Message {
+                source,
+                text: message,
+            } => {
+                text.extend_from_slice(message);
+                (source.0, MESSAGE)
+            }
+            Self::Skipped { source, attempts } => (source.0, written(SKIPPED, text, attempts)),
+            Self::Ended { source, end } => (source.0, written(ENDED, text, end)),
+            Self::Notice { text: notice } => {
+                text.extend_from_slice(notice.as_bytes());
+                (NO_SOURCE, NOTICE)
+            }
+        };
+        Record {
+            source,
+            stamp: None,
+            tag,
+            text,
+        }
+    }
+
+    /// What [`Entry::to_record`] made.
+    pub fn of_record(record: &Record<'a>) -> Result<Self, BadRecord> {
+        let source = SourceId(record.source);
+        let text = record.text;
+        Ok(match record.tag {
+            tag if tag < PIECES => {
+                let (part, end) = piece_of_tag(tag);
+                let stamp = record.stamp.ok_or(BadRecord)?;
+                Self::Piece {
+                    source,
+                    stamp,
+                    part,
+                    end,
+                    text,
+                }
+            }
+            OPENED => Self::Opened {
+                source,
+                described: read(text)?,
+            },
+            GAP => gap_of(source, &read(text)?),
+            MESSAGE => Self::Message { source, text },
+            SKIPPED => Self::Skipped {
+                source,
+                attempts: read(text)?,
+            },
+            ENDED => Self::Ended {
+                source,
+                end: read(text)?,
+            },
+            NOTICE => Self::Notice {
+                text: std::str::from_utf8(text).map_err(|_| BadRecord)?,
+            },
+            _ => return Err(BadRecord),
+        })
+    }
+}
+
+/// Writes the value behind what is in `text`, and gives the tag back.
+fn written(tag: u8, text: &mut Vec<u8>, value: &impl Serialize) -> u8 {
+    // Writing these types to memory cannot fail; a record that was cut short would be refused when it is read.
+    let _ = serde_json::to_writer(text, value);
+    tag
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, BadRecord> {
+    serde_json::from_slice(text).map_err(|_| BadRecord)
+}
+
+fn gap_of<'a>(source: SourceId, gap: &GapRecord) -> Entry<'a> {
+    let stamp = |(seconds, nanoseconds)| Stamp {
+        seconds,
+        nanoseconds,
+    };
+    Entry::Gap {
+        source,
+        after: gap.after.map(stamp),
+        before: gap.before.map(stamp),
+        reason: gap.reason,
+    }
+}
+
+fn piece_tag(part: Part, end: LineEnd) -> u8 {
+    let part = match part {
+        Part::Whole => 0,
+        Part::First => 1,
+        Part::Middle => 2,
+        Part::Last => 3,
+    };
+    match end {
+        LineEnd::Newline => part,
+        LineEnd::Missing => part | 4,
+    }
+}
+
+fn piece_of_tag(tag: u8) -> (Part, LineEnd) {
+    let part = match tag & 3 {
+        0 => Part::Whole,
+        1 => Part::First,
+        2 => Part::Middle,
+        _ => Part::Last,
+    };
+    let end = if tag & 4 == 0 {
+        LineEnd::Newline
+    } else {
+        LineEnd::Missing
+    };
+    (part, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_kinds() -> Vec<Entry<'static>> {
+        let source = SourceId(7);
+        let stamp = Stamp {
+            seconds: 1_763_723_741,
+            nanoseconds: 5,
+        };
+        let described = LogSource {
+            step: "node-0".to_owned(),
+            pod: "job-node-0-0-abcde".to_owned(),
+            pod_uid: "u".to_owned(),
+            container: "node".to_owned(),
+            node: None,
+            attempt: 2,
+            round: 0,
+        };
+        let mut kinds = vec![
+            Entry::Opened { source, described },
+            Entry::Gap {
+                source,
+                after: None,
+                before: Some(stamp),
+                reason: GapReason::BufferFull,
+            },
+            Entry::Message {
+                source,
+                text: b"\xff no such file",
+            },
+            Entry::Skipped {
+                source,
+                attempts: 3,
+            },
+            Entry::Ended {
+                source,
+                end: SourceEnd {
+                    outcome: Outcome::Incomplete,
+                    reconnects: 4,
+                },
+            },
+            Entry::Notice { text: "suspended" },
+        ];
+        for part in [Part::Whole, Part::First, Part::Middle, Part::Last] {
+            for end in [LineEnd::Newline, LineEnd::Missing] {
+                kinds.push(Entry::Piece {
+                    source,
+                    stamp,
+                    part,
+                    end,
+                    text: b"a\rb\x00",
+                });
+            }
+        }
+        kinds
+    }
+
+    #[test]
+    fn every_kind_of_entry_comes_back_as_it_went() {
+        let mut text = Vec::new();
+        for entry in all_kinds() {
+            let record = entry.to_record(&mut text);
+            assert_eq!(Entry::of_record(&record).unwrap(), entry);
+        }
+    }
+
+    #[test]
+    fn a_record_of_an_unknown_kind_is_refused() {
+        let record = Record {
+            source: 0,
+            stamp: None,
+            tag: 99,
+            text: b"",
+        };
+        assert!(Entry::of_record(&record).is_err());
+    }
+}

@@ -1,0 +1,411 @@
+//! The room between reading and printing. Reading never waits for a slow terminal: what does not fit in memory goes to
+//! an unlinked temporary file, used as a ring. Only when that is full do streams wait. One side appends, the other
+//! takes, in order; both belong to the same task.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{self, Read, Seek, SeekFrom, Write},
+};
+
+use thiserror::Error;
+
+use super::stamp::Stamp;
+
+/// How much is on disk at most, when the user does not say otherwise.
+pub const DEFAULT_LIMIT: u64 = 256 << 20;
+/// What is written and read at once. Both sides together keep two of these in memory, and no more.
+const BLOCK: usize = 256 << 10;
+/// Source, seconds, nanoseconds, tag, length.
+const HEADER: usize = 4 + 8 + 4 + 1 + 4;
+
+#[derive(Debug, Error)]
+pub enum SpoolError {
+    #[error("cannot keep log lines in a temporary file; is there room in $TMPDIR, or in /tmp?")]
+    File(#[from] io::Error),
+    #[error("a log line of {length} bytes is longer than a record")]
+    TooLong { length: usize },
+    #[error("the temporary file of log lines was changed")]
+    Changed,
+}
+
+/// One piece of a log, or a mark between pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    pub source: u32,
+    pub stamp: Option<Stamp>,
+    /// What kind of record it is. The spool does not care.
+    pub tag: u8,
+    pub text: &'a [u8],
+}
+
+/// Whether more may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    Free,
+    /// The record was taken, but those who read have to wait until there is room.
+    Full,
+}
+
+#[derive(Debug)]
+pub struct Spool {
+    ring: FileRing,
+    /// Where records are appended.
+    tail: Vec<u8>,
+    /// From where they are taken, up to `taken`.
+    head: Vec<u8>,
+    taken: usize,
+}
+
+impl Spool {
+    /// `limit` bounds the file, in bytes.
+    pub fn new(limit: u64) -> Self {
+        let block = u64::try_from(BLOCK).unwrap_or(u64::MAX);
+        Self {
+            ring: FileRing::new(limit.max(block)),
+            tail: Vec::new(),
+            head: Vec::new(),
+            taken: 0,
+        }
+    }
+
+    pub fn push(&mut self, record: Record<'_>) -> Result<Room, SpoolError> {
+        append(&mut self.tail, record)?;
+        if self.tail.len() >= BLOCK {
+            self.move_tail()?;
+        }
+        Ok(self.room())
+    }
+
+    /// To be asked before another chunk of a stream is read.
+    pub fn room(&self) -> Room {
+        if self.tail.len() >= BLOCK {
+            Room::Full
+        } else {
+            Room::Free
+        }
+    }
+
+    /// The oldest record, which lives until the next call.
+    pub fn pop(&mut self) -> Result<Option<Record<'_>>, SpoolError> {
+        if self.taken == self.head.len() && !self.refill()? {
+            return Ok(None);
+        }
+        let (record, length) = record_at(&self.head[self.taken..]).ok_or(SpoolError::Changed)?;
+        self.taken += length;
+        Ok(Some(record))
+    }
+
+    /// Bytes on disk now.
+    pub fn spilled(&self) -> u64 {
+        self.ring.used
+    }
+
+    /// A full block goes to the file, or to the taking side at once if that has nothing.
+    fn move_tail(&mut self) -> Result<(), SpoolError> {
+        if self.ring.is_empty() && self.taken == self.head.len() {
+            self.head.clear();
+            self.taken = 0;
+            std::mem::swap(&mut self.head, &mut self.tail);
+        } else if self.ring.write(&self.tail)? {
+            self.tail.clear();
+        }
+        Ok(())
+    }
+
+    fn refill(&mut self) -> Result<bool, SpoolError> {
+        self.head.clear();
+        self.taken = 0;
+        if !self.ring.read(&mut self.head)? {
+            std::mem::swap(&mut self.head, &mut self.tail);
+        } else if self.tail.len() >= BLOCK {
+            // There is room again for what waited.
+            self.move_tail()?;
+        }
+        Ok(!self.head.is_empty())
+    }
+}
+
+pub(super) fn append(block: &mut Vec<u8>, record: Record<'_>) -> Result<(), SpoolError> {
+    let length = record.text.len();
+    let too_long = SpoolError::TooLong { length };
+    let length = u32::try_from(length).map_err(|_| too_long)?;
+    // No moment has this many nanoseconds.
+    let stamp = record.stamp.unwrap_or(Stamp {
+        seconds: 0,
+        nanoseconds: u32::MAX,
+    });
+    block.reserve(HEADER + record.text.len());
+    block.extend_from_slice(&record.source.to_le_bytes());
+    block.extend_from_slice(&stamp.seconds.to_le_bytes());
+    block.extend_from_slice(&stamp.nanoseconds.to_le_bytes());
+    block.push(record.tag);
+    block.extend_from_slice(&length.to_le_bytes());
+    block.extend_from_slice(record.text);
+    Ok(())
+}
+
+/// The record that a block begins with, and how many bytes it takes.
+pub(super) fn record_at(block: &[u8]) -> Option<(Record<'_>, usize)> {
+    let (source, rest) = block.split_first_chunk::<4>()?;
+    let (seconds, rest) = rest.split_first_chunk::<8>()?;
+    let (nanoseconds, rest) = rest.split_first_chunk::<4>()?;
+    let (tag, rest) = rest.split_first()?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let text = rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+    let stamp = Stamp {
+        seconds: i64::from_le_bytes(*seconds),
+        nanoseconds: u32::from_le_bytes(*nanoseconds),
+    };
+    let record = Record {
+        source: u32::from_le_bytes(*source),
+        stamp: (stamp.nanoseconds != u32::MAX).then_some(stamp),
+        tag: *tag,
+        text,
+    };
+    Some((record, HEADER + text.len()))
+}
+
+/// Blocks in a file, first in, first out. The file is made when the first block comes, and given back when the last is
+/// gone; nobody else ever sees it.
+#[derive(Debug)]
+struct FileRing {
+    file: Option<File>,
+    limit: u64,
+    /// Where the oldest block begins.
+    start: u64,
+    used: u64,
+    lengths: VecDeque<usize>,
+}
+
+impl FileRing {
+    fn new(limit: u64) -> Self {
+        Self {
+            file: None,
+            limit,
+            start: 0,
+            used: 0,
+            lengths: VecDeque::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lengths.is_empty()
+    }
+
+    /// Whether there was room.
+    fn write(&mut self, block: &[u8]) -> io::Result<bool> {
+        let length = block.len() as u64;
+        if self.used + length > self.limit {
+            return Ok(false);
+        }
+        let place = (self.start + self.used) % self.limit;
+        let (first, second) = block.split_at(self.until_end(place, block.len()));
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        file.seek(SeekFrom::Start(place))?;
+        file.write_all(first)?;
+        if !second.is_empty() {
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(second)?;
+        }
+        self.used += length;
+        self.lengths.push_back(block.len());
+        Ok(true)
+    }
+
+    /// Whether there was a block.
+    fn read(&mut self, block: &mut Vec<u8>) -> io::Result<bool> {
+        let (Some(length), Some(file)) = (self.lengths.pop_front(), &mut self.file) else {
+            return Ok(false);
+        };
+        block.resize(length, 0);
+        let until_end = usize::try_from(self.limit - self.start).unwrap_or(usize::MAX);
+        let (first, second) = block.split_at_mut(length.min(until_end));
+        file.seek(SeekFrom::Start(self.start))?;
+        file.read_exact(first)?;
+        if !second.is_empty() {
+            file.seek(SeekFrom::Start(0))?;
+            file.read_exact(second)?;
+        }
+        self.start = (self.start + length as u64) % self.limit;
+        self.used -= length as u64;
+        if self.lengths.is_empty() {
+            self.give_back();
+        }
+        Ok(true)
+    }
+
+    fn until_end(&self, place: u64, length: usize) -> usize {
+        usize::try_from(self.limit - place).map_or(length, |room| room.min(length))
+    }
+
+    /// Unlinked, so closing it frees the disk.
+    fn give_back(&mut self) {
+        self.file = None;
+        self.start = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn push(spool: &mut Spool, number: u32, length: usize) -> Room {
+        let stamp = (!number.is_multiple_of(3)).then_some(Stamp {
+            seconds: -i64::from(number),
+            nanoseconds: 999_999_999,
+        });
+        let text = vec![number.to_le_bytes()[0]; length];
+        let tag = number.to_le_bytes()[1];
+        spool
+            .push(Record {
+                source: number,
+                stamp,
+                tag,
+                text: &text,
+            })
+            .unwrap()
+    }
+
+    /// Takes a record and compares it with what was appended.
+    fn take(spool: &mut Spool, number: u32, length: usize) {
+        let record = spool.pop().unwrap().unwrap();
+        assert_eq!(record.source, number);
+        assert_eq!(
+            record.stamp.map(|stamp| stamp.seconds),
+            (!number.is_multiple_of(3)).then(|| -i64::from(number))
+        );
+        assert_eq!(record.tag, number.to_le_bytes()[1]);
+        assert_eq!(record.text.len(), length);
+        assert!(
+            record
+                .text
+                .iter()
+                .all(|byte| *byte == number.to_le_bytes()[0])
+        );
+    }
+
+    #[test]
+    fn little_stays_in_memory_and_makes_no_file() {
+        let mut spool = Spool::new(DEFAULT_LIMIT);
+        for number in 0..100 {
+            assert_eq!(push(&mut spool, number, 100), Room::Free);
+        }
+        assert!(spool.ring.file.is_none());
+        for number in 0..100 {
+            take(&mut spool, number, 100);
+        }
+        assert_eq!(spool.pop().unwrap(), None);
+    }
+
+    #[test]
+    fn when_it_is_full_it_says_so_and_goes_on_after_room_was_made() {
+        let mut spool = Spool::new(1 << 20);
+        let mut written = 0;
+        while push(&mut spool, written, 1000) == Room::Free {
+            written += 1;
+        }
+        written += 1;
+        assert!(written > 1200 && spool.spilled() <= 1 << 20, "{written}");
+        let mut taken = 0;
+        while spool.room() == Room::Full {
+            take(&mut spool, taken, 1000);
+            taken += 1;
+        }
+        assert!(taken <= 600, "room is made block by block: {taken}");
+        for number in written..written + 100 {
+            push(&mut spool, number, 1000);
+        }
+        for number in taken..written + 100 {
+            take(&mut spool, number, 1000);
+        }
+        assert_eq!(spool.pop().unwrap(), None);
+        assert_eq!(spool.spilled(), 0);
+        assert!(spool.ring.file.is_none(), "the disk is given back");
+    }
+
+    #[test]
+    fn a_record_longer_than_a_block_passes() {
+        let mut spool = Spool::new(8 << 20);
+        let lengths = [10, 3 * BLOCK, 0, BLOCK, 7];
+        for (number, length) in (0..).zip(lengths) {
+            push(&mut spool, number, length);
+        }
+        for (number, length) in (0..).zip(lengths) {
+            take(&mut spool, number, length);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn records_come_in_order_none_is_lost_and_the_file_stays_bounded(
+            steps in prop::collection::vec((0usize..60, 0usize..60, 0usize..40_000), 1..60),
+            limit in BLOCK as u64..4 * BLOCK as u64,
+        ) {
+            let mut spool = Spool::new(limit);
+            let (mut pushed, mut popped) = (VecDeque::new(), 0);
+            let mut next = 0;
+            for (pushes, pops, length) in steps {
+                for _ in 0..pushes {
+                    if spool.room() == Room::Full {
+                        break;
+                    }
+                    push(&mut spool, next, length);
+                    pushed.push_back(length);
+                    next += 1;
+                }
+                prop_assert!(spool.spilled() <= limit);
+                prop_assert!(spool.tail.capacity() + spool.head.capacity() <= 5 * BLOCK);
+                for _ in 0..pops.min(pushed.len()) {
+                    take(&mut spool, popped, pushed.pop_front().unwrap());
+                    popped += 1;
+                }
+            }
+            while let Some(length) = pushed.pop_front() {
+                take(&mut spool, popped, length);
+                popped += 1;
+            }
+            prop_assert!(spool.pop().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    #[ignore = "a figure, not a test"]
+    fn throughput() {
+        let text = [b'x'; 100];
+        for (title, backlog) in [("straight through", 100), ("over the file", 1_500_000)] {
+            let mut spool = Spool::new(DEFAULT_LIMIT);
+            let start = Instant::now();
+            let total = 6_000_000u32;
+            let mut popped = 0;
+            for number in 0..total {
+                spool
+                    .push(Record {
+                        source: number,
+                        stamp: None,
+                        tag: 0,
+                        text: &text,
+                    })
+                    .unwrap();
+                if number >= backlog {
+                    popped += u32::from(spool.pop().unwrap().is_some());
+                }
+            }
+            while spool.pop().unwrap().is_some() {
+                popped += 1;
+            }
+            assert_eq!(popped, total);
+            let millions = f64::from(total) / start.elapsed().as_secs_f64() / 1e6;
+            println!("{title}: {millions:.1} million lines/s");
+        }
+    }
+}

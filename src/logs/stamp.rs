@@ -1,0 +1,209 @@
+//! The moment that a kubelet puts before a line: fixed-width RFC 3339 with nine digits of fraction, in UTC or with the
+//! node's own offset. Known by its shape and turned into an instant without a calendar library. Pure.
+
+use std::fmt;
+
+/// `2026-11-21T11:55:00.123456789` without its zone.
+const MOMENT_LENGTH: usize = 29;
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// An instant. Instants of one container mostly rise, but stdout, stderr and clock steps make exceptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp {
+    /// Since 1970.
+    pub seconds: i64,
+    pub nanoseconds: u32,
+}
+
+impl Stamp {
+    /// The stamp that a line begins with, and its length without the blank that follows. Anything that a kubelet would
+    /// not write is no stamp: a looser rule would take a container's own time stamps for the kubelet's.
+    pub fn at_start(line: &[u8]) -> Option<(Self, usize)> {
+        let moment = line.first_chunk::<MOMENT_LENGTH>()?;
+        let zone = &line[MOMENT_LENGTH..];
+        let (offset, zone_length) = zone_offset(zone)?;
+        if zone.get(zone_length) != Some(&b' ') {
+            return None;
+        }
+        let stamp = Self {
+            seconds: seconds_of(moment)? - offset,
+            nanoseconds: fraction(&moment[20..])?,
+        };
+        Some((stamp, MOMENT_LENGTH + zone_length))
+    }
+
+    /// Negative where the other is earlier.
+    pub fn nanoseconds_until(self, later: Self) -> i128 {
+        let nanoseconds =
+            |stamp: Self| i128::from(stamp.seconds) * 1_000_000_000 + i128::from(stamp.nanoseconds);
+        nanoseconds(later) - nanoseconds(self)
+    }
+}
+
+/// In UTC, as a kubelet on a node in UTC writes it.
+impl fmt::Display for Stamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = date_of(self.seconds.div_euclid(SECONDS_A_DAY));
+        let second = self.seconds.rem_euclid(SECONDS_A_DAY);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        let fraction = self.nanoseconds;
+        write!(
+            formatter,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:09}Z"
+        )
+    }
+}
+
+fn seconds_of(moment: &[u8; MOMENT_LENGTH]) -> Option<i64> {
+    let marks = [
+        (4, b'-'),
+        (7, b'-'),
+        (10, b'T'),
+        (13, b':'),
+        (16, b':'),
+        (19, b'.'),
+    ];
+    if marks.iter().any(|(place, mark)| moment[*place] != *mark) {
+        return None;
+    }
+    let year = number(&moment[..4])?;
+    let month = within(number(&moment[5..7])?, 1, 12)?;
+    let day = within(number(&moment[8..10])?, 1, 31)?;
+    let hour = within(number(&moment[11..13])?, 0, 23)?;
+    let minute = within(number(&moment[14..16])?, 0, 59)?;
+    let second = within(number(&moment[17..19])?, 0, 59)?;
+    Some(days_of(year, month, day) * SECONDS_A_DAY + hour * 3600 + minute * 60 + second)
+}
+
+/// Seconds east of UTC, and how many bytes say so.
+fn zone_offset(zone: &[u8]) -> Option<(i64, usize)> {
+    let sign = match zone.first()? {
+        b'Z' => return Some((0, 1)),
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let digits = zone.get(1..6).filter(|digits| digits[2] == b':')?;
+    let hours = within(number(&digits[..2])?, 0, 23)?;
+    let minutes = within(number(&digits[3..])?, 0, 59)?;
+    Some((sign * (hours * 3600 + minutes * 60), 6))
+}
+
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0, |sum, digit| {
+        let value = digit.wrapping_sub(b'0');
+        (value < 10).then(|| sum * 10 + i64::from(value))
+    })
+}
+
+fn fraction(digits: &[u8]) -> Option<u32> {
+    u32::try_from(number(digits)?).ok()
+}
+
+fn within(value: i64, least: i64, most: i64) -> Option<i64> {
+    (least..=most).contains(&value).then_some(value)
+}
+
+/// Days since 1970 in the Gregorian calendar. Years begin in March here, so that the leap day is the last.
+fn days_of(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month > 2 { year } else { year - 1 };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    365 * year + leap_days + day_of_year - 719_468
+}
+
+/// The inverse of [`days_of`].
+fn date_of(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let year = year_of_era + era * 400 + i64::from(month >= 10);
+    (year, (month + 2) % 12 + 1, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Option<(Stamp, usize)> {
+        Stamp::at_start(text.as_bytes())
+    }
+
+    #[test]
+    fn a_kubelets_stamp_is_known_with_its_length() {
+        let stamp = Stamp {
+            seconds: 1_795_262_100,
+            nanoseconds: 123_456_789,
+        };
+        assert_eq!(
+            parse("2026-11-21T11:55:00.123456789Z text"),
+            Some((stamp, 30))
+        );
+        assert_eq!(
+            parse("2026-11-21T13:55:00.123456789+02:00 text"),
+            Some((stamp, 35))
+        );
+        assert_eq!(
+            parse("2026-11-21T02:25:00.123456789-09:30 "),
+            Some((stamp, 35))
+        );
+    }
+
+    #[test]
+    fn what_a_kubelet_would_not_write_is_no_stamp() {
+        for text in [
+            "",
+            "failed to try resolving symlinks in path",
+            "2026-11-21T11:55:00.123456789Z",
+            "2026-11-21T11:55:00.12345678Z text",
+            "2026-11-21T11:55:00Z text",
+            "2026-11-21 11:55:00.123456789Z text",
+            "2026-13-21T11:55:00.123456789Z text",
+            "2026-11-21T24:55:00.123456789Z text",
+            "2026-11-21T11:55:00.123456789+0200 text",
+            "2026-11-21T11:55:00.123456789Ztext",
+            "2026-11-21T11:55:00.12345678xZ text",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_are_counted_over_leap_years() {
+        for (date, days) in [
+            ((1970, 1, 1), 0),
+            ((1969, 12, 31), -1),
+            ((2000, 2, 29), 11_016),
+            ((2000, 3, 1), 11_017),
+            ((2026, 11, 21), 20_778),
+            ((2100, 3, 1), 47_541),
+        ] {
+            assert_eq!(days_of(date.0, date.1, date.2), days, "{date:?}");
+            assert_eq!(date_of(days), date, "{days}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_shown_stamp_reads_back_and_order_of_texts_is_order_of_time(
+            first in 0i64..253_402_300_799, second in 0i64..253_402_300_799, nanoseconds in 0u32..1_000_000_000,
+        ) {
+            let one = Stamp { seconds: first, nanoseconds };
+            let two = Stamp { seconds: second, nanoseconds };
+            prop_assert_eq!(parse(&format!("{one} x")), Some((one, 30)));
+            prop_assert_eq!(one.cmp(&two), one.to_string().cmp(&two.to_string()));
+        }
+
+        #[test]
+        fn any_bytes_are_taken_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..48)) {
+            let _ = Stamp::at_start(&bytes);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The noun: what one look at a TrainJob and its objects says of it, purely. Its steps, where their words are, what is
+//! waited for, how it ended, and which job a name means.
+
+mod log_targets;
+mod outcome;
+mod resolve;
+mod steps;
+mod waiting;
+
+pub use log_targets::{Helpers, InitContainers, LogTarget, Selection, Voice, log_targets, unknown_step};
+pub use outcome::{JobEnd, job_end};
+pub use resolve::{JobName, NameProblem, resolve};
+pub use steps::{Step, StepKind, steps};
+pub use waiting::{Wait, Weight, waiting};
