@@ -8,7 +8,8 @@ mod body;
 mod forward;
 mod identity;
 mod port;
-mod tls;
+mod record;
+pub(crate) mod tls;
 mod upstream;
 mod wire;
 

@@ -156,6 +156,11 @@ impl Bed {
         self.door.url()
     }
 
+    /// The first process of the control plane's namespaces, as this machine sees it.
+    pub(crate) fn control_plane(&self) -> u32 {
+        self.control_plane.set.init()
+    }
+
     /// Kills a node's kubelet; its containers go on.
     pub(crate) fn stop_kubelet(&mut self, name: &str) -> Result<(), Error> {
         self.node(name)?.stop_kubelet();
@@ -178,6 +183,12 @@ impl Bed {
             },
         )?;
         self.wait_node_ready(name)
+    }
+
+    /// Kills the API server and starts it again until it is ready.
+    pub(crate) fn restart_api_server(&mut self) -> Result<(), Error> {
+        let site = self.site.clone();
+        self.control_plane.start_api_server(&site)
     }
 
     /// Ends everything on a node at once, as a power cut does.

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::folder::BedFolder;
 use crate::handle::Testbed;
 use crate::launch::{Keeper, Leash};
-use crate::options::{LogRotation, Options};
+use crate::options::{FakeLogs, LogRotation, Options};
 use crate::protocol::{Record, Request, ask};
 use crate::sweep;
 
@@ -54,6 +54,9 @@ pub struct UpArgs {
     /// Nodes played by kwok, for scale
     #[arg(long, default_value_t = 0)]
     pub fake_nodes: u16,
+    /// Who serves the logs of pods on fake nodes
+    #[arg(long, value_enum, default_value_t)]
+    pub fake_logs: FakeLogs,
     /// Release of Kubeflow Trainer to install, such as v2.3.0
     #[arg(long, value_parser = parse_release)]
     pub trainer: Option<String>,
@@ -121,6 +124,7 @@ fn options(args: &UpArgs) -> Options {
         name: args.name.clone(),
         nodes: args.nodes,
         fake_nodes: args.fake_nodes,
+        fake_logs: args.fake_logs,
         trainer: args.trainer.clone(),
         log_rotation: LogRotation {
             max_size: args.log_max_size.clone(),

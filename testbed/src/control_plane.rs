@@ -16,12 +16,15 @@ use crate::{api_server, connect_proxy, controller_manager, dns, etcd, fake_nodes
 
 /// The socket at which the CONNECT proxy serves the API server, in the bed's folder.
 pub(crate) const CONNECT_SOCKET: &str = "connect.sock";
+/// The administrator's kubeconfig for programs in the control plane's network, in the bed's folder.
+pub(crate) const INNER_ADMIN: &str = "inner-admin.kubeconfig";
 /// The socket at which it takes faults.
 pub(crate) const CONNECT_CONTROL: &str = "connect-control.sock";
 
 /// Dropping it ends the namespaces first, and with them every service.
 pub(crate) struct ControlPlane {
     pub(crate) set: NamespaceSet,
+    api_server: Option<Service>,
     services: Vec<Service>,
 }
 
@@ -41,6 +44,7 @@ impl ControlPlane {
         set.forward_packets()?;
         Ok(Self {
             set,
+            api_server: None,
             services: Vec::new(),
         })
     }
@@ -49,16 +53,24 @@ impl ControlPlane {
     pub(crate) fn start(&mut self, site: &Site) -> Result<(), Error> {
         self.services.push(etcd::start(site, &self.set)?);
         self.services.push(start_connect_proxy(site, &self.set)?);
-        let mut api_server = api_server::start(site, &self.set)?;
-        api_server::wait_ready(site, &self.set, &mut api_server)?;
-        self.services.push(api_server);
+        self.start_api_server(site)?;
         self.services
             .push(controller_manager::start(site, &self.set)?);
         self.services.push(scheduler::start(site, &self.set)?);
         self.services.push(dns::start(site, &self.set)?);
         if site.options.fake_nodes > 0 {
-            self.services.push(fake_nodes::start(site, &self.set)?);
+            self.services.extend(fake_nodes::start(site, &self.set)?);
         }
+        Ok(())
+    }
+
+    /// Ends the API server, if it runs, and starts it until it is ready.
+    pub(crate) fn start_api_server(&mut self, site: &Site) -> Result<(), Error> {
+        // Killed and waited for, so that its port is free.
+        self.api_server = None;
+        let mut api_server = api_server::start(site, &self.set)?;
+        api_server::wait_ready(site, &self.set, &mut api_server)?;
+        self.api_server = Some(api_server);
         Ok(())
     }
 
@@ -100,7 +112,7 @@ pub(crate) fn own_program() -> Result<PathBuf, Error> {
 }
 
 fn write_inner_kubeconfig(folder: &BedFolder, site: &Site) -> Result<(), Error> {
-    let path = folder.join("inner-admin.kubeconfig");
+    let path = folder.join(INNER_ADMIN);
     let credential = Credential::Certificate("admin");
     kubeconfig::write(
         &path,

@@ -96,6 +96,11 @@ pub(crate) enum Command {
         fault: Fault,
         times: Times,
     },
+    /// Keeps the answers to requests whose path begins so, one file each; ends with `Clear`.
+    Record {
+        path_prefix: String,
+        folder: PathBuf,
+    },
     Clear {
         id: u64,
     },
@@ -158,7 +163,28 @@ impl ProxyControl {
         }
     }
 
-    /// Clears every fault, also those of others.
+    /// Keeps what is answered to requests whose path begins so, until the returned value is dropped; for the proxy
+    /// before the API server. Each answer is a file in `folder`, which is made: the request (method, path, user agent)
+    /// in its first line, then the bytes of the body that were handed to the client.
+    pub fn record(
+        &self,
+        path_prefix: impl Into<String>,
+        folder: impl Into<PathBuf>,
+    ) -> Result<ActiveFault, ControlError> {
+        let (path_prefix, folder) = (path_prefix.into(), folder.into());
+        match self.ask(&Command::Record {
+            path_prefix,
+            folder,
+        })? {
+            Reply::Set { id } => Ok(ActiveFault {
+                control: self.clone(),
+                id,
+            }),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Clears every fault and recording, also those of others.
     pub fn clear_all(&self) -> Result<(), ControlError> {
         self.expect_cleared(&Command::ClearAll)
     }
@@ -212,7 +238,7 @@ fn exchange(socket: &Path, command: &Command) -> io::Result<Reply> {
     Ok(serde_json::from_str(&line)?)
 }
 
-/// A fault that is set; dropping this clears it.
+/// A fault or a recording that is set; dropping this clears it.
 #[derive(Debug)]
 #[must_use = "the fault is cleared when this value is dropped"]
 pub struct ActiveFault {

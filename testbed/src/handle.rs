@@ -1,5 +1,6 @@
 //! The handle of a running bed, for tests and tools. All of it blocks; none of it owns processes but the keeper's.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::bundle::ReleaseManifests;
-use crate::control_plane::CONNECT_CONTROL;
+use crate::control_plane::{CONNECT_CONTROL, INNER_ADMIN};
 use crate::door::DOOR_CONTROL;
 use crate::error::Error;
 use crate::fake_nodes;
@@ -25,6 +26,14 @@ use crate::user::{self, User};
 #[derive(Clone)]
 pub struct Testbed {
     inner: Arc<Inner>,
+}
+
+/// PEM files with which a client without kubeconfig is the administrator.
+#[derive(Clone, Debug)]
+pub struct AdminFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub authority: PathBuf,
 }
 
 struct Inner {
@@ -116,6 +125,28 @@ impl Testbed {
         command
     }
 
+    /// A program in the control plane's network, where the API server itself answers at `https://127.0.0.1`. For
+    /// measurements, in which the door would take part.
+    pub fn command_inside(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--target", &self.inner.record.control_plane.to_string()])
+            .args(["--net", "--"])
+            .arg(program)
+            .env("KUBECONFIG", self.inner.folder.join(INNER_ADMIN));
+        command
+    }
+
+    /// The administrator's certificate and key, and the authority's certificate, for clients that read no kubeconfig.
+    pub fn admin_files(&self) -> AdminFiles {
+        let pki = self.pki();
+        AdminFiles {
+            certificate: pki.certificate("admin"),
+            key: pki.key("admin"),
+            authority: pki.certificate("ca"),
+        }
+    }
+
     /// Applies a manifest (YAML or JSON) as the administrator.
     pub fn apply(&self, manifest: &str) -> Result<(), Error> {
         let mut kubectl = self.kubectl_command();
@@ -186,6 +217,11 @@ impl Testbed {
         self.ask(&Request::Node(NodeAction::StartKubelet, node.to_owned()))
     }
 
+    /// Kills the API server and starts it again; all connections to it break. Returns when it is ready.
+    pub fn restart_api_server(&self) -> Result<(), Error> {
+        self.ask(&Request::RestartApiServer)
+    }
+
     /// Ends everything on a node at once, as a power cut does.
     pub fn kill_node(&self, node: &str) -> Result<(), Error> {
         self.ask(&Request::Node(NodeAction::Kill, node.to_owned()))
@@ -207,7 +243,22 @@ impl Testbed {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// What every container on a fake node has written, in the format of container runtimes; lines may be added.
+    /// The folder on this machine in which a real node, such as `n1`, keeps the logs of its pods: `/var/log/pods`.
+    pub fn pod_logs(&self, node: &str) -> PathBuf {
+        self.inner.folder.join(&format!("{node}/log/pods"))
+    }
+
+    /// What containers on fake nodes have written whose pods are in the namespace of this slot; see [`Self::fake_slot`].
+    pub fn fake_slot_log(&self, slot: u8) -> PathBuf {
+        fake_nodes::slot_log_file(&self.inner.folder, slot)
+    }
+
+    /// A namespace whose pods on fake nodes have a log of their own. Slots are 0 to 7; the caller uses one at a time.
+    pub fn fake_slot(&self, slot: u8) -> Result<Namespace, Error> {
+        Namespace::create_named(self, fake_nodes::slot_namespace(slot))
+    }
+
+    /// What every other container on a fake node has written, in the format of container runtimes; lines may be added.
     pub fn fake_log(&self) -> PathBuf {
         fake_nodes::log_file(&self.inner.folder)
     }

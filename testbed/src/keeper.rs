@@ -30,6 +30,7 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 /// What reaches the thread that owns the bed.
 enum Message {
     Stop,
+    RestartApiServer(UnixStream),
     Node(NodeAction, String, UnixStream),
 }
 
@@ -67,6 +68,7 @@ fn keep_locked(folder: &BedFolder, options: Options) -> Result<(), Error> {
         url: bed.url(),
         kubectl: site.programs.path("kubectl"),
         keeper: std::process::id(),
+        control_plane: bed.control_plane(),
     };
     let admin = folder.join("admin.kubeconfig");
     kubeconfig::write(
@@ -100,14 +102,22 @@ fn site(
 
 /// Answers requests one after the other until the bed shall end.
 fn serve(bed: &mut Bed, messages: &Receiver<Message>) {
-    while let Ok(Message::Node(action, node, mut stream)) = messages.recv() {
-        let done = match action {
-            NodeAction::StopKubelet => bed.stop_kubelet(&node),
-            NodeAction::StartKubelet => bed.start_kubelet(&node),
-            NodeAction::Kill => bed.kill_node(&node),
-            NodeAction::Start => bed.start_node(&node),
+    while let Ok(message) = messages.recv() {
+        let (done, mut stream) = match message {
+            Message::Stop => return,
+            Message::RestartApiServer(stream) => (bed.restart_api_server(), stream),
+            Message::Node(action, node, stream) => (act_on_node(bed, action, &node), stream),
         };
         answer(&mut stream, &done.map_err(|error| error.to_string()));
+    }
+}
+
+fn act_on_node(bed: &mut Bed, action: NodeAction, node: &str) -> Result<(), Error> {
+    match action {
+        NodeAction::StopKubelet => bed.stop_kubelet(node),
+        NodeAction::StartKubelet => bed.start_kubelet(node),
+        NodeAction::Kill => bed.kill_node(node),
+        NodeAction::Start => bed.start_node(node),
     }
 }
 
@@ -182,6 +192,9 @@ fn listen(folder: &BedFolder, stop: Stop, sender: Sender<Message>) -> Result<(),
                 Some(Request::Down) => {
                     answer(&mut stream, &Ok(()));
                     end(&stop, &sender);
+                }
+                Some(Request::RestartApiServer) => {
+                    let _ = sender.send(Message::RestartApiServer(stream));
                 }
                 Some(Request::Node(action, node)) => {
                     let _ = sender.send(Message::Node(action, node, stream));

@@ -40,6 +40,8 @@ pub(crate) struct KwokOptions {
     pub(crate) config: PathBuf,
     /// Where the API server finds the kubelet of every fake node.
     pub(crate) node_address: Ipv4Addr,
+    pub(crate) node_port: u16,
+    /// Where kwok itself serves, at the same address.
     pub(crate) port: u16,
 }
 
@@ -49,7 +51,7 @@ pub(crate) fn arguments(options: &KwokOptions) -> Vec<OsString> {
     let texts = [
         ("--manage-nodes-with-annotation-selector", selector),
         ("--node-ip", options.node_address.to_string()),
-        ("--node-port", options.port.to_string()),
+        ("--node-port", options.node_port.to_string()),
         (
             "--server-address",
             format!("{}:{}", options.node_address, options.port),
@@ -70,21 +72,40 @@ pub(crate) fn arguments(options: &KwokOptions) -> Vec<OsString> {
         .collect()
 }
 
-/// The text of kwok's configuration file. `log_file` is what every fake container has written, in the format of the
-/// container runtime interface: `2026-01-31T12:00:00.000000000Z stdout F text`; lines may be added at any time.
-pub(crate) fn configuration(log_file: &Path) -> String {
-    let logs = json!({
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": "ClusterLogs",
-        "metadata": {"name": "fake-containers"},
-        "spec": {"logs": [{"logsFile": log_file, "follow": true}]},
+/// A namespace whose pods have a log of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct SlotLog {
+    pub(crate) namespace: String,
+    pub(crate) file: PathBuf,
+}
+
+/// The text of kwok's configuration file. `log_file` is what every fake container has written that is in no namespace
+/// of a slot, in the format of the container runtime interface: `2026-01-31T12:00:00.000000000Z stdout F text`; lines
+/// may be added at any time.
+pub(crate) fn configuration(slots: &[SlotLog], log_file: &Path) -> String {
+    // kwok takes the first that fits.
+    let slots = slots.iter().map(|slot| {
+        let selector = json!({"matchNamespaces": [slot.namespace]});
+        cluster_logs(&slot.namespace, &selector, &slot.file)
     });
+    let logs: Vec<Value> = slots
+        .chain([cluster_logs("fake-containers", &Value::Null, log_file)])
+        .collect();
     let documents: Vec<String> = stages::all()
         .iter()
-        .chain([&logs])
+        .chain(&logs)
         .map(Value::to_string)
         .collect();
     documents.join("\n---\n")
+}
+
+fn cluster_logs(name: &str, selector: &Value, log_file: &Path) -> Value {
+    json!({
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "ClusterLogs",
+        "metadata": {"name": name},
+        "spec": {"selector": selector, "logs": [{"logsFile": log_file, "follow": true}]},
+    })
 }
 
 /// A node for kwok, with room for any number of pods that tolerate its taint.
@@ -134,7 +155,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::{KwokOptions, arguments, configuration, fake_node, fake_runtime};
+    use super::{KwokOptions, SlotLog, arguments, configuration, fake_node, fake_runtime};
 
     #[test]
     fn the_runtime_selects_and_tolerates_exactly_the_fake_nodes() {
@@ -152,7 +173,11 @@ mod tests {
 
     #[test]
     fn every_document_of_the_configuration_is_of_kwok_and_the_last_names_the_log() {
-        let text = configuration(Path::new("/x/fake.log"));
+        let slot = SlotLog {
+            namespace: "slot".to_owned(),
+            file: "/x/slot.log".into(),
+        };
+        let text = configuration(&[slot], Path::new("/x/fake.log"));
         let documents: Vec<Value> = text
             .split("\n---\n")
             .map(|part| serde_json::from_str(part).unwrap())
@@ -166,6 +191,14 @@ mod tests {
             documents.last().unwrap()["spec"]["logs"][0]["logsFile"],
             "/x/fake.log"
         );
+        let slot = &documents[documents.len() - 2]["spec"];
+        assert_eq!(
+            (
+                &slot["selector"]["matchNamespaces"][0],
+                &slot["logs"][0]["logsFile"]
+            ),
+            (&"slot".into(), &"/x/slot.log".into())
+        );
     }
 
     #[test]
@@ -174,6 +207,7 @@ mod tests {
             kubeconfig: "k".into(),
             config: "c".into(),
             node_address: Ipv4Addr::new(10, 10, 0, 1),
+            node_port: 10248,
             port: 10247,
         };
         let arguments = arguments(&options);
@@ -185,6 +219,8 @@ mod tests {
                 .iter()
                 .all(|flag| flag.to_string_lossy().starts_with("--"))
         );
-        assert!(values.iter().any(|value| *value == "10.10.0.1:10247"));
+        for value in ["10.10.0.1:10247", "10248"] {
+            assert!(values.iter().any(|given| *given == value));
+        }
     }
 }

@@ -29,6 +29,9 @@ enum Command {
     /// Carry what an API server dials in its cluster; started by a keeper
     #[command(hide = true)]
     ConnectProxy { bed: PathBuf },
+    /// Serve the logs of fake nodes; started by a keeper
+    #[command(hide = true)]
+    LogServer { bed: PathBuf },
 }
 
 fn main() -> ExitCode {
@@ -48,5 +51,6 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Keep { options } => testbed::keeper::keep(&options),
         Command::Door { control_plane, bed } => testbed::door::serve(control_plane, &bed),
         Command::ConnectProxy { bed } => testbed::control_plane::serve_connect(&bed),
+        Command::LogServer { bed } => testbed::fake_nodes::serve_logs(&bed),
     }
 }

@@ -24,6 +24,10 @@ impl Namespace {
             process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
+        Self::create_named(bed, name)
+    }
+
+    pub(crate) fn create_named(bed: &Testbed, name: String) -> Result<Self, Error> {
         let mut kubectl = bed.kubectl_command();
         run(
             "kubectl create namespace",

@@ -20,6 +20,7 @@ pub struct Options {
     pub nodes: u8,
     /// Nodes that kwok plays, tainted so that only pods which ask for them land there.
     pub fake_nodes: u16,
+    pub fake_logs: FakeLogs,
     /// A release such as `v2.3.0`; none installs neither Trainer nor JobSet.
     pub trainer: Option<String>,
     pub log_rotation: LogRotation,
@@ -27,6 +28,17 @@ pub struct Options {
     pub node_grace_seconds: u16,
     /// Further flags for the API server, for example `--max-requests-inflight=5`.
     pub api_server_flags: Vec<String>,
+}
+
+/// Who serves the logs of pods on fake nodes. Both serve the same file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum FakeLogs {
+    /// kwok's own server, with the kubelet's own code
+    #[default]
+    Kwok,
+    /// The bed's server, which no reader outruns: for measurements, and for a thousand followers at once. Such nodes
+    /// serve logs alone
+    Fast,
 }
 
 /// When a kubelet rotates the log of a container.
@@ -70,6 +82,7 @@ impl Default for Options {
             name: format!("t{}-{count}", process::id()),
             nodes: 1,
             fake_nodes: 0,
+            fake_logs: FakeLogs::default(),
             trainer: None,
             log_rotation: LogRotation::default(),
             node_grace_seconds: 10,

@@ -27,6 +27,7 @@ pub(crate) enum Event {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     Down,
+    RestartApiServer,
     /// The text is the node's name.
     Node(NodeAction, String),
 }
@@ -36,7 +37,7 @@ impl Request {
     fn limit(&self) -> Duration {
         match self {
             Self::Down => Duration::from_secs(20),
-            Self::Node(..) => Duration::from_mins(5),
+            Self::RestartApiServer | Self::Node(..) => Duration::from_mins(5),
         }
     }
 }
@@ -61,6 +62,8 @@ pub(crate) struct Record {
     pub(crate) url: String,
     pub(crate) kubectl: PathBuf,
     pub(crate) keeper: u32,
+    /// The first process of the control plane's namespaces.
+    pub(crate) control_plane: u32,
 }
 
 impl Record {

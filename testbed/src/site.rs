@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::control_plane::INNER_ADMIN;
 use crate::error::Error;
 use crate::folder::BedFolder;
 use crate::kubeconfig::{self, Credential};
@@ -56,7 +57,7 @@ impl Site {
     /// kubectl as the administrator, inside the control plane.
     pub(crate) fn kubectl(&self, control_plane: &NamespaceSet) -> Command {
         let mut command = control_plane.command(self.programs.path("kubectl"));
-        command.env("KUBECONFIG", self.folder.join("inner-admin.kubeconfig"));
+        command.env("KUBECONFIG", self.folder.join(INNER_ADMIN));
         command
     }
 

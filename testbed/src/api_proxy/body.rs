@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
+use super::record::Recorder;
 use super::wire::Pulse;
 use crate::faults::carry::FaultWatch;
 use crate::faults::flow::{Ending, Flow};
@@ -25,6 +26,7 @@ pub(super) struct FaultyBody {
     /// Waits for the end of a stall.
     cleared: Option<Waiting<()>>,
     pulse: Arc<Pulse>,
+    recorder: Option<Recorder>,
 }
 
 impl FaultyBody {
@@ -33,6 +35,7 @@ impl FaultyBody {
         flow: Flow,
         watch: FaultWatch,
         pulse: Arc<Pulse>,
+        recorder: Option<Recorder>,
     ) -> FaultyBody {
         let table = Arc::clone(&watch.table);
         FaultyBody {
@@ -43,6 +46,7 @@ impl FaultyBody {
             change: next_change(watch),
             cleared: None,
             pulse,
+            recorder,
         }
     }
 
@@ -85,6 +89,9 @@ impl FaultyBody {
     fn pass(&mut self, mut bytes: Bytes) -> Bytes {
         let passing = bytes.split_to(self.flow.admit(&bytes));
         self.held = Some(bytes).filter(|rest| !rest.is_empty());
+        if let Some(recorder) = &mut self.recorder {
+            recorder.keep(&passing);
+        }
         passing
     }
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::body::FaultyBody;
 use super::identity::ClientIdentity;
+use super::record::Recorder;
 use super::upstream::ServerConnections;
 use super::wire::Pulse;
 use crate::faults::Fault;
@@ -28,6 +29,13 @@ type Answer = Response<AnswerBody>;
 
 /// Seconds after which a client that was told to slow down may come again.
 const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// What an answer meets on its way to the client.
+struct Way {
+    flow: Flow,
+    watch: FaultWatch,
+    recorder: Option<Recorder>,
+}
 
 /// One client connection and what its requests need.
 pub(super) struct Exchange {
@@ -54,6 +62,10 @@ impl Exchange {
         {
             return Ok(status_answer(StatusCode::UNAUTHORIZED));
         }
+        let recorder = self
+            .table
+            .recording(watch.passing.borrowed())
+            .and_then(|folder| Recorder::begin(&folder, &request));
         self.identity.write_headers(request.headers_mut());
         let wants_upgrade = request.headers().contains_key(UPGRADE);
         if !wants_upgrade {
@@ -65,7 +77,12 @@ impl Exchange {
             self.pulse.reset();
             return pending().await;
         };
-        Ok(self.pass_back(answer, client, Flow::new(due), watch))
+        let way = Way {
+            flow: Flow::new(due),
+            watch,
+            recorder,
+        };
+        Ok(self.pass_back(answer, client, way))
     }
 
     /// What a fault does before the request goes on: answer in the server's place, break off, or wait.
@@ -92,9 +109,13 @@ impl Exchange {
         &self,
         mut answer: Response<Incoming>,
         client: Option<OnUpgrade>,
-        flow: Flow,
-        watch: FaultWatch,
+        way: Way,
     ) -> Answer {
+        let Way {
+            flow,
+            watch,
+            recorder,
+        } = way;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS
             && let Some(client) = client
         {
@@ -109,7 +130,7 @@ impl Exchange {
         }
         remove_hop_headers(answer.headers_mut());
         let pulse = Arc::clone(&self.pulse);
-        answer.map(|body| FaultyBody::new(body, flow, watch, pulse).boxed_unsync())
+        answer.map(|body| FaultyBody::new(body, flow, watch, pulse, recorder).boxed_unsync())
     }
 }
 

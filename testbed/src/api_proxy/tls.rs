@@ -106,6 +106,20 @@ pub(super) fn server_config(
     Ok(Arc::new(config))
 }
 
+/// What an API server meets at a kubelet of the bed; nobody has to show a certificate.
+pub(crate) fn open_server_config(serving: &KeyPair) -> Result<Arc<ServerConfig>, ApiProxyError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(
+            certificate_chain(&serving.certificate)?,
+            private_key(&serving.key)?,
+        )?;
+    config.alpn_protocols = vec![HTTP1.to_vec()];
+    Ok(Arc::new(config))
+}
+
 /// What the API server meets, with or without a certificate.
 pub(super) fn client_config(
     ca: &Path,

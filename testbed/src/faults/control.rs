@@ -65,6 +65,12 @@ fn obey(table: &FaultTable, command: Command) -> Reply {
         } => Reply::Set {
             id: table.set(matcher, fault, times),
         },
+        Command::Record {
+            path_prefix,
+            folder,
+        } => Reply::Set {
+            id: table.record(path_prefix, folder),
+        },
         Command::Clear { id } => {
             table.clear(id);
             Reply::Cleared

@@ -1,5 +1,6 @@
 //! The faults that are set on a running proxy, and what went through it.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -44,7 +45,16 @@ struct State {
     rules: Vec<ActiveRule>,
     used_up: Vec<u64>,
     last_id: u64,
+    recordings: Vec<Recording>,
     counters: Counters,
+}
+
+/// Answers to requests that begin so are kept in this folder.
+#[derive(Debug)]
+struct Recording {
+    id: u64,
+    path_prefix: String,
+    folder: PathBuf,
 }
 
 impl FaultTable {
@@ -80,6 +90,7 @@ impl FaultTable {
         let mut state = self.state();
         state.rules.retain(|rule| rule.id != id);
         state.used_up.retain(|used| *used != id);
+        state.recordings.retain(|recording| recording.id != id);
         drop(state);
         self.tell();
     }
@@ -88,8 +99,35 @@ impl FaultTable {
         let mut state = self.state();
         state.rules.clear();
         state.used_up.clear();
+        state.recordings.clear();
         drop(state);
         self.tell();
+    }
+
+    /// Lets answers to these requests be kept, until the number returned is cleared.
+    pub(crate) fn record(&self, path_prefix: String, folder: PathBuf) -> u64 {
+        let mut state = self.state();
+        state.last_id += 1;
+        let id = state.last_id;
+        state.recordings.push(Recording {
+            id,
+            path_prefix,
+            folder,
+        });
+        id
+    }
+
+    /// Where the answer to this is to be kept.
+    pub(crate) fn recording(&self, passing: Passing<'_>) -> Option<PathBuf> {
+        let Passing::Request { path, .. } = passing else {
+            return None;
+        };
+        let state = self.state();
+        let found = state
+            .recordings
+            .iter()
+            .find(|recording| path.starts_with(&recording.path_prefix));
+        found.map(|recording| recording.folder.clone())
     }
 
     pub(crate) fn list(&self) -> Vec<ActiveRule> {
