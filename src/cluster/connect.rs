@@ -3,7 +3,7 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use kube::{
-    Client, Config,
+    Config,
     config::{
         AuthInfo, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError,
         NamedAuthInfo, NamedCluster, NamedContext,
@@ -24,12 +24,13 @@ use super::{
     proxy::{self, Proxy, without_credentials},
     request_log::RequestLog,
     transport,
+    way::{Way, Ways},
 };
 
 /// One cluster, as one caller. Cheap to clone; all clones share one connection, made when the first request is.
 #[derive(Clone)]
 pub struct Cluster {
-    pub(super) client: Client,
+    pub(super) ways: Arc<Ways>,
     pub(super) target: Arc<Target>,
     namespace: String,
     /// The user that every request acts as, if not as the caller.
@@ -64,12 +65,12 @@ impl Cluster {
         )
         .map_err(|problem| fault(source.bad_cluster(problem)))?;
         let acts_as = config.auth_info.impersonate.clone();
-        let client = prepare(&source, config, proxy.clone())
+        let way = prepare(&source, config, proxy.clone())
             .await
             .map_err(fault)?;
         Ok(Self {
-            namespace: client.default_namespace().to_owned(),
-            client,
+            namespace: way.client.default_namespace().to_owned(),
+            ways: Arc::new(Ways::new(way, options.clone())),
             target: Arc::new(target),
             acts_as,
             proxy,
@@ -224,16 +225,16 @@ async fn fetch_selection(
     .await
 }
 
-/// The client, which holds the certificates and keys. Nothing is sent yet.
+/// The way there, which holds the certificates and keys. Nothing is sent yet.
 async fn prepare(
     source: &Source,
     mut config: Config,
     proxy: Option<Proxy>,
-) -> Result<Client, KubeconfigFault> {
+) -> Result<Way, KubeconfigFault> {
     config.headers.push(transport::user_agent());
     let user = source.user_name().to_owned();
     read_aside(Reading::FilesOf(user.clone()), move || {
-        transport::client(&config, proxy.as_ref()).map_err(|error| KubeconfigFault::BadFile {
+        Way::new(&config, proxy.as_ref()).map_err(|error| KubeconfigFault::BadFile {
             section: Section::User,
             name: user,
             problem: problem_of_credential(error.as_ref()),

@@ -24,6 +24,7 @@ use super::{
     status::{judge_status, judge_unreadable},
     transport,
     unreachable::judge_connection,
+    way::Way,
 };
 
 /// Lets one request open the connection. Those that come meanwhile wait, then share the connection, or the reason why
@@ -54,6 +55,14 @@ impl Opening<'_> {
         *self.state = state;
         self.attempts.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// The beginning of a request, for its record.
+pub(super) struct Asked {
+    method: String,
+    path: String,
+    sent: Option<String>,
+    started: Instant,
 }
 
 /// An answer of any HTTP status.
@@ -100,21 +109,35 @@ impl Cluster {
         request: Result<Request<Vec<u8>>, impl Error>,
     ) -> Result<String, Failure> {
         let request = request.map_err(|error| self.unexpected(words, &error))?;
-        let judged = match self.pass_gate(request).await {
-            Ok(answer) if (200..300).contains(&answer.code) => Ok(answer.body),
-            Ok(answer) => Err(answer.judge()),
-            Err(kind) => Err(kind),
-        };
+        let way = self.way();
+        let mut judged = self.ask(&way, request.clone()).await;
+        if matches!(judged, Err(FailureKind::Unauthorized { .. }))
+            && let Ok(Some(renewed)) = self.renew(&way).await
+        {
+            judged = self.ask(&renewed, request).await;
+        }
         judged.map_err(|kind| self.failure(words, kind))
     }
 
-    async fn pass_gate(&self, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
+    async fn ask(&self, way: &Way, request: Request<Vec<u8>>) -> Result<String, FailureKind> {
+        let answer = self.pass_gate(way, request).await?;
+        let judged = match answer.code {
+            200..300 => Ok(answer.body),
+            _ => Err(answer.judge()),
+        };
+        if !matches!(judged, Err(FailureKind::Unauthorized { .. })) {
+            way.accept();
+        }
+        judged
+    }
+
+    async fn pass_gate(&self, way: &Way, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
         let before = self.gate.attempts.load(Ordering::Relaxed);
         let state = self.gate.state.lock().await;
         match &*state {
             GateState::Open => {
                 drop(state);
-                return self.exchange(request, &mut None).await;
+                return self.exchange(way, request, &mut None).await;
             }
             GateState::Failed(kind) if self.gate.attempts.load(Ordering::Relaxed) > before => {
                 return Err(kind.clone());
@@ -125,7 +148,7 @@ impl Cluster {
             state,
             attempts: &self.gate.attempts,
         });
-        let answer = self.exchange(request, &mut opening).await;
+        let answer = self.exchange(way, request, &mut opening).await;
         if let (Some(opening), Err(kind)) = (opening, &answer) {
             opening.end(GateState::Failed(kind.clone()));
         }
@@ -135,37 +158,55 @@ impl Cluster {
     /// One logged exchange within the limit.
     async fn exchange(
         &self,
+        way: &Way,
         mut request: Request<Vec<u8>>,
         opening: &mut Option<Opening<'_>>,
     ) -> Result<Answer, FailureKind> {
-        let asked = (request.method().to_string(), self.shown_path(request.uri()));
-        let sent = (self.log.detail == RequestDetail::Bodies).then(|| redact(request.body()));
-        let started = Instant::now();
+        let asked = self.asked(&request);
+        let started = asked.started;
         let end = started.checked_add(self.limit);
         if let Some(end) = end {
             request.extensions_mut().insert(Deadline(end));
         }
-        let answer = tokio::time::timeout(self.limit, self.send(request, opening))
+        let answer = tokio::time::timeout(self.limit, self.send(way, request, opening))
             .await
             .unwrap_or(Err(FailureKind::TimedOut { limit: self.limit }));
-        let Some(observer) = &self.log.observer else {
-            return answer;
-        };
-        let (outcome, received) = match &answer {
-            Ok(answer) => (
-                Ok((answer.code, answer.protocol.clone())),
-                answer.body.as_str(),
-            ),
-            Err(kind) => (Err(kind.words(Some(&self.target))), ""),
-        };
-        observer.on_request(&RequestRecord {
-            method: asked.0,
-            path: asked.1,
-            outcome,
-            elapsed: started.elapsed(),
-            bodies: sent.map(|sent| (sent, redact(received.as_bytes()))),
-        });
+        match &answer {
+            Ok(answer) => {
+                let outcome = Ok((answer.code, answer.protocol.clone()));
+                self.report(asked, outcome, &answer.body);
+            }
+            Err(kind) => self.report(asked, Err(kind.words(Some(&self.target))), ""),
+        }
         answer
+    }
+
+    /// What the record of a request will say of its beginning, which is now.
+    pub(super) fn asked(&self, request: &Request<Vec<u8>>) -> Asked {
+        Asked {
+            method: request.method().to_string(),
+            path: self.shown_path(request.uri()),
+            sent: (self.log.detail == RequestDetail::Bodies).then(|| redact(request.body())),
+            started: Instant::now(),
+        }
+    }
+
+    /// Tells the observer of requests, if there is one.
+    pub(super) fn report(
+        &self,
+        asked: Asked,
+        outcome: Result<(u16, String), String>,
+        received: &str,
+    ) {
+        if let Some(observer) = &self.log.observer {
+            observer.on_request(&RequestRecord {
+                method: asked.method,
+                path: asked.path,
+                outcome,
+                elapsed: asked.started.elapsed(),
+                bodies: asked.sent.map(|sent| (sent, redact(received.as_bytes()))),
+            });
+        }
     }
 
     /// The path as the server sees it: below the base path of its URL, and without the empty parameter that kube writes.
@@ -177,10 +218,11 @@ impl Cluster {
 
     async fn send(
         &self,
+        way: &Way,
         request: Request<Vec<u8>>,
         opening: &mut Option<Opening<'_>>,
     ) -> Result<Answer, FailureKind> {
-        let sent = self.client.send(request.map(Body::from)).await;
+        let sent = way.client.send(request.map(Body::from)).await;
         let response = sent.map_err(|error| self.judge(&error))?;
         // The connection stands; the others need not wait for the whole answer.
         if let Some(opening) = opening.take() {
@@ -199,7 +241,7 @@ impl Cluster {
         })
     }
 
-    fn judge(&self, error: &(dyn Error + 'static)) -> FailureKind {
+    pub(super) fn judge(&self, error: &(dyn Error + 'static)) -> FailureKind {
         let cause = judge_connection(error, self.proxy.as_ref(), transport::CONNECT_LIMIT);
         FailureKind::Unreachable(cause)
     }

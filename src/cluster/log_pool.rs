@@ -1,31 +1,55 @@
-//! Streams of logs: opened over few connections, told apart from what refuses them, read as they come.
+//! Streams of logs: many over few connections, opened a few at a time. What refuses a stream is told apart by what to do
+//! about it: ask the pod's status, come back later, give up.
 
-use std::{fmt, time::Duration};
+mod carrier;
+mod connection;
+mod seats;
+mod signs_of_life;
+mod stream;
+mod window;
+
+use std::{error::Error, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, header};
-use http_body_util::BodyExt;
+use http::{Request, header, response::Parts};
 use kube::client::Body;
+use tokio::{sync::Semaphore, time::timeout};
+use tower::{BoxError, ServiceExt as _};
 
+pub use self::stream::{LogStream, StreamBroken};
+use self::{
+    carrier::{Carrier, Remedy, speaks_http2},
+    connection::Connection,
+    seats::{Seats, Turn},
+};
 use super::{
     connect::Cluster,
     failure::{Failure, FailureKind},
     log_request::LogStreamRequest,
     patience::wanted_wait,
     status::judge_status,
+    transport::BoxedWire,
+    way::{RENEWAL_REST, Way},
 };
 
-/// How long the server may take until it begins to answer; it sends the headers at once, also where no line is there.
-const HEADER_LIMIT: Duration = Duration::from_secs(15);
+/// How long a connection, or the head of an answer, may take: the head comes at once, also where no line is there yet.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+/// The cheap request with which a connection begins. Everybody may make it.
+const WARM_UP: &str = "/version";
+/// How long a last line may take.
+const LINE_LIMIT: Duration = Duration::from_secs(15);
+/// More of a refusal is not read.
+const LONGEST_REFUSAL: usize = 64 << 10;
+/// Streams that are being opened at a time: each makes the API server dial a kubelet.
+const OPENING: usize = 16;
+/// How often a stream that was refused because its connection is closing is tried on another.
+const TRIES: u32 = 3;
 
 /// Opens streams of logs. Opens no connection before the first of them.
 pub struct LogPool {
     cluster: Cluster,
-}
-
-/// The bytes of one log as they come.
-pub struct LogStream {
-    body: Body,
+    seats: Seats,
+    opening: Semaphore,
 }
 
 /// Why a stream was not opened.
@@ -33,59 +57,87 @@ pub struct LogStream {
 pub enum LogRefusal {
     /// 400 or 404: the container has not begun, or there is no such attempt or pod. The server's own words.
     NotThere { message: String },
-    /// 429, 5xx, no connection, no answer in time: asking later helps; `wait` is what the server wants.
+    /// 429, 5xx, no connection, no answer in time, no new credential: asking later helps; `wait` is how much later.
     Busy {
         wait: Option<Duration>,
         message: String,
     },
-    /// 403, or 401 with a credential that was just read again: asking again does not help.
+    /// 403, or 401 also with a credential that was just read again: asking again does not help.
     Forbidden(Box<Failure>),
 }
 
-/// A stream that ended otherwise than by its server's word; says how.
-#[derive(Clone, Debug)]
-pub struct StreamBroken {
-    pub message: String,
+/// What came instead of a stream.
+struct Refused {
+    kind: FailureKind,
+    wait: Option<Duration>,
 }
 
-impl fmt::Display for StreamBroken {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
+impl From<FailureKind> for Refused {
+    fn from(kind: FailureKind) -> Self {
+        Self { kind, wait: None }
     }
 }
 
-impl std::error::Error for StreamBroken {}
+/// An answer: a stream, or the words of a refusal.
+struct Opened {
+    head: Parts,
+    stream: LogStream,
+    words: String,
+}
+
+/// A new connection.
+enum Dialed {
+    Http2(Connection),
+    /// For one stream.
+    Http1(BoxedWire),
+}
+
+/// Why no answer came, and what may help at once.
+struct Failed {
+    kind: FailureKind,
+    remedy: Remedy,
+}
+
+impl From<FailureKind> for Failed {
+    fn from(kind: FailureKind) -> Self {
+        Self {
+            kind,
+            remedy: Remedy::None,
+        }
+    }
+}
 
 impl LogPool {
     pub fn new(cluster: &Cluster) -> Self {
         Self {
             cluster: cluster.clone(),
+            seats: Seats::new(),
+            opening: Semaphore::new(OPENING),
         }
     }
 
-    /// Waits until a connection has room and the server has begun to answer.
+    /// Waits until a connection has room and the server has begun to answer. A credential that the server no longer
+    /// accepts is read again, once for all streams.
     pub async fn open(&self, request: &LogStreamRequest) -> Result<LogStream, LogRefusal> {
-        let asked = Request::get(request.path())
-            .header(header::ACCEPT_ENCODING, "identity")
-            .body(Body::empty())
-            .map_err(|error| busy(error.to_string()))?;
-        let answer = tokio::time::timeout(HEADER_LIMIT, self.cluster.client.send(asked)).await;
-        let response = match answer {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(busy(error.to_string())),
-            Err(_) => return Err(busy("no answer".to_owned())),
+        let way = self.cluster.way();
+        let refused = match self.open_on(&way, request).await {
+            Ok(stream) => return Ok(stream),
+            Err(refused) => refused,
         };
-        let (head, body) = response.into_parts();
-        if head.status.is_success() {
-            return Ok(LogStream { body });
+        if !matches!(refused.kind, FailureKind::Unauthorized { .. }) {
+            return Err(self.judge_refused(request, refused));
         }
-        let wait = wanted_wait(&head.headers);
-        let text = body
-            .collect()
-            .await
-            .map_err(|error| busy(error.to_string()))?;
-        let text = String::from_utf8_lossy(&text.to_bytes()).into_owned();
-        Err(self.refusal(request, judge_status(head.status.as_u16(), &text), wait))
+        match self.cluster.renew(&way).await {
+            Ok(Some(renewed)) => {
+                let again = self.open_on(&renewed, request).await;
+                again.map_err(|refused| self.judge_refused(request, refused))
+            }
+            Ok(None) => Err(self.judge_refused(request, refused)),
+            Err(failure) => Err(LogRefusal::Busy {
+                wait: Some(RENEWAL_REST),
+                message: failure.to_string(),
+            }),
+        }
     }
 
     /// The last line of the log, as it is served. `None`: the file is empty.
@@ -93,64 +145,189 @@ impl LogPool {
         &self,
         request: &LogStreamRequest,
     ) -> Result<Option<Bytes>, LogRefusal> {
-        let mut stream = self.open(&request.of_last_line()).await?;
+        let request = request.of_last_line();
+        let mut stream = self.open(&request).await?;
         let mut line = Vec::new();
-        loop {
-            match stream.chunk().await {
-                Ok(Some(chunk)) => line.extend_from_slice(&chunk),
-                Ok(None) => return Ok((!line.is_empty()).then(|| line.into())),
-                Err(broken) => return Err(busy(broken.message)),
+        let whole = async {
+            while let Some(chunk) = stream.chunk().await? {
+                line.extend_from_slice(&chunk);
             }
-        }
+            Ok::<_, StreamBroken>(())
+        };
+        let message = match timeout(LINE_LIMIT, whole).await {
+            Ok(Ok(())) => return Ok((!line.is_empty()).then(|| line.into())),
+            Ok(Err(broken)) => broken.to_string(),
+            Err(_) => {
+                FailureKind::TimedOut { limit: LINE_LIMIT }.words(Some(self.cluster.target()))
+            }
+        };
+        Err(LogRefusal::Busy {
+            wait: None,
+            message,
+        })
     }
 
-    fn refusal(
-        &self,
-        request: &LogStreamRequest,
-        kind: FailureKind,
-        wait: Option<Duration>,
-    ) -> LogRefusal {
-        match kind {
+    fn judge_refused(&self, request: &LogStreamRequest, refused: Refused) -> LogRefusal {
+        match refused.kind {
             FailureKind::NotFound { message, .. } | FailureKind::Rejected { message, .. } => {
                 LogRefusal::NotThere { message }
             }
-            FailureKind::Forbidden(_) | FailureKind::Unauthorized { .. } => {
+            kind @ (FailureKind::Forbidden(_) | FailureKind::Unauthorized { .. }) => {
                 LogRefusal::Forbidden(Box::new(self.cluster.failure(&request.words(), kind)))
             }
             kind => LogRefusal::Busy {
-                wait,
+                wait: refused.wait,
                 message: kind.words(Some(self.cluster.target())),
             },
         }
     }
-}
 
-fn busy(message: String) -> LogRefusal {
-    LogRefusal::Busy {
-        wait: None,
-        message,
+    /// Opens a stream with the credential of one way.
+    async fn open_on(
+        &self,
+        way: &Arc<Way>,
+        request: &LogStreamRequest,
+    ) -> Result<LogStream, Refused> {
+        let opened = self.exchange_patiently(way, &request.path()).await?;
+        if opened.head.status.is_success() {
+            way.accept();
+            return Ok(opened.stream);
+        }
+        let kind = judge_status(opened.head.status.as_u16(), &opened.words);
+        if !matches!(kind, FailureKind::Unauthorized { .. }) {
+            way.accept();
+        }
+        let wait = wanted_wait(&opened.head.headers);
+        Err(Refused { kind, wait })
     }
-}
 
-impl LogStream {
-    /// The next bytes, as large as they came. `None`: the server ended the stream.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, StreamBroken> {
+    /// A connection that closes takes no more streams, which says nothing about the next.
+    async fn exchange_patiently(&self, way: &Arc<Way>, path: &str) -> Result<Opened, FailureKind> {
+        let mut tries = 1;
         loop {
-            match self.body.frame().await {
-                None => return Ok(None),
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data()
-                        && !data.is_empty()
-                    {
-                        return Ok(Some(data));
-                    }
+            let carrier = self.find_carrier(way).await?;
+            let _one_of_few = self.opening.acquire().await;
+            match self.exchange(way, carrier, path).await {
+                Ok(opened) => return Ok(opened),
+                Err(failed) if failed.remedy == Remedy::None || tries == TRIES => {
+                    return Err(failed.kind);
                 }
-                Some(Err(error)) => {
-                    return Err(StreamBroken {
-                        message: error.to_string(),
-                    });
-                }
+                Err(_) => tries += 1,
             }
         }
     }
+
+    /// A seat on a connection that is open or that is opened here; over HTTP/1.1 a connection of one's own.
+    async fn find_carrier(&self, way: &Arc<Way>) -> Result<Carrier, FailureKind> {
+        let dialing = match self.seats.turn(way).await? {
+            Turn::Seat(seat) => return Ok(Carrier::Seat(seat)),
+            Turn::Dial(dialing) => dialing,
+        };
+        let limit = ANSWER_LIMIT;
+        let opened = timeout(limit, self.dial(way)).await;
+        match opened.unwrap_or(Err(FailureKind::TimedOut { limit })) {
+            Ok(Dialed::Http2(connection)) => Ok(Carrier::Seat(dialing.share(way, connection))),
+            Ok(Dialed::Http1(wire)) => {
+                dialing.find_http1();
+                Ok(Carrier::Wire(wire))
+            }
+            Err(kind) => {
+                dialing.fail(&kind);
+                Err(kind)
+            }
+        }
+    }
+
+    /// Opens a connection. Over HTTP/2 it is used when it has answered a cheap request: then it is known how many streams
+    /// the server allows.
+    async fn dial(&self, way: &Way) -> Result<Dialed, FailureKind> {
+        let judge = |error: BoxError| self.cluster.judge(error.as_ref());
+        let anything = prepare(way, Request::new(Body::empty())).await?;
+        let wire = way.connector.clone().oneshot(anything.uri().clone()).await;
+        let wire = wire.map_err(judge)?;
+        if !speaks_http2(&wire) {
+            return Ok(Dialed::Http1(wire));
+        }
+        let connection = Connection::open(wire, self.seats.windows()).await;
+        let connection = connection.map_err(judge)?;
+        let carrier = Carrier::Seat(connection.sit(&Arc::default()));
+        match self.exchange(way, carrier, WARM_UP).await {
+            Ok(mut opened) => {
+                read_words(&mut opened.stream).await;
+                Ok(Dialed::Http2(connection))
+            }
+            Err(failed) => Err(failed.kind),
+        }
+    }
+
+    /// One logged request, up to the head of its answer; a refusal is read to its end.
+    async fn exchange(&self, way: &Way, carrier: Carrier, path: &str) -> Result<Opened, Failed> {
+        let request = Request::get(path)
+            .header(header::ACCEPT_ENCODING, "identity")
+            .body(Vec::new())
+            .map_err(|error| unexpected(&error))?;
+        let asked = self.cluster.asked(&request);
+        let limit = ANSWER_LIMIT;
+        let answer = timeout(limit, self.send(way, carrier, request)).await;
+        let answer = answer.unwrap_or(Err(FailureKind::TimedOut { limit }.into()));
+        match &answer {
+            Ok(Opened { head, words, .. }) => {
+                let outcome = Ok((head.status.as_u16(), format!("{:?}", head.version)));
+                self.cluster.report(asked, outcome, words);
+            }
+            Err(failed) => {
+                let words = failed.kind.words(Some(self.cluster.target()));
+                self.cluster.report(asked, Err(words), "");
+            }
+        }
+        answer
+    }
+
+    async fn send(
+        &self,
+        way: &Way,
+        carrier: Carrier,
+        request: Request<Vec<u8>>,
+    ) -> Result<Opened, Failed> {
+        let request = prepare(way, request.map(Body::from)).await?;
+        let (head, mut stream) = carrier.send(request).await.map_err(|unanswered| Failed {
+            kind: self.cluster.judge(unanswered.error.as_ref()),
+            remedy: unanswered.remedy,
+        })?;
+        let words = if head.status.is_success() {
+            String::new()
+        } else {
+            read_words(&mut stream).await
+        };
+        Ok(Opened {
+            head,
+            stream,
+            words,
+        })
+    }
+}
+
+/// The request with all that this caller's requests carry.
+async fn prepare(way: &Way, request: Request<Body>) -> Result<Request<()>, FailureKind> {
+    let prepared = way.preparation.clone().oneshot(request).await;
+    let prepared = prepared.map_err(|error| unexpected(error.as_ref()))?;
+    Ok(prepared.into_body().map(drop))
+}
+
+fn unexpected(error: &dyn Error) -> FailureKind {
+    FailureKind::Unexpected {
+        code: None,
+        message: error.to_string(),
+    }
+}
+
+/// The words of an answer that is no log.
+async fn read_words(stream: &mut LogStream) -> String {
+    let mut words = Vec::new();
+    while words.len() < LONGEST_REFUSAL
+        && let Ok(Some(chunk)) = stream.chunk().await
+    {
+        words.extend_from_slice(&chunk);
+    }
+    String::from_utf8_lossy(&words).into_owned()
 }

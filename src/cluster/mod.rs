@@ -24,6 +24,7 @@ pub mod resources;
 mod status;
 mod transport;
 mod unreachable;
+mod way;
 
 pub use access_review::{Access, AccessAnswer, AccountName};
 pub use connect::Cluster;

@@ -1,16 +1,17 @@
-//! The wire: one HTTP/2 connection (HTTP/1.1 where the server has no other), with TLS by ring, the chosen proxy,
-//! gzip, a short retry for busy servers, and a limit on every wait.
+//! The wire: how a connection is made, with TLS by ring and through the chosen proxy, and the client for short requests:
+//! one HTTP/2 connection (HTTP/1.1 where the server has no other), gzip, a short retry for busy servers.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::ready, io, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, Uri, header};
+use hyper::rt::{Read, Write};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{
         self,
         connect::{
-            Connect, HttpConnector,
+            Connected, Connection, HttpConnector,
             dns::{GaiResolver, Name},
             proxy::{SocksV5, Tunnel},
         },
@@ -27,7 +28,9 @@ use rustls::{
     sign::{CertifiedKey, SingleCertAndKey},
 };
 use secrecy::ExposeSecret;
-use tower::{BoxError, ServiceBuilder, ServiceExt, retry::RetryLayer, util::BoxCloneSyncService};
+use tower::{
+    BoxError, Service, ServiceBuilder, ServiceExt, retry::RetryLayer, util::BoxCloneSyncService,
+};
 use tower_http::decompression::DecompressionLayer;
 
 use super::{
@@ -44,14 +47,40 @@ pub(super) const DEFAULT_RESPONSE_LIMIT: Duration = Duration::from_secs(30);
 /// A stream's window: a whole list page of CRDs fits without waiting for the client's acknowledgement.
 const STREAM_WINDOW: u32 = 4 << 20;
 /// The largest that HTTP/2 allows: h2 counts small frames against it (h2 issue 939).
-const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+pub(super) const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
+/// After this time without a word, the system looks whether the other side is still there, and how often and how
+/// many times: a connection that a firewall forgot is noticed within half a minute.
+const TCP_QUIET: Duration = Duration::from_secs(15);
+const TCP_PROBE: Duration = Duration::from_secs(5);
+const TCP_PROBES: u32 = 3;
 
 type HttpService =
     BoxCloneSyncService<Request<Body>, Response<hyper::body::Incoming>, legacy::Error>;
 
-/// Builds the client. Nothing is sent yet.
-pub(super) fn client(config: &Config, proxy: Option<&Proxy>) -> Result<Client, BoxError> {
-    let wire = http_service(config, proxy)?;
+/// A connection to the server, whatever proxy and TLS lie below.
+pub(super) trait Wire: Read + Write + Connection + Unpin + Send {}
+
+impl<T: Read + Write + Connection + Unpin + Send> Wire for T {}
+
+pub(super) type BoxedWire = Box<dyn Wire>;
+
+impl Connection for BoxedWire {
+    fn connected(&self) -> Connected {
+        (**self).connected()
+    }
+}
+
+/// Opens connections to the server of a URL.
+pub(super) type Connector = BoxCloneSyncService<Uri, BoxedWire, BoxError>;
+
+/// Gives a request what every request of this caller carries: the whole URL, the credential, whom to act as.
+/// Sends nothing: its answer is the request.
+pub(super) type Preparation = BoxCloneSyncService<Request<Body>, Response<Request<Body>>, BoxError>;
+
+/// Builds the client for short requests. Nothing is sent yet.
+pub(super) fn client(config: &Config, connector: &Connector) -> Result<Client, BoxError> {
+    let wire = pooled(connector.clone());
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(Patience::new()?))
@@ -63,6 +92,17 @@ pub(super) fn client(config: &Config, proxy: Option<&Proxy>) -> Result<Client, B
     Ok(Client::new(service, config.default_namespace.clone()))
 }
 
+/// What [`client`] does to a request before it sends it.
+pub(super) fn preparation(config: &Config) -> Result<Preparation, BoxError> {
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service_fn(|request: Request<Body>| ready(Ok::<_, Infallible>(Response::new(request))));
+    Ok(BoxCloneSyncService::new(service.map_err(BoxError::from)))
+}
+
 /// The `User-Agent` of every request.
 pub(super) fn user_agent() -> (header::HeaderName, HeaderValue) {
     (
@@ -71,10 +111,11 @@ pub(super) fn user_agent() -> (header::HeaderName, HeaderValue) {
     )
 }
 
-fn http_service(config: &Config, proxy: Option<&Proxy>) -> Result<HttpService, BoxError> {
+/// How connections to the configured server are made. Opens none.
+pub(super) fn connector(config: &Config, proxy: Option<&Proxy>) -> Result<Connector, BoxError> {
     let tcp = tcp_connector();
     let Some(proxy) = proxy else {
-        return Ok(pooled(https(config, tcp)?));
+        return Ok(boxed(https(config, tcp)?));
     };
     let through = proxy.uri.clone();
     match proxy.uri.scheme_str() {
@@ -83,7 +124,7 @@ fn http_service(config: &Config, proxy: Option<&Proxy>) -> Result<HttpService, B
             if let Some((user, password)) = &proxy.raw_auth {
                 socks = socks.with_auth(user.clone(), password.clone());
             }
-            Ok(pooled(https(config, socks)?))
+            Ok(boxed(https(config, socks)?))
         }
         Some("https") => {
             let to_proxy = HttpsConnectorBuilder::new()
@@ -95,10 +136,19 @@ fn http_service(config: &Config, proxy: Option<&Proxy>) -> Result<HttpService, B
                 to_proxy,
                 ProxyLegError::new as fn(BoxError) -> ProxyLegError,
             );
-            Ok(pooled(https(config, tunnel(proxy, to_proxy))?))
+            Ok(boxed(https(config, tunnel(proxy, to_proxy))?))
         }
-        _ => Ok(pooled(https(config, tunnel(proxy, tcp))?)),
+        _ => Ok(boxed(https(config, tunnel(proxy, tcp))?)),
     }
+}
+
+fn boxed<C>(connector: C) -> Connector
+where
+    C: Service<Uri, Error = BoxError> + Clone + Send + Sync + 'static,
+    C::Response: Wire + 'static,
+    C::Future: Send + 'static,
+{
+    BoxCloneSyncService::new(connector.map_response(|wire| Box::new(wire) as BoxedWire))
 }
 
 fn tunnel<C>(proxy: &Proxy, connector: C) -> Tunnel<C> {
@@ -120,6 +170,9 @@ fn tcp_connector() -> HttpConnector<Resolver> {
     let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.enforce_http(false);
     connector.set_nodelay(true);
+    connector.set_keepalive(Some(TCP_QUIET));
+    connector.set_keepalive_interval(Some(TCP_PROBE));
+    connector.set_keepalive_retries(Some(TCP_PROBES));
     connector.set_connect_timeout(Some(CONNECT_LIMIT));
     connector
 }
@@ -138,10 +191,7 @@ fn https<C>(config: &Config, connector: C) -> Result<HttpsConnector<C>, BoxError
     Ok(builder.enable_all_versions().wrap_connector(connector))
 }
 
-fn pooled<C>(connector: C) -> HttpService
-where
-    C: Connect + Clone + Send + Sync + 'static,
-{
+fn pooled(connector: Connector) -> HttpService {
     let client = legacy::Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
