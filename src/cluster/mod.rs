@@ -10,12 +10,18 @@ mod exchange;
 mod failure;
 mod files;
 mod flags;
+mod job_feed;
+mod job_objects;
+mod job_records;
+mod job_watch;
 mod kubeconfig;
 mod kubeconfig_fault;
 mod log_pool;
 mod log_request;
+mod observe;
 mod options;
 mod patience;
+mod pod_record;
 mod proxy;
 mod redact;
 mod request_log;
@@ -32,6 +38,14 @@ pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shel
 pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};
 pub use log_pool::{LogPool, LogRefusal, LogStream, StreamBroken};
 pub use log_request::{LogFollow, LogRange, LogStreamRequest};
+pub use job_objects::{
+    ContainerKind, ContainerState, JobCondition, JobGroup, JobSet, JobWarning, PodPlace,
+    RuntimeRef, SlimContainer, SlimPod, Termination, TrainJob, Workload,
+};
+pub use observe::{
+    Change, JobObservation, Sight, fetch_job, fetch_pod, fetch_train_job, fetch_train_jobs,
+    watch_job,
+};
 pub use options::{Attendance, Compression, ConnectionOptions, Impersonation};
 pub use request_log::{RequestLog, RequestObserver, RequestRecord};
 pub use requests::{Attempt, Identity, LogTail, Scope, ServerVersion};

@@ -181,6 +181,15 @@ impl Cluster {
             .await
     }
 
+    /// All events of a namespace that are warnings.
+    pub(super) async fn fetch_warnings<K>(&self, scope: &Scope) -> Result<Vec<K>, Failure>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned,
+    {
+        self.fetch_pages(&(), scope, Selector::Fields("type=Warning"))
+            .await
+    }
+
     /// One object of a kind known by name only, whole. `None` when there is no object of that name.
     pub async fn fetch_object(
         &self,

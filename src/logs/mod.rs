@@ -12,5 +12,6 @@ mod model;
 pub mod record;
 mod replay;
 mod ring;
+pub mod roster;
 pub mod spool;
 pub mod stamp;

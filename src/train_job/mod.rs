@@ -7,7 +7,9 @@ mod resolve;
 mod steps;
 mod waiting;
 
-pub use log_targets::{Helpers, InitContainers, LogTarget, Selection, Voice, log_targets, unknown_step};
+pub use log_targets::{
+    Helpers, InitContainers, LogTarget, Selection, Voice, log_targets, unknown_step,
+};
 pub use outcome::{JobEnd, job_end};
 pub use resolve::{JobName, NameProblem, resolve};
 pub use steps::{Step, StepKind, steps};

@@ -1,0 +1,283 @@
+//! All objects of one kind that belong to a job, and what becomes of them: by a watch, which is taken up again after any
+//! fault, or by looking every few seconds where the caller may not watch.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use kube::{
+    Api,
+    core::{NamespaceResourceScope, Resource, Status},
+    runtime::{
+        WatchStreamExt,
+        utils::Backoff,
+        watcher::{self, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep_until};
+
+use super::{
+    connect::Cluster,
+    failure::{Failure, FailureKind},
+    job_records::Record,
+    requests::Scope,
+    status::judge_status,
+    way::Way,
+};
+
+/// The server ends a watch after so many seconds; a connection that says nothing for 5 s longer is dead.
+const WATCH_SECONDS: u32 = 120;
+/// Objects a page: a page of pods is some 700 KB.
+const PAGE: u32 = 100;
+/// Between two looks where watching is not allowed.
+const POLL: Duration = Duration::from_secs(3);
+/// Between a fault and the next try, in milliseconds.
+const RESTS: [u64; 6] = [100, 250, 500, 1000, 2000, 5000];
+const GONE: u16 = 410;
+
+/// Which objects of the kind.
+#[derive(Clone, Debug)]
+pub(super) enum Choice {
+    /// A label selector.
+    Labels(String),
+    /// The one of this name.
+    Name(String),
+}
+
+pub(super) enum FeedEvent<T> {
+    /// These and no others.
+    All(Vec<T>),
+    /// New or changed.
+    Seen(T),
+    Gone(T),
+    /// The kind cannot be looked at. After [`FailureKind::Forbidden`] the feed ends; after others it goes on.
+    Failed(Failure),
+}
+
+/// The objects, from now on.
+pub(super) fn feed<K>(
+    cluster: &Cluster,
+    namespace: &str,
+    choice: Choice,
+) -> BoxStream<'static, FeedEvent<K::Kept>>
+where
+    K: Watched,
+{
+    let feed = Feed::<K> {
+        cluster: cluster.clone(),
+        namespace: namespace.to_owned(),
+        choice,
+        listed: Vec::new(),
+        source: Source::Unopened,
+    };
+    stream::unfold(feed, |mut feed| async move {
+        let event = feed.next().await?;
+        Some((event, feed))
+    })
+    .boxed()
+}
+
+/// What can be watched.
+pub(super) trait Watched:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Record<Kept: Send>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + 'static
+{
+}
+
+impl<K> Watched for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Record<Kept: Send>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + 'static
+{
+}
+
+struct Feed<K: Watched> {
+    cluster: Cluster,
+    namespace: String,
+    choice: Choice,
+    /// What a list has brought so far.
+    listed: Vec<K::Kept>,
+    source: Source<K>,
+}
+
+enum Source<K> {
+    Unopened,
+    Watch {
+        way: Arc<Way>,
+        events: BoxStream<'static, watcher::Result<watcher::Event<K>>>,
+    },
+    Poll {
+        next: Instant,
+    },
+    Over,
+}
+
+impl<K: Watched> Feed<K> {
+    async fn next(&mut self) -> Option<FeedEvent<K::Kept>> {
+        loop {
+            match &mut self.source {
+                Source::Over => return None,
+                Source::Unopened => self.open(self.cluster.way()),
+                Source::Poll { next } => {
+                    sleep_until(*next).await;
+                    return Some(self.poll().await);
+                }
+                Source::Watch { way, events } => {
+                    let event = events.next().await;
+                    if matches!(event, Some(Ok(_))) {
+                        way.accept();
+                    }
+                    let way = Arc::clone(way);
+                    if let Some(event) = self.take(event, &way).await {
+                        return Some(event);
+                    }
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, way: Arc<Way>) {
+        let config = watcher::Config::default()
+            .timeout(WATCH_SECONDS)
+            .page_size(PAGE);
+        let config = match &self.choice {
+            Choice::Labels(labels) => config.labels(labels),
+            Choice::Name(name) => config.fields(&format!("metadata.name={name}")),
+        };
+        let api = Api::<K>::namespaced(way.client.clone(), &self.namespace);
+        let events = watcher(api, config).backoff(Rests::default()).boxed();
+        self.source = Source::Watch { way, events };
+    }
+
+    async fn take(
+        &mut self,
+        event: Option<watcher::Result<watcher::Event<K>>>,
+        way: &Arc<Way>,
+    ) -> Option<FeedEvent<K::Kept>> {
+        match event? {
+            Ok(watcher::Event::Init) => self.listed.clear(),
+            Ok(watcher::Event::InitApply(object)) => self.listed.push(object.into_kept()),
+            Ok(watcher::Event::InitDone) => {
+                return Some(FeedEvent::All(std::mem::take(&mut self.listed)));
+            }
+            Ok(watcher::Event::Apply(object)) => return Some(FeedEvent::Seen(object.into_kept())),
+            Ok(watcher::Event::Delete(object)) => return Some(FeedEvent::Gone(object.into_kept())),
+            Err(error) => return self.after(&error, way).await,
+        }
+        None
+    }
+
+    /// What an error means, and what is done next. The watch itself tries again unless it is replaced here.
+    async fn after(
+        &mut self,
+        error: &watcher::Error,
+        way: &Arc<Way>,
+    ) -> Option<FeedEvent<K::Kept>> {
+        let failure = self.failure(error);
+        let is_list = matches!(error, watcher::Error::InitialListFailed(_));
+        match (&failure.kind, &self.choice) {
+            // A list of many that may not be had is the end; a single object may be readable all the same.
+            (FailureKind::Forbidden(_), Choice::Labels(_)) if is_list => self.source = Source::Over,
+            (FailureKind::Forbidden(_), _) => {
+                let next = Instant::now();
+                self.source = Source::Poll { next };
+                return None;
+            }
+            (FailureKind::Unauthorized { .. }, _) => {
+                if let Ok(Some(way)) = self.cluster.renew(way).await {
+                    self.open(way);
+                    return None;
+                }
+            }
+            // The watch asks for the same expired version again and again.
+            (
+                FailureKind::Unexpected {
+                    code: Some(GONE), ..
+                },
+                _,
+            ) if !is_list => {
+                self.source = Source::Unopened;
+                return None;
+            }
+            _ => {}
+        }
+        Some(FeedEvent::Failed(failure))
+    }
+
+    async fn poll(&mut self) -> FeedEvent<K::Kept> {
+        let scope = Scope::Namespace(self.namespace.clone());
+        let found = match &self.choice {
+            Choice::Labels(labels) => self.cluster.fetch_list::<K>(&scope, Some(labels)).await,
+            Choice::Name(name) => {
+                let object = self.cluster.fetch::<K>(&scope, name).await;
+                object.map(|object| object.into_iter().collect())
+            }
+        };
+        let next = Instant::now() + POLL;
+        self.source = Source::Poll { next };
+        match found {
+            Ok(objects) => FeedEvent::All(objects.into_iter().map(K::into_kept).collect()),
+            Err(failure) => {
+                if matches!(failure.kind, FailureKind::Forbidden(_)) {
+                    self.source = Source::Over;
+                }
+                FeedEvent::Failed(failure)
+            }
+        }
+    }
+
+    fn failure(&self, error: &watcher::Error) -> Failure {
+        let kind = match error {
+            watcher::Error::WatchError(status) => judge_object(status),
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => match error {
+                kube::Error::Api(status) => judge_object(status),
+                error => self.cluster.judge(error),
+            },
+            watcher::Error::NoResourceVersion => FailureKind::Unexpected {
+                code: None,
+                message: error.to_string(),
+            },
+        };
+        let words = format!("watch {} in namespace {}", K::plural(&()), self.namespace);
+        self.cluster.failure(&words, kind)
+    }
+}
+
+fn judge_object(status: &Status) -> FailureKind {
+    let text = serde_json::to_string(status).unwrap_or_default();
+    judge_status(status.code, &text)
+}
+
+/// The rests between faults that follow each other.
+#[derive(Default)]
+struct Rests(usize);
+
+impl Iterator for Rests {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let rest = RESTS[self.0.min(RESTS.len() - 1)];
+        self.0 += 1;
+        Some(Duration::from_millis(rest))
+    }
+}
+
+impl Backoff for Rests {
+    fn reset(&mut self) {
+        self.0 = 0;
+    }
+}

@@ -1,0 +1,177 @@
+//! What is kept of a TrainJob and of the objects that it becomes: the few fields that something needs. A job of a
+//! thousand pods is held in a megabyte so. How they are written on the wire is `job_records.rs`'.
+
+use jiff::Timestamp;
+
+/// A condition of any object; `status` is `True`, `False` or `Unknown`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobCondition {
+    pub kind: String,
+    pub status: String,
+    pub reason: String,
+    pub message: String,
+}
+
+impl JobCondition {
+    /// The condition of this kind, if it is true.
+    pub fn is_true<'a>(conditions: &'a [Self], kind: &str) -> Option<&'a Self> {
+        let of_kind = conditions.iter().find(|condition| condition.kind == kind);
+        of_kind.filter(|condition| condition.status == "True")
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrainJob {
+    pub name: String,
+    pub uid: String,
+    pub created: Option<Timestamp>,
+    /// Set while it is being deleted.
+    pub deleted: Option<Timestamp>,
+    pub suspend: bool,
+    /// `spec.trainer.numNodes`, where the job says it.
+    pub nodes: Option<u32>,
+    pub runtime: RuntimeRef,
+    /// Kueue's queue, from the label `kueue.x-k8s.io/queue-name`.
+    pub queue: Option<String>,
+    /// Another controller than Trainer's, from `spec.managedBy`.
+    pub managed_by: Option<String>,
+    pub conditions: Vec<JobCondition>,
+    /// The names of the ReplicatedJobs of which the status tells.
+    pub groups: Vec<String>,
+}
+
+/// Which runtime a job names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuntimeRef {
+    pub kind: String,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobSet {
+    pub uid: String,
+    pub deleted: Option<Timestamp>,
+    pub suspend: bool,
+    /// How often it began anew.
+    pub restarts: u32,
+    pub conditions: Vec<JobCondition>,
+    pub groups: Vec<JobGroup>,
+}
+
+/// A ReplicatedJob of a JobSet or of a runtime.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobGroup {
+    pub name: String,
+    /// The label `trainer.kubeflow.org/trainjob-ancestor-step` of its jobs: what it is to a TrainJob.
+    pub step: Option<String>,
+    pub replicas: u32,
+    /// Pods of one replica.
+    pub pods: u32,
+    /// The names of the containers that are not init containers.
+    pub containers: Vec<String>,
+}
+
+/// A pod of a JobSet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlimPod {
+    pub uid: String,
+    /// Rises with each change; 0 where the server's versions are no numbers.
+    pub version: u64,
+    pub name: String,
+    /// Where in its JobSet it belongs, from its labels.
+    pub place: PodPlace,
+    pub created: Option<Timestamp>,
+    /// When it will be gone at the latest, while it is being deleted.
+    pub deleted: Option<Timestamp>,
+    /// The Kubernetes node, once it has one.
+    pub node: Option<String>,
+    /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
+    pub phase: String,
+    /// Why it is in this phase, such as `Evicted`; empty where nothing is said.
+    pub reason: String,
+    pub message: String,
+    pub conditions: Vec<JobCondition>,
+    /// Init containers first, in the pod's order.
+    pub containers: Vec<SlimContainer>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodPlace {
+    /// `jobset.sigs.k8s.io/replicatedjob-name`
+    pub group: String,
+    /// `jobset.sigs.k8s.io/job-index`
+    pub replica: u32,
+    /// `batch.kubernetes.io/job-completion-index`
+    pub index: u32,
+    /// `jobset.sigs.k8s.io/restart-attempt`
+    pub restart: u32,
+    /// `jobset.sigs.k8s.io/jobset-uid`; JobSet writes it since 0.10.
+    pub job_set_uid: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContainerKind {
+    #[default]
+    Main,
+    /// An init container that runs beside the main ones: `restartPolicy: Always`.
+    Sidecar,
+    Init,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlimContainer {
+    pub name: String,
+    pub kind: ContainerKind,
+    pub restart_count: u32,
+    pub state: ContainerState,
+    /// `lastState`: the attempt before this one.
+    pub last: Option<Termination>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContainerState {
+    /// Not started, or between two attempts. Reasons are such as `ContainerCreating` and `CrashLoopBackOff`.
+    Waiting {
+        reason: String,
+        message: String,
+    },
+    Running {
+        id: String,
+    },
+    Terminated(Termination),
+}
+
+impl Default for ContainerState {
+    fn default() -> Self {
+        Self::Waiting {
+            reason: String::new(),
+            message: String::new(),
+        }
+    }
+}
+
+/// How an attempt of a container ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Termination {
+    pub id: String,
+    pub exit_code: i32,
+    /// `Completed`, `Error`, `OOMKilled`, ...
+    pub reason: String,
+}
+
+/// A warning about an object of the job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobWarning {
+    /// Of the object that it is about: `Job`, `pi-node-0`.
+    pub kind: String,
+    pub name: String,
+    pub reason: String,
+    pub message: String,
+}
+
+/// What Kueue holds about the job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    pub name: String,
+    pub conditions: Vec<JobCondition>,
+}

@@ -1,0 +1,213 @@
+//! How a pod is written on the wire, and what of it is kept: its place in the JobSet, and what its containers do.
+
+use std::collections::{BTreeMap, HashMap};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{NamespaceResourceScope, Resource};
+use serde::Deserialize;
+
+use super::{
+    job_objects::{ContainerKind, ContainerState, PodPlace, SlimContainer, SlimPod, Termination},
+    job_records::{ConditionRecord, Record, or_default, resource, slim_metadata},
+};
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct PodRecord {
+    #[serde(deserialize_with = "slim_metadata")]
+    metadata: ObjectMeta,
+    #[serde(default, deserialize_with = "or_default")]
+    spec: PodSpecRecord,
+    #[serde(default, deserialize_with = "or_default")]
+    status: PodStatusRecord,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PodSpecRecord {
+    node_name: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    init_containers: Vec<ContainerRecord>,
+    #[serde(deserialize_with = "or_default")]
+    containers: Vec<ContainerRecord>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ContainerRecord {
+    name: String,
+    restart_policy: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PodStatusRecord {
+    phase: Option<String>,
+    reason: Option<String>,
+    message: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    conditions: Vec<ConditionRecord>,
+    #[serde(deserialize_with = "or_default")]
+    init_container_statuses: Vec<ContainerStatusRecord>,
+    #[serde(deserialize_with = "or_default")]
+    container_statuses: Vec<ContainerStatusRecord>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ContainerStatusRecord {
+    name: String,
+    #[serde(rename = "containerID")]
+    container_id: Option<String>,
+    restart_count: u32,
+    #[serde(deserialize_with = "or_default")]
+    state: StateRecord,
+    #[serde(deserialize_with = "or_default")]
+    last_state: StateRecord,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct StateRecord {
+    waiting: Option<WaitingRecord>,
+    running: Option<IgnoredRecord>,
+    terminated: Option<TerminatedRecord>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct WaitingRecord {
+    reason: Option<String>,
+    message: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct IgnoredRecord {}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct TerminatedRecord {
+    #[serde(rename = "containerID")]
+    container_id: Option<String>,
+    exit_code: i32,
+    reason: Option<String>,
+}
+
+resource!(PodRecord, "", "v1", "Pod", "pods");
+
+impl Record for PodRecord {
+    type Kept = SlimPod;
+
+    fn into_kept(self) -> SlimPod {
+        let Self {
+            metadata,
+            spec,
+            status,
+        } = self;
+        let init = keep_containers(
+            spec.init_containers,
+            status.init_container_statuses,
+            |container| match container.restart_policy.as_deref() {
+                Some("Always") => ContainerKind::Sidecar,
+                _ => ContainerKind::Init,
+            },
+        );
+        let main = keep_containers(spec.containers, status.container_statuses, |_| {
+            ContainerKind::Main
+        });
+        SlimPod {
+            version: version(&metadata),
+            uid: metadata.uid.unwrap_or_default(),
+            name: metadata.name.unwrap_or_default(),
+            place: PodPlace::of_labels(metadata.labels.unwrap_or_default()),
+            created: metadata.creation_timestamp.map(|time| time.0),
+            deleted: metadata.deletion_timestamp.map(|time| time.0),
+            node: spec.node_name.filter(|name| !name.is_empty()),
+            phase: status.phase.unwrap_or_default(),
+            reason: status.reason.unwrap_or_default(),
+            message: status.message.unwrap_or_default(),
+            conditions: ConditionRecord::keep_all(status.conditions),
+            containers: init.into_iter().chain(main).collect(),
+        }
+    }
+}
+
+fn version(metadata: &ObjectMeta) -> u64 {
+    let version = metadata.resource_version.as_deref();
+    version
+        .and_then(|version| version.parse().ok())
+        .unwrap_or_default()
+}
+
+impl PodPlace {
+    fn of_labels(mut labels: BTreeMap<String, String>) -> Self {
+        let number = |labels: &BTreeMap<String, String>, name: &str| {
+            labels
+                .get(name)
+                .and_then(|value| value.parse().ok())
+                .unwrap_or_default()
+        };
+        Self {
+            replica: number(&labels, "jobset.sigs.k8s.io/job-index"),
+            index: number(&labels, "batch.kubernetes.io/job-completion-index"),
+            restart: number(&labels, "jobset.sigs.k8s.io/restart-attempt"),
+            group: labels
+                .remove("jobset.sigs.k8s.io/replicatedjob-name")
+                .unwrap_or_default(),
+            job_set_uid: labels.remove("jobset.sigs.k8s.io/jobset-uid"),
+        }
+    }
+}
+
+fn keep_containers(
+    specified: Vec<ContainerRecord>,
+    statuses: Vec<ContainerStatusRecord>,
+    kind: impl Fn(&ContainerRecord) -> ContainerKind,
+) -> Vec<SlimContainer> {
+    let mut statuses: HashMap<String, ContainerStatusRecord> = statuses
+        .into_iter()
+        .map(|status| (status.name.clone(), status))
+        .collect();
+    let keep = |container: ContainerRecord| {
+        let kind = kind(&container);
+        let status = statuses.remove(&container.name).unwrap_or_default();
+        SlimContainer {
+            kind,
+            name: container.name,
+            restart_count: status.restart_count,
+            last: status
+                .last_state
+                .terminated
+                .map(TerminatedRecord::into_kept),
+            state: status.state.into_kept(status.container_id),
+        }
+    };
+    specified.into_iter().map(keep).collect()
+}
+
+impl StateRecord {
+    fn into_kept(self, id: Option<String>) -> ContainerState {
+        if let Some(terminated) = self.terminated {
+            return ContainerState::Terminated(terminated.into_kept());
+        }
+        if self.running.is_some() {
+            return ContainerState::Running {
+                id: id.unwrap_or_default(),
+            };
+        }
+        let waiting = self.waiting.unwrap_or_default();
+        ContainerState::Waiting {
+            reason: waiting.reason.unwrap_or_default(),
+            message: waiting.message.unwrap_or_default(),
+        }
+    }
+}
+
+impl TerminatedRecord {
+    fn into_kept(self) -> Termination {
+        Termination {
+            id: self.container_id.unwrap_or_default(),
+            exit_code: self.exit_code,
+            reason: self.reason.unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Which containers of a job have something to say, and which of them are wanted: for every framework the program's own
+//! words, and the others where they are asked for or have failed.
+
+use regex::Regex;
+
+use super::steps::{Roles, Step, StepKind, steps};
+use crate::cluster::{ContainerKind, ContainerState, JobObservation, SlimContainer, SlimPod};
+
+/// The container that Trainer fills in.
+const NODE: &str = "node";
+/// An init container that Trainer adds to every pod of a Flux job; the program's words come from the first pod alone.
+const FLUX_INSTALLER: &str = "flux-installer";
+/// The exit codes of a container that was told to end: by SIGTERM, by SIGKILL.
+const TOLD_TO_END: [i32; 2] = [143, 137];
+
+/// Whose words a container's are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// The user's program, or an initializer.
+    Application,
+    /// The main container of a pod that serves others: MPI workers, followers of Flux, other groups.
+    Follower,
+    /// Beside the program in its pod.
+    Sidecar,
+    /// Ran before the program.
+    Init,
+}
+
+/// One container of one pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogTarget {
+    pub step: Step,
+    /// As its lines are prefixed: the step's name; for sidecars and init containers with the container, `node-0/istio-proxy`.
+    pub label: String,
+    /// The node's rank, where the pod is one.
+    pub rank: Option<u32>,
+    pub pod_uid: String,
+    pub pod: String,
+    /// The Kubernetes node, once the pod has one.
+    pub node: Option<String>,
+    pub container: String,
+    /// The JobSet's restarts before this pod.
+    pub round: u32,
+    pub voice: Voice,
+}
+
+/// Whether containers are wanted that nobody named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Helpers {
+    /// Only where one has failed.
+    #[default]
+    Hidden,
+    /// `--all-containers`: every container of every pod.
+    Shown,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InitContainers {
+    #[default]
+    Hidden,
+    Shown,
+}
+
+/// Which containers are wanted. The default is every application container of every step.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// `--step`: names of steps, of their groups, or of pods. Empty: all.
+    pub steps: Vec<String>,
+    /// `--node`: the number in `node-0`. Empty: all.
+    pub nodes: Vec<u32>,
+    /// `--container`: wins over [`Helpers::Hidden`].
+    pub containers: Option<Regex>,
+    /// `--exclude-container`: wins over everything.
+    pub exclude_containers: Option<Regex>,
+    pub helpers: Helpers,
+    pub init_containers: InitContainers,
+}
+
+/// The wanted containers of all pods that there are, in the order of their steps; of one step the older pod first.
+pub fn log_targets(observation: &JobObservation, selection: &Selection) -> Vec<LogTarget> {
+    let roles = Roles::of(observation);
+    let mut targets = Vec::new();
+    for pod in &observation.pods {
+        let step = roles.step_at(&pod.place);
+        if selection.wants_pod(&step, &pod.name) {
+            let wanted = pod.containers.iter();
+            let wanted = wanted.filter_map(|container| target(selection, &step, pod, container));
+            targets.extend(wanted.map(|target| (pod.created, target)));
+        }
+    }
+    let order = |(created, target): &(_, LogTarget)| (target.step.clone(), target.round, *created);
+    targets.sort_by_cached_key(order);
+    targets.into_iter().map(|(_, target)| target).collect()
+}
+
+/// The first name in `--step` or number in `--node` that is none of the job's, if its steps are known.
+pub fn unknown_step(observation: &JobObservation, selection: &Selection) -> Option<String> {
+    let steps = steps(observation);
+    let is_pod = |name: &String| observation.pods.iter().any(|pod| pod.name == *name);
+    let is_step = |name: &String| steps.iter().any(|step| step.is_called(name)) || is_pod(name);
+    let named = selection.steps.iter().find(|name| !is_step(name)).cloned();
+    let numbers = selection
+        .nodes
+        .iter()
+        .map(|number| format!("{NODE}-{number}"));
+    let numbered = || numbers.into_iter().find(|name| !is_step(name));
+    named.or_else(numbered).filter(|_| !steps.is_empty())
+}
+
+fn target(
+    selection: &Selection,
+    step: &Step,
+    pod: &SlimPod,
+    container: &SlimContainer,
+) -> Option<LogTarget> {
+    let voice = voice(step, pod, container);
+    if !selection.wants_container(voice, pod, container) {
+        return None;
+    }
+    let label = match voice {
+        Voice::Application | Voice::Follower if is_alone(step, pod, container) => step.name.clone(),
+        _ => format!("{}/{}", step.name, container.name),
+    };
+    let is_node = matches!(step.kind, StepKind::Trainer | StepKind::Launcher);
+    Some(LogTarget {
+        label,
+        rank: is_node.then_some(step.index),
+        step: step.clone(),
+        pod_uid: pod.uid.clone(),
+        pod: pod.name.clone(),
+        node: pod.node.clone(),
+        container: container.name.clone(),
+        round: pod.place.restart,
+        voice,
+    })
+}
+
+fn voice(step: &Step, pod: &SlimPod, container: &SlimContainer) -> Voice {
+    match container.kind {
+        ContainerKind::Init => return Voice::Init,
+        ContainerKind::Sidecar => return Voice::Sidecar,
+        ContainerKind::Main => {}
+    }
+    if !speaks(step, pod, container) {
+        return Voice::Sidecar;
+    }
+    let follows = match step.kind {
+        StepKind::Worker | StepKind::Other => true,
+        _ => {
+            step.index > 0
+                && pod
+                    .containers
+                    .iter()
+                    .any(|other| other.name == FLUX_INSTALLER)
+        }
+    };
+    if follows {
+        Voice::Follower
+    } else {
+        Voice::Application
+    }
+}
+
+/// Whether this main container is the one that the pod is there for: the one that Trainer fills in, which an initializer
+/// names after itself. Without it, all of them are.
+fn speaks(step: &Step, pod: &SlimPod, container: &SlimContainer) -> bool {
+    let filled_in = match step.kind {
+        StepKind::DatasetInitializer | StepKind::ModelInitializer => step.name.as_str(),
+        _ => NODE,
+    };
+    container.name == filled_in || !main_containers(pod).any(|other| other.name == filled_in)
+}
+
+fn is_alone(step: &Step, pod: &SlimPod, container: &SlimContainer) -> bool {
+    !main_containers(pod).any(|other| other.name != container.name && speaks(step, pod, other))
+}
+
+fn main_containers(pod: &SlimPod) -> impl Iterator<Item = &SlimContainer> {
+    let is_main = |container: &&SlimContainer| container.kind == ContainerKind::Main;
+    pod.containers.iter().filter(is_main)
+}
+
+impl Step {
+    /// Whether this is a name for the step: the SDK's, its group's, or the two that JobSet would make of them.
+    fn is_called(&self, name: &str) -> bool {
+        let own = format!("{}-{}", self.group, self.index);
+        let is_indirect = matches!(self.kind, StepKind::Launcher | StepKind::Other);
+        // `node` and `node-0` mean what the SDK calls so, never an MPI worker's group.
+        self.name == name || (is_indirect && (self.group == name || own == name))
+    }
+}
+
+impl Selection {
+    fn wants_pod(&self, step: &Step, pod: &str) -> bool {
+        if !self.names_steps() {
+            return true;
+        }
+        let is_numbered = |number: &u32| step.name == format!("{NODE}-{number}");
+        self.steps
+            .iter()
+            .any(|name| step.is_called(name) || name == pod)
+            || self.nodes.iter().any(is_numbered)
+    }
+
+    fn names_steps(&self) -> bool {
+        !self.steps.is_empty() || !self.nodes.is_empty()
+    }
+
+    fn wants_container(&self, voice: Voice, pod: &SlimPod, container: &SlimContainer) -> bool {
+        let matches = |pattern: &Regex| pattern.is_match(&container.name);
+        if self.exclude_containers.as_ref().is_some_and(matches) {
+            return false;
+        }
+        if let Some(pattern) = &self.containers {
+            return matches(pattern);
+        }
+        let is_wanted = match voice {
+            Voice::Application => true,
+            // Who names an MPI worker wants to hear it.
+            Voice::Follower => self.names_steps(),
+            Voice::Sidecar => false,
+            Voice::Init => self.init_containers == InitContainers::Shown,
+        };
+        is_wanted || self.helpers == Helpers::Shown || has_failed(pod, container)
+    }
+}
+
+/// Whether the container ended badly of itself; what ends because its pod is deleted has not failed.
+fn has_failed(pod: &SlimPod, container: &SlimContainer) -> bool {
+    let current = match &container.state {
+        ContainerState::Terminated(end) => Some(end),
+        ContainerState::Waiting { .. } | ContainerState::Running { .. } => None,
+    };
+    let mut ends = current.into_iter().chain(&container.last);
+    pod.deleted.is_none()
+        && ends.any(|end| {
+            end.reason == "OOMKilled"
+                || (end.exit_code != 0 && !TOLD_TO_END.contains(&end.exit_code))
+        })
+}

@@ -1,0 +1,70 @@
+//! How a job ended, as far as it has.
+
+use crate::cluster::{JobCondition, TrainJob};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobEnd {
+    Complete,
+    /// The reason is such as `JobFailed` or `DeadlineExceeded`.
+    Failed {
+        reason: String,
+        message: String,
+    },
+    Deleted,
+    /// It goes on; reading ended for a reason of its own.
+    NotOver,
+}
+
+/// `None` while the job goes on.
+pub fn job_end(job: &TrainJob) -> Option<JobEnd> {
+    let is_true = |kind| JobCondition::is_true(&job.conditions, kind);
+    if let Some(failed) = is_true("Failed") {
+        return Some(JobEnd::Failed {
+            reason: failed.reason.clone(),
+            message: failed.message.clone(),
+        });
+    }
+    is_true("Complete").map(|_| JobEnd::Complete)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(conditions: &[(&str, &str)]) -> TrainJob {
+        let conditions = conditions.iter().map(|(kind, status)| JobCondition {
+            kind: (*kind).to_owned(),
+            status: (*status).to_owned(),
+            reason: format!("{kind}Reason"),
+            message: String::new(),
+        });
+        TrainJob {
+            conditions: conditions.collect(),
+            ..TrainJob::default()
+        }
+    }
+
+    #[test]
+    fn a_job_is_over_when_a_condition_says_so() {
+        assert_eq!(job_end(&job(&[])), None);
+        assert_eq!(job_end(&job(&[("Suspended", "True")])), None);
+        assert_eq!(
+            job_end(&job(&[("Complete", "False"), ("Failed", "Unknown")])),
+            None
+        );
+        assert_eq!(
+            job_end(&job(&[("Suspended", "False"), ("Complete", "True")])),
+            Some(JobEnd::Complete)
+        );
+    }
+
+    #[test]
+    fn a_failed_job_says_why() {
+        let end = job_end(&job(&[("Failed", "True")]));
+        let expected = JobEnd::Failed {
+            reason: "FailedReason".to_owned(),
+            message: String::new(),
+        };
+        assert_eq!(end, Some(expected));
+    }
+}
