@@ -3,6 +3,7 @@
 pub mod context;
 pub mod explain;
 mod installation;
+pub(crate) mod job_name;
 pub mod overview;
 mod progress;
 pub mod runtimes;
