@@ -3,6 +3,8 @@
 
 mod cluster;
 mod comparison;
+mod logs;
+pub(crate) mod lossless;
 mod spread;
 mod start;
 mod verify;
@@ -21,9 +23,14 @@ const SIZE_LIMIT: u64 = 10_000_000;
 #[derive(clap::Args)]
 pub(crate) struct BenchArgs {
     /// start: `--help` against kubectl's; verify: a healthy cluster against four kubectl gets; cluster: the test bed
-    /// itself, ten times up and down [default: start and verify]
+    /// itself, ten times up and down; logs: reading logs beside curl, kubectl and stern;
+    /// lossless: seeded faults, and what is lost and repeated beside stern and kubectl [default: start and verify]
     #[arg(value_enum)]
     names: Vec<Name>,
+    #[command(flatten)]
+    logs: logs::LogsArgs,
+    #[command(flatten)]
+    lossless: lossless::LosslessArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,6 +38,8 @@ enum Name {
     Start,
     Verify,
     Cluster,
+    Logs,
+    Lossless,
 }
 
 /// A comparison of the release binary, whose path it is given, with its rival.
@@ -45,6 +54,12 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<(), StepError> {
     let mut missed = Vec::new();
     if names.contains(&Name::Cluster) {
         missed.extend(cluster::measure()?);
+    }
+    if names.contains(&Name::Logs) {
+        missed.extend(measure_logs(&args.logs)?);
+    }
+    if names.contains(&Name::Lossless) {
+        lossless::lossless(&args.lossless, args.logs.plugin())?;
     }
     let comparisons: Vec<Compare> = names.iter().filter_map(|name| comparison(*name)).collect();
     if !comparisons.is_empty() {
@@ -61,8 +76,17 @@ fn comparison(name: Name) -> Option<Compare> {
     match name {
         Name::Start => Some(start::compare),
         Name::Verify => Some(verify::compare),
-        Name::Cluster => None,
+        Name::Cluster | Name::Logs | Name::Lossless => None,
     }
+}
+
+/// With the release binary, unless another build is named.
+fn measure_logs(args: &logs::LogsArgs) -> Result<Vec<&'static str>, StepError> {
+    let plugin = match args.plugin() {
+        Some(plugin) => plugin.to_path_buf(),
+        None => build_release()?,
+    };
+    logs::measure(&plugin, args)
 }
 
 /// Builds the release binary, runs the comparisons, and returns what is over its limit.
