@@ -19,6 +19,8 @@ mod callers;
 mod causes;
 mod contexts;
 mod in_a_pod;
+mod log_streams;
+mod logs_jobs;
 mod namespace_access;
 mod namespace_limits;
 mod own_runtimes;
