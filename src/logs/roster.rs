@@ -140,14 +140,15 @@ impl Roster {
 
     /// What every job passes through is told only to who has just come.
     fn say_wait(&mut self, observation: &JobObservation, is_first: bool) -> Option<RosterChange> {
-        let wait =
-            waiting(observation).filter(|wait| is_first || wait.weight == Weight::Standing)?;
-        if self.wait.as_ref() == Some(&wait) {
+        let is_told = |wait: &Wait| is_first || wait.weight == Weight::Standing;
+        let wait = waiting(observation).filter(is_told);
+        if self.wait == wait {
             return None;
         }
-        let text = format!("TrainJob {}: {}", observation.train_job.name, wait.text);
-        self.wait = Some(wait);
-        Some(RosterChange::Notice(text))
+        self.wait.clone_from(&wait);
+        let name = &observation.train_job.name;
+        let notice = |wait: Wait| RosterChange::Notice(format!("TrainJob {name}: {}", wait.text));
+        wait.map(notice)
     }
 
     /// How what has started stands now.
