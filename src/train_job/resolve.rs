@@ -117,7 +117,7 @@ mod tests {
 
     /// Jobs, the oldest first.
     fn jobs(names: &[&str]) -> Vec<TrainJob> {
-        let created = |second| Timestamp::from_second(1_763_000_000 + second).ok();
+        let created = |second: i64| Timestamp::from_second(1_763_000_000 + second).ok();
         let jobs = names.iter().zip(0..).map(|(name, second)| TrainJob {
             name: (*name).to_owned(),
             created: created(second),
