@@ -9,9 +9,41 @@ pub mod instance;
 pub mod line;
 #[cfg(test)]
 mod model;
+mod read;
 pub mod record;
 mod replay;
 mod ring;
 pub mod roster;
+pub mod shared_spool;
+mod source_log;
+mod source_reader;
+mod source_request;
 pub mod spool;
 pub mod stamp;
+
+pub use read::{ReadError, read};
+
+use self::{attempts::Before, instance::Follow, stamp::Stamp};
+use crate::train_job::Selection;
+
+/// What is wanted of a job's logs.
+#[derive(Clone, Debug)]
+pub struct LogRequest {
+    pub namespace: String,
+    pub job: String,
+    pub selection: Selection,
+    pub follow: Follow,
+    pub start: UserStart,
+    /// Whether attempts are wanted that were over before anybody looked.
+    pub before: Before,
+}
+
+/// Where reading begins. Holds for what is there at the first look; what begins later is read from its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserStart {
+    All,
+    /// With the last lines of each source.
+    Tail(u32),
+    /// With what was written at that moment or later; whole seconds count.
+    Since(Stamp),
+}

@@ -1,11 +1,12 @@
 //! The room between reading and printing. Reading never waits for a slow terminal: what does not fit in memory goes to
-//! an unlinked temporary file, used as a ring. Only when that is full do streams wait. One side appends, the other
-//! takes, in order; both belong to the same task.
+//! an unlinked temporary file, used as a ring. Only when that is full do streams wait. One side appends records, the
+//! other takes them a block at a time, in order.
 
 use std::{
     collections::VecDeque,
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
+    mem,
 };
 
 use thiserror::Error;
@@ -14,8 +15,10 @@ use super::stamp::Stamp;
 
 /// How much is on disk at most, when the user does not say otherwise.
 pub const DEFAULT_LIMIT: u64 = 256 << 20;
-/// What is written and read at once. Both sides together keep two of these in memory, and no more.
+/// What is written and read at once.
 const BLOCK: usize = 256 << 10;
+/// Full blocks that wait in memory before the file is used, so that a short pause of the terminal costs no disk.
+const MOST_WAITING: usize = 2;
 /// Source, seconds, nanoseconds, tag, length.
 const HEADER: usize = 4 + 8 + 4 + 1 + 4;
 
@@ -23,8 +26,6 @@ const HEADER: usize = 4 + 8 + 4 + 1 + 4;
 pub enum SpoolError {
     #[error("cannot keep log lines in a temporary file; is there room in $TMPDIR, or in /tmp?")]
     File(#[from] io::Error),
-    #[error("a log line of {length} bytes is longer than a record")]
-    TooLong { length: usize },
     #[error("the temporary file of log lines was changed")]
     Changed,
 }
@@ -43,18 +44,40 @@ pub struct Record<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
     Free,
-    /// The record was taken, but those who read have to wait until there is room.
+    /// What comes is taken, but those who read have to wait until there is room.
     Full,
 }
 
 #[derive(Debug)]
 pub struct Spool {
     ring: FileRing,
+    /// Older than everything in the file.
+    waiting: VecDeque<Vec<u8>>,
     /// Where records are appended.
     tail: Vec<u8>,
-    /// From where they are taken, up to `taken`.
-    head: Vec<u8>,
+}
+
+/// Records on their way out, oldest first.
+#[derive(Debug, Default)]
+pub struct Block {
+    bytes: Vec<u8>,
     taken: usize,
+}
+
+impl Block {
+    pub fn is_used_up(&self) -> bool {
+        self.taken == self.bytes.len()
+    }
+
+    /// The oldest record, which lives until the next call.
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, SpoolError> {
+        if self.is_used_up() {
+            return Ok(None);
+        }
+        let (record, length) = record_at(&self.bytes[self.taken..]).ok_or(SpoolError::Changed)?;
+        self.taken += length;
+        Ok(Some(record))
+    }
 }
 
 impl Spool {
@@ -63,18 +86,16 @@ impl Spool {
         let block = u64::try_from(BLOCK).unwrap_or(u64::MAX);
         Self {
             ring: FileRing::new(limit.max(block)),
+            waiting: VecDeque::new(),
             tail: Vec::new(),
-            head: Vec::new(),
-            taken: 0,
         }
     }
 
-    pub fn push(&mut self, record: Record<'_>) -> Result<Room, SpoolError> {
-        append(&mut self.tail, record)?;
+    pub fn push(&mut self, record: Record<'_>) {
+        append(&mut self.tail, record);
         if self.tail.len() >= BLOCK {
-            self.move_tail()?;
+            self.move_tail();
         }
-        Ok(self.room())
     }
 
     /// To be asked before another chunk of a stream is read.
@@ -86,14 +107,27 @@ impl Spool {
         }
     }
 
-    /// The oldest record, which lives until the next call.
-    pub fn pop(&mut self) -> Result<Option<Record<'_>>, SpoolError> {
-        if self.taken == self.head.len() && !self.refill()? {
-            return Ok(None);
+    /// How many bytes the next [`Spool::refill`] brings at least.
+    pub fn ready(&self) -> usize {
+        let waiting = self.waiting.front().map(Vec::len);
+        let on_disk = || self.ring.lengths.front().copied();
+        waiting.or_else(on_disk).unwrap_or(self.tail.len())
+    }
+
+    /// Puts the oldest records into a block that is used up, and takes its memory for others.
+    pub fn refill(&mut self, block: &mut Block) -> Result<(), SpoolError> {
+        block.bytes.clear();
+        block.taken = 0;
+        if let Some(waiting) = self.waiting.pop_front() {
+            block.bytes = waiting;
+        } else if !self.ring.read(&mut block.bytes)? {
+            mem::swap(&mut block.bytes, &mut self.tail);
         }
-        let (record, length) = record_at(&self.head[self.taken..]).ok_or(SpoolError::Changed)?;
-        self.taken += length;
-        Ok(Some(record))
+        if self.tail.len() >= BLOCK {
+            // There is room again for what waited.
+            self.move_tail();
+        }
+        Ok(())
     }
 
     /// Bytes on disk now.
@@ -101,48 +135,39 @@ impl Spool {
         self.ring.used
     }
 
-    /// A full block goes to the file, or to the taking side at once if that has nothing.
-    fn move_tail(&mut self) -> Result<(), SpoolError> {
-        if self.ring.is_empty() && self.taken == self.head.len() {
-            self.head.clear();
-            self.taken = 0;
-            std::mem::swap(&mut self.head, &mut self.tail);
-        } else if self.ring.write(&self.tail)? {
-            self.tail.clear();
-        }
-        Ok(())
+    /// Why nothing is written to the file any more; told once. What is in it can still be taken.
+    pub fn trouble(&mut self) -> Option<io::Error> {
+        self.ring.trouble.take()
     }
 
-    fn refill(&mut self) -> Result<bool, SpoolError> {
-        self.head.clear();
-        self.taken = 0;
-        if !self.ring.read(&mut self.head)? {
-            std::mem::swap(&mut self.head, &mut self.tail);
-        } else if self.tail.len() >= BLOCK {
-            // There is room again for what waited.
-            self.move_tail()?;
+    fn move_tail(&mut self) {
+        if self.ring.is_empty() && self.waiting.len() < MOST_WAITING {
+            let next = Vec::with_capacity(BLOCK);
+            self.waiting.push_back(mem::replace(&mut self.tail, next));
+        } else if self.ring.write(&self.tail) {
+            self.tail.clear();
+            // A crowd of streams that waited may have left more behind than is wanted again.
+            self.tail.shrink_to(2 * BLOCK);
         }
-        Ok(!self.head.is_empty())
     }
 }
 
-pub(super) fn append(block: &mut Vec<u8>, record: Record<'_>) -> Result<(), SpoolError> {
-    let length = record.text.len();
-    let too_long = SpoolError::TooLong { length };
-    let length = u32::try_from(length).map_err(|_| too_long)?;
+pub(super) fn append(block: &mut Vec<u8>, record: Record<'_>) {
     // No moment has this many nanoseconds.
     let stamp = record.stamp.unwrap_or(Stamp {
         seconds: 0,
         nanoseconds: u32::MAX,
     });
-    block.reserve(HEADER + record.text.len());
-    block.extend_from_slice(&record.source.to_le_bytes());
-    block.extend_from_slice(&stamp.seconds.to_le_bytes());
-    block.extend_from_slice(&stamp.nanoseconds.to_le_bytes());
-    block.push(record.tag);
-    block.extend_from_slice(&length.to_le_bytes());
+    // A piece of a log is a thousand times shorter than what four bytes can count.
+    let length = u32::try_from(record.text.len()).unwrap_or(u32::MAX);
+    let mut header = [0; HEADER];
+    header[..4].copy_from_slice(&record.source.to_le_bytes());
+    header[4..12].copy_from_slice(&stamp.seconds.to_le_bytes());
+    header[12..16].copy_from_slice(&stamp.nanoseconds.to_le_bytes());
+    header[16] = record.tag;
+    header[17..].copy_from_slice(&length.to_le_bytes());
+    block.extend_from_slice(&header);
     block.extend_from_slice(record.text);
-    Ok(())
 }
 
 /// The record that a block begins with, and how many bytes it takes.
@@ -176,6 +201,15 @@ struct FileRing {
     start: u64,
     used: u64,
     lengths: VecDeque<usize>,
+    use_of: Use,
+    trouble: Option<io::Error>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    WriteAndRead,
+    /// Writing has failed once: the disk is full, or there is none.
+    ReadOnly,
 }
 
 impl FileRing {
@@ -186,6 +220,8 @@ impl FileRing {
             start: 0,
             used: 0,
             lengths: VecDeque::new(),
+            use_of: Use::WriteAndRead,
+            trouble: None,
         }
     }
 
@@ -193,13 +229,23 @@ impl FileRing {
         self.lengths.is_empty()
     }
 
-    /// Whether there was room.
-    fn write(&mut self, block: &[u8]) -> io::Result<bool> {
+    /// Whether there was room. A disk that takes no more is like a file that is full.
+    fn write(&mut self, block: &[u8]) -> bool {
         let length = block.len() as u64;
-        if self.used + length > self.limit {
-            return Ok(false);
+        if self.use_of == Use::ReadOnly || self.used + length > self.limit {
+            return false;
         }
-        let place = (self.start + self.used) % self.limit;
+        if let Err(trouble) = self.write_at((self.start + self.used) % self.limit, block) {
+            self.use_of = Use::ReadOnly;
+            self.trouble = Some(trouble);
+            return false;
+        }
+        self.used += length;
+        self.lengths.push_back(block.len());
+        true
+    }
+
+    fn write_at(&mut self, place: u64, block: &[u8]) -> io::Result<()> {
         let (first, second) = block.split_at(self.until_end(place, block.len()));
         let file = match &mut self.file {
             Some(file) => file,
@@ -211,9 +257,7 @@ impl FileRing {
             file.seek(SeekFrom::Start(0))?;
             file.write_all(second)?;
         }
-        self.used += length;
-        self.lengths.push_back(block.len());
-        Ok(true)
+        Ok(())
     }
 
     /// Whether there was a block.
@@ -257,25 +301,46 @@ mod tests {
 
     use super::*;
 
-    fn push(spool: &mut Spool, number: u32, length: usize) -> Room {
+    /// A spool and what takes from it.
+    struct Both {
+        spool: Spool,
+        block: Block,
+    }
+
+    impl Both {
+        fn new(limit: u64) -> Self {
+            Self {
+                spool: Spool::new(limit),
+                block: Block::default(),
+            }
+        }
+
+        fn pop(&mut self) -> Result<Option<Record<'_>>, SpoolError> {
+            if self.block.is_used_up() {
+                self.spool.refill(&mut self.block)?;
+            }
+            self.block.next()
+        }
+    }
+
+    fn push(both: &mut Both, number: u32, length: usize) -> Room {
         let stamp = (!number.is_multiple_of(3)).then_some(Stamp {
             seconds: -i64::from(number),
             nanoseconds: 999_999_999,
         });
         let text = vec![number.to_le_bytes()[0]; length];
         let tag = number.to_le_bytes()[1];
-        spool
-            .push(Record {
-                source: number,
-                stamp,
-                tag,
-                text: &text,
-            })
-            .unwrap()
+        both.spool.push(Record {
+            source: number,
+            stamp,
+            tag,
+            text: &text,
+        });
+        both.spool.room()
     }
 
     /// Takes a record and compares it with what was appended.
-    fn take(spool: &mut Spool, number: u32, length: usize) {
+    fn take(spool: &mut Both, number: u32, length: usize) {
         let record = spool.pop().unwrap().unwrap();
         assert_eq!(record.source, number);
         assert_eq!(
@@ -294,11 +359,11 @@ mod tests {
 
     #[test]
     fn little_stays_in_memory_and_makes_no_file() {
-        let mut spool = Spool::new(DEFAULT_LIMIT);
+        let mut spool = Both::new(DEFAULT_LIMIT);
         for number in 0..100 {
             assert_eq!(push(&mut spool, number, 100), Room::Free);
         }
-        assert!(spool.ring.file.is_none());
+        assert!(spool.spool.ring.file.is_none());
         for number in 0..100 {
             take(&mut spool, number, 100);
         }
@@ -307,19 +372,22 @@ mod tests {
 
     #[test]
     fn when_it_is_full_it_says_so_and_goes_on_after_room_was_made() {
-        let mut spool = Spool::new(1 << 20);
+        let mut spool = Both::new(1 << 20);
         let mut written = 0;
         while push(&mut spool, written, 1000) == Room::Free {
             written += 1;
         }
         written += 1;
-        assert!(written > 1200 && spool.spilled() <= 1 << 20, "{written}");
+        assert!(
+            written > 1500 && spool.spool.spilled() <= 1 << 20,
+            "{written}"
+        );
         let mut taken = 0;
-        while spool.room() == Room::Full {
+        while spool.spool.room() == Room::Full {
             take(&mut spool, taken, 1000);
             taken += 1;
         }
-        assert!(taken <= 600, "room is made block by block: {taken}");
+        assert!(taken <= 1100, "room is made block by block: {taken}");
         for number in written..written + 100 {
             push(&mut spool, number, 1000);
         }
@@ -327,13 +395,13 @@ mod tests {
             take(&mut spool, number, 1000);
         }
         assert_eq!(spool.pop().unwrap(), None);
-        assert_eq!(spool.spilled(), 0);
-        assert!(spool.ring.file.is_none(), "the disk is given back");
+        assert_eq!(spool.spool.spilled(), 0);
+        assert!(spool.spool.ring.file.is_none(), "the disk is given back");
     }
 
     #[test]
     fn a_record_longer_than_a_block_passes() {
-        let mut spool = Spool::new(8 << 20);
+        let mut spool = Both::new(8 << 20);
         let lengths = [10, 3 * BLOCK, 0, BLOCK, 7];
         for (number, length) in (0..).zip(lengths) {
             push(&mut spool, number, length);
@@ -341,6 +409,22 @@ mod tests {
         for (number, length) in (0..).zip(lengths) {
             take(&mut spool, number, length);
         }
+    }
+
+    #[test]
+    fn a_disk_that_takes_no_more_is_like_a_file_that_is_full() {
+        let mut spool = Both::new(8 << 20);
+        spool.spool.ring.file = Some(File::open("/dev/null").unwrap());
+        let mut written = 0;
+        while push(&mut spool, written, 1000) == Room::Free {
+            written += 1;
+        }
+        assert!(spool.spool.trouble().is_some() && spool.spool.trouble().is_none());
+        for number in 0..=written {
+            take(&mut spool, number, 1000);
+        }
+        assert_eq!(spool.spool.room(), Room::Free);
+        assert_eq!(spool.pop().unwrap(), None);
     }
 
     proptest! {
@@ -351,20 +435,20 @@ mod tests {
             steps in prop::collection::vec((0usize..60, 0usize..60, 0usize..40_000), 1..60),
             limit in BLOCK as u64..4 * BLOCK as u64,
         ) {
-            let mut spool = Spool::new(limit);
+            let mut spool = Both::new(limit);
             let (mut pushed, mut popped) = (VecDeque::new(), 0);
             let mut next = 0;
             for (pushes, pops, length) in steps {
                 for _ in 0..pushes {
-                    if spool.room() == Room::Full {
+                    if spool.spool.room() == Room::Full {
                         break;
                     }
                     push(&mut spool, next, length);
                     pushed.push_back(length);
                     next += 1;
                 }
-                prop_assert!(spool.spilled() <= limit);
-                prop_assert!(spool.tail.capacity() + spool.head.capacity() <= 5 * BLOCK);
+                prop_assert!(spool.spool.spilled() <= limit);
+                prop_assert!(spool.spool.tail.capacity() + spool.block.bytes.capacity() <= 6 * BLOCK);
                 for _ in 0..pops.min(pushed.len()) {
                     take(&mut spool, popped, pushed.pop_front().unwrap());
                     popped += 1;
@@ -383,19 +467,17 @@ mod tests {
     fn throughput() {
         let text = [b'x'; 100];
         for (title, backlog) in [("straight through", 100), ("over the file", 1_500_000)] {
-            let mut spool = Spool::new(DEFAULT_LIMIT);
+            let mut spool = Both::new(DEFAULT_LIMIT);
             let start = Instant::now();
             let total = 6_000_000u32;
             let mut popped = 0;
             for number in 0..total {
-                spool
-                    .push(Record {
-                        source: number,
-                        stamp: None,
-                        tag: 0,
-                        text: &text,
-                    })
-                    .unwrap();
+                spool.spool.push(Record {
+                    source: number,
+                    stamp: None,
+                    tag: 0,
+                    text: &text,
+                });
                 if number >= backlog {
                     popped += u32::from(spool.pop().unwrap().is_some());
                 }

@@ -67,8 +67,9 @@ impl Connection {
     ) -> Result<Self, BoxError> {
         let wire = Heard::new(TokioIo::new(wire));
         let bytes = wire.count();
+        let window = *windows.borrow_and_update();
         let (sender, connection) = h2::client::Builder::new()
-            .initial_window_size(*windows.borrow_and_update())
+            .initial_window_size(window)
             .initial_connection_window_size(CONNECTION_WINDOW)
             // Lines that are followed are small frames; h2 would take many that wait to be read for an attack.
             .data_frame_budget(usize::MAX)

@@ -1,0 +1,334 @@
+//! Reads a job's logs into the spool: what the watch says becomes sources, each source a task, until the job is over and
+//! every source has been read to its end.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt as _;
+use thiserror::Error;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+
+use super::{
+    LogRequest, UserStart,
+    alignment::Start,
+    attempts::Standing,
+    instance::Follow,
+    record::{Entry, LogSource, SourceId},
+    roster::{InstanceId, Roster, RosterChange},
+    shared_spool::SharedSpool,
+    source_log::SourceLog,
+    source_reader::{FirstStream, Orders, Shared, SourceReader},
+    source_request::SourceAddress,
+};
+use crate::{
+    cluster::{Change, Cluster, Failure, JobObservation, LogPool, fetch_job, watch_job},
+    train_job::{JobEnd, LogTarget},
+};
+
+/// Statuses that are asked for at a time, over the connection of all other requests.
+const ASKING: usize = 16;
+/// Sources that are read at a time where nothing is followed.
+const READING: usize = 32;
+/// When the job is over, what brings nothing for so long has nothing more to say.
+const AFTER_THE_JOB: Duration = Duration::from_secs(30);
+/// What does not follow must come to an end, even where a kubelet does not answer.
+const WITHOUT_FOLLOW: Duration = Duration::from_secs(20);
+
+/// Why nothing more can be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Cluster(#[from] Failure),
+}
+
+/// Reads until the job is over, or without following until all that is there was read. Can be dropped at any time.
+pub async fn read(
+    cluster: &Cluster,
+    request: &LogRequest,
+    spool: &Arc<SharedSpool>,
+) -> Result<JobEnd, ReadError> {
+    let mut run = Run::new(cluster, request, spool);
+    let end = match request.follow {
+        Follow::No => run.read_once().await,
+        Follow::Yes => run.follow().await,
+    };
+    end.map_err(ReadError::Cluster)
+}
+
+/// One run of the command.
+struct Run<'a> {
+    request: &'a LogRequest,
+    shared: Arc<Shared>,
+    roster: Roster,
+    /// Of the sources that are being read.
+    orders: HashMap<InstanceId, watch::Sender<Orders>>,
+    readers: JoinSet<InstanceId>,
+    next_source: u32,
+    /// Attempts that nobody saw, of containers whose next attempt has not begun.
+    skipped: HashMap<(String, String), u32>,
+    patience: Option<Duration>,
+    /// The uid of the job that was seen last.
+    job: Option<String>,
+    end: Option<JobEnd>,
+    contact: Contact,
+}
+
+/// Whether the cluster answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    Held,
+    Lost,
+}
+
+/// Whether a source was there before anybody looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    First,
+    Later,
+}
+
+impl<'a> Run<'a> {
+    fn new(cluster: &Cluster, request: &'a LogRequest, spool: &Arc<SharedSpool>) -> Self {
+        let (reading, patience) = match request.follow {
+            Follow::Yes => (Semaphore::MAX_PERMITS, None),
+            Follow::No => (READING, Some(WITHOUT_FOLLOW)),
+        };
+        let shared = Shared {
+            cluster: cluster.clone(),
+            pool: LogPool::new(cluster),
+            spool: Arc::clone(spool),
+            follow: request.follow,
+            begun: Instant::now(),
+            asking: Semaphore::new(ASKING),
+            reading: Semaphore::new(reading),
+        };
+        Self {
+            request,
+            shared: Arc::new(shared),
+            roster: Roster::new(request.selection.clone(), request.before),
+            orders: HashMap::new(),
+            readers: JoinSet::new(),
+            next_source: 0,
+            skipped: HashMap::new(),
+            patience,
+            job: None,
+            end: None,
+            contact: Contact::Held,
+        }
+    }
+
+    async fn read_once(&mut self) -> Result<JobEnd, Failure> {
+        let observation = self.fetch().await?;
+        self.observe(&observation, Look::First);
+        while self.readers.join_next().await.is_some() {
+            self.say_trouble();
+        }
+        Ok(self.end.take().unwrap_or(JobEnd::NotOver))
+    }
+
+    async fn follow(&mut self) -> Result<JobEnd, Failure> {
+        let LogRequest { namespace, job, .. } = self.request;
+        let mut changes = watch_job(&self.shared.cluster, namespace, job);
+        let mut look = Look::First;
+        loop {
+            tokio::select! {
+                change = changes.next() => match change {
+                    Some(Ok(Change::Observed(observation))) => {
+                        self.observe(&observation, look);
+                        look = Look::Later;
+                    }
+                    Some(Ok(Change::Deleted { uid })) => {
+                        let changes = self.roster.delete(&uid);
+                        self.take_changes(changes, Look::Later);
+                    }
+                    Some(Ok(Change::Stale(failure))) => self.lose_contact(&failure),
+                    Some(Err(failure)) => return Err(failure),
+                    None => return Ok(self.end.take().unwrap_or(JobEnd::NotOver)),
+                },
+                Some(done) = self.readers.join_next() => self.forget(done.ok()),
+            }
+            if let Some(end) = self.over().await {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Once the job is over and all is read. The job's own end can be seen before the last words of its pods, so that
+    /// both are looked at once more.
+    async fn over(&mut self) -> Option<JobEnd> {
+        if self.end.is_none() || !self.readers.is_empty() {
+            return None;
+        }
+        if let Ok(observation) = self.fetch().await {
+            self.observe(&observation, Look::Later);
+        }
+        if self.readers.is_empty() {
+            self.end.take()
+        } else {
+            None
+        }
+    }
+
+    async fn fetch(&self) -> Result<JobObservation, Failure> {
+        let LogRequest { namespace, job, .. } = self.request;
+        fetch_job(&self.shared.cluster, namespace, job).await
+    }
+
+    fn observe(&mut self, observation: &JobObservation, look: Look) {
+        if !self.is_wanted(&observation.train_job.uid) {
+            return;
+        }
+        if self.contact == Contact::Lost {
+            self.contact = Contact::Held;
+            self.notice("the cluster answers again");
+        }
+        let changes = self.roster.observe(observation);
+        self.take_changes(changes, look);
+        self.say_trouble();
+    }
+
+    /// A job that has taken the place of a deleted one is followed; one that came after the end is another story.
+    fn is_wanted(&mut self, uid: &str) -> bool {
+        let is_same = self.job.as_deref().is_none_or(|job| job == uid);
+        match &self.end {
+            Some(JobEnd::Deleted) if !is_same => {
+                self.end = None;
+                self.set_patience(None);
+            }
+            Some(_) if !is_same => return false,
+            _ => {}
+        }
+        self.job = Some(uid.to_owned());
+        true
+    }
+
+    fn take_changes(&mut self, changes: Vec<RosterChange>, look: Look) {
+        for change in changes {
+            match change {
+                RosterChange::Start {
+                    instance,
+                    target,
+                    attempt,
+                    standing,
+                } => {
+                    let address = SourceAddress {
+                        namespace: self.request.namespace.clone(),
+                        pod: target.pod.clone(),
+                        id: instance,
+                    };
+                    let id = self.introduce(&address.id, target, attempt);
+                    self.start(Source { id, address }, standing, look);
+                }
+                RosterChange::Standing { instance, standing } => self.stand(&instance, standing),
+                RosterChange::Skipped { target, attempts } => {
+                    *self
+                        .skipped
+                        .entry((target.pod_uid, target.container))
+                        .or_default() += attempts;
+                }
+                RosterChange::Notice(text) => self.notice(&text),
+                RosterChange::Over(end) => self.be_over(end),
+            }
+        }
+    }
+
+    /// Writes the first entry of a source.
+    fn introduce(&mut self, instance: &InstanceId, target: LogTarget, attempt: u32) -> SourceId {
+        let source = SourceId(self.next_source);
+        self.next_source += 1;
+        let described = LogSource {
+            step: target.label,
+            pod: target.pod.clone(),
+            pod_uid: target.pod_uid,
+            container: target.container,
+            node: target.node,
+            attempt,
+            round: target.round,
+        };
+        let container = (instance.pod_uid.clone(), instance.container.clone());
+        let skipped = self.skipped.remove(&container);
+        let mut out = self.shared.spool.write();
+        out.push(&Entry::Opened { source, described });
+        if let Some(attempts) = skipped {
+            out.push(&Entry::Skipped { source, attempts });
+        }
+        source
+    }
+
+    fn start(&mut self, source: Source, standing: Standing, look: Look) {
+        let orders = Orders {
+            standing,
+            patience: self.patience,
+        };
+        let (sender, receiver) = watch::channel(orders);
+        self.orders.insert(source.address.id.clone(), sender);
+        let (first, start) = match (look, self.request.start) {
+            (Look::Later, _) | (_, UserStart::All) => (FirstStream::Whole, Start::Whole),
+            (_, UserStart::Tail(lines)) => (FirstStream::Tail(lines), Start::Part),
+            (_, UserStart::Since(stamp)) => (FirstStream::Since(stamp.seconds), Start::Part),
+        };
+        let log = SourceLog::new(source.id, start);
+        let shared = Arc::clone(&self.shared);
+        let reader = SourceReader::new(shared, source.address, log, first, receiver);
+        self.readers.spawn(reader.run());
+    }
+
+    fn stand(&mut self, instance: &InstanceId, standing: Standing) {
+        if let Some(orders) = self.orders.get(instance) {
+            orders.send_modify(|orders| orders.standing = standing);
+        }
+    }
+
+    fn be_over(&mut self, end: JobEnd) {
+        self.end = Some(end);
+        if self.request.follow == Follow::Yes {
+            self.set_patience(Some(AFTER_THE_JOB));
+        }
+    }
+
+    fn set_patience(&mut self, patience: Option<Duration>) {
+        self.patience = patience;
+        for orders in self.orders.values() {
+            orders.send_modify(|orders| orders.patience = patience);
+        }
+    }
+
+    fn forget(&mut self, done: Option<InstanceId>) {
+        if let Some(instance) = done {
+            self.orders.remove(&instance);
+        }
+        self.say_trouble();
+    }
+
+    fn lose_contact(&mut self, failure: &Failure) {
+        if self.contact == Contact::Held {
+            self.contact = Contact::Lost;
+            self.notice(&format!("{failure}; asking again"));
+        }
+    }
+
+    /// A disk that takes no more makes the buffer smaller, and that is all.
+    fn say_trouble(&self) {
+        if let Some(trouble) = self.shared.spool.trouble() {
+            self.notice(&format!(
+                "lines cannot be buffered on disk ({trouble}): reading waits for whoever reads this"
+            ));
+        }
+    }
+
+    fn notice(&self, text: &str) {
+        self.shared.spool.write().push(&Entry::Notice { text });
+    }
+}
+
+/// A source that begins to be read.
+struct Source {
+    id: SourceId,
+    address: SourceAddress,
+}

@@ -1,0 +1,294 @@
+//! The spool between the thread that reads and the one that shows. Whoever reads locks it once for all that came with one
+//! chunk; whoever shows takes a block out, and no lock is held while it writes. Wake-ups are gathered, so that a thousand
+//! quiet sources do not cost a thousand times what one costs.
+
+use std::{
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    record::Entry,
+    spool::{Block, Room, Spool, SpoolError},
+};
+
+/// After the first entry, so long more are waited for, so that they are shown at once.
+const GATHERING: Duration = Duration::from_millis(10);
+/// With this much, in bytes, nobody waits for more.
+const GATHERED: usize = 64 << 10;
+
+/// What becomes of the entries that nobody has taken yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    Drain,
+    Discard,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    Maybe,
+    /// It was closed, and nothing is left.
+    Over,
+}
+
+#[derive(Debug)]
+pub struct SharedSpool {
+    filling: Mutex<Filling>,
+    /// For the thread that takes: what it waits for has come.
+    came: Condvar,
+    /// For the tasks that read: there is room again.
+    emptied: Notify,
+    is_discarded: AtomicBool,
+    taking: Mutex<Block>,
+}
+
+#[derive(Debug)]
+struct Filling {
+    spool: Spool,
+    is_closed: bool,
+    /// For how many bytes the taking thread waits; none if it does not.
+    wanted: Option<usize>,
+    /// Where an entry that is no piece becomes text.
+    text: Vec<u8>,
+}
+
+impl SharedSpool {
+    /// `limit` bounds the temporary file, in bytes.
+    pub fn new(limit: u64) -> Self {
+        Self {
+            filling: Mutex::new(Filling {
+                spool: Spool::new(limit),
+                is_closed: false,
+                wanted: None,
+                text: Vec::new(),
+            }),
+            came: Condvar::new(),
+            emptied: Notify::new(),
+            is_discarded: AtomicBool::new(false),
+            taking: Mutex::new(Block::default()),
+        }
+    }
+
+    /// Waits while it is full.
+    pub async fn append(&self, entry: &Entry<'_>) {
+        self.wait_for_room().await;
+        self.write().push(entry);
+    }
+
+    /// For several entries in a row, without a wait. Nobody else reads or shows meanwhile.
+    pub(super) fn write(&self) -> Writer<'_> {
+        Writer {
+            filling: lock(&self.filling),
+            came: &self.came,
+        }
+    }
+
+    pub(super) fn room(&self) -> Room {
+        lock(&self.filling).spool.room()
+    }
+
+    pub(super) async fn wait_for_room(&self) {
+        while self.room() == Room::Full {
+            let mut emptied = std::pin::pin!(self.emptied.notified());
+            emptied.as_mut().enable();
+            if self.room() == Room::Full {
+                emptied.await;
+            }
+        }
+    }
+
+    /// Hands each entry that is there to `take`, oldest first; waits up to `wait` for one. Of much, a part: ask again.
+    pub fn take(
+        &self,
+        wait: Duration,
+        mut take: impl FnMut(Entry<'_>),
+    ) -> Result<More, SpoolError> {
+        let mut block = lock(&self.taking);
+        if block.is_used_up() {
+            let more = self.fetch(wait, &mut block)?;
+            if block.is_used_up() {
+                return Ok(more);
+            }
+        }
+        while let Some(record) = block.next()? {
+            if self.is_discarded.load(Ordering::Relaxed) {
+                return Ok(More::Over);
+            }
+            take(Entry::of_record(&record).map_err(|_| SpoolError::Changed)?);
+        }
+        Ok(More::Maybe)
+    }
+
+    /// Nothing more comes. What is there can still be taken, or is forgotten.
+    pub fn close(&self, how: Closing) {
+        if how == Closing::Discard {
+            self.is_discarded.store(true, Ordering::Relaxed);
+        }
+        lock(&self.filling).is_closed = true;
+        self.came.notify_all();
+    }
+
+    /// Why the temporary file cannot be written any more; told once.
+    pub(super) fn trouble(&self) -> Option<std::io::Error> {
+        lock(&self.filling).spool.trouble()
+    }
+
+    fn fetch(&self, wait: Duration, block: &mut Block) -> Result<More, SpoolError> {
+        let filling = self.wait_for(1, wait, lock(&self.filling));
+        let mut filling = match filling.spool.ready() {
+            0 => filling,
+            _ => self.wait_for(GATHERED, GATHERING, filling),
+        };
+        if filling.spool.ready() == 0 {
+            let over = filling.is_closed;
+            return Ok(if over { More::Over } else { More::Maybe });
+        }
+        let before = filling.spool.room();
+        filling.spool.refill(block)?;
+        if before == Room::Full && filling.spool.room() == Room::Free {
+            self.emptied.notify_waiters();
+        }
+        Ok(More::Maybe)
+    }
+
+    /// Until there are so many bytes, or it is closed, or the time is over.
+    fn wait_for<'a>(
+        &self,
+        bytes: usize,
+        wait: Duration,
+        mut filling: MutexGuard<'a, Filling>,
+    ) -> MutexGuard<'a, Filling> {
+        let limit = Instant::now() + wait;
+        while filling.spool.ready() < bytes && !filling.is_closed {
+            let left = limit.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            filling.wanted = Some(bytes);
+            let waited = self.came.wait_timeout(filling, left);
+            filling = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        filling.wanted = None;
+        filling
+    }
+}
+
+/// Appends in a row; the other side is told once, at the end.
+pub(super) struct Writer<'a> {
+    filling: MutexGuard<'a, Filling>,
+    came: &'a Condvar,
+}
+
+impl Writer<'_> {
+    pub(super) fn push(&mut self, entry: &Entry<'_>) {
+        let Filling { spool, text, .. } = &mut *self.filling;
+        spool.push(entry.to_record(text));
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        let ready = self.filling.spool.ready();
+        if self.filling.wanted.is_some_and(|wanted| ready >= wanted) {
+            self.filling.wanted = None;
+            self.came.notify_one();
+        }
+    }
+}
+
+/// A thread that ended while it held the lock leaves whole records behind.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, thread};
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(1);
+    const LONG: Duration = Duration::from_mins(1);
+
+    fn notice(number: u32) -> String {
+        format!("{number} {}", "x".repeat(1000))
+    }
+
+    fn number_of(entry: &Entry<'_>) -> u32 {
+        let Entry::Notice { text } = entry else {
+            panic!("{entry:?}")
+        };
+        text.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn an_empty_spool_has_nothing_until_it_is_closed() {
+        let spool = SharedSpool::new(0);
+        let none = |_: Entry<'_>| panic!("nothing was appended");
+        assert_eq!(spool.take(SOON, none).unwrap(), More::Maybe);
+        spool.close(Closing::Drain);
+        assert_eq!(spool.take(LONG, none).unwrap(), More::Over);
+    }
+
+    #[test]
+    fn what_was_discarded_is_not_shown_even_from_the_middle_of_a_block() {
+        let spool = SharedSpool::new(0);
+        for number in 0..10 {
+            spool.write().push(&Entry::Notice {
+                text: &notice(number),
+            });
+        }
+        let mut seen = 0;
+        let more = spool.take(LONG, |_| {
+            seen += 1;
+            spool.close(Closing::Discard);
+        });
+        assert_eq!((more.unwrap(), seen), (More::Over, 1));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_reader_waits_for_a_slow_terminal_only_when_all_is_full_and_nothing_is_lost() {
+        let spool = Arc::new(SharedSpool::new(1 << 20));
+        let showing = Arc::clone(&spool);
+        let (begin, may_begin) = std::sync::mpsc::channel();
+        let thread = thread::spawn(move || {
+            may_begin.recv().unwrap();
+            let mut next = 0;
+            while showing
+                .take(LONG, |entry| {
+                    assert_eq!(number_of(&entry), next);
+                    next += 1;
+                })
+                .unwrap()
+                == More::Maybe
+            {}
+            next
+        });
+        let mut before = 0;
+        while spool.room() == Room::Free {
+            spool
+                .append(&Entry::Notice {
+                    text: &notice(before),
+                })
+                .await;
+            before += 1;
+        }
+        assert!(before > 1500, "{before}");
+        let text = notice(before);
+        let waiting = Entry::Notice { text: &text };
+        let waits = tokio::time::timeout(SOON, spool.append(&waiting));
+        assert!(waits.await.is_err());
+        begin.send(()).unwrap();
+        for number in before..before + 5000 {
+            let text = notice(number);
+            spool.append(&Entry::Notice { text: &text }).await;
+        }
+        spool.close(Closing::Drain);
+        assert_eq!(thread.join().unwrap(), before + 5000);
+    }
+}

@@ -1,0 +1,262 @@
+//! What the bytes of one source's streams become: cut into lines, aligned, written to the spool as entries. No bytes are
+//! kept but those of an unfinished line, and no network is known.
+
+use super::{
+    alignment::{Aligner, Delivery, End, Flow, ResumePoint, Settled, Start},
+    instance::{Event, Outcome, Reason},
+    line::{LineSplitter, Piece},
+    record::{Entry, GapReason, LineEnd, SourceEnd, SourceId},
+    shared_spool::{SharedSpool, Writer},
+};
+
+/// Text of a server that stands alone at the end of a stream is no longer than this.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// How a stream's last bytes are to be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastBytes {
+    /// The stream was to bring all that there will ever be, and ended of itself: a container's last words.
+    AreLines,
+    /// They may be half a line, which comes again, or a server's words.
+    MayBeHalf,
+}
+
+/// Whether reading had to wait since something new was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    Free,
+    HeldUp,
+}
+
+#[derive(Debug)]
+pub(super) struct SourceLog {
+    source: SourceId,
+    aligner: Aligner,
+    splitter: LineSplitter,
+    pace: Pace,
+    /// What a server said last: each of its tries says it again.
+    last_message: Vec<u8>,
+}
+
+impl SourceLog {
+    pub(super) fn new(source: SourceId, start: Start) -> Self {
+        Self {
+            source,
+            aligner: Aligner::new(start),
+            splitter: LineSplitter::default(),
+            pace: Pace::Free,
+            last_message: Vec::new(),
+        }
+    }
+
+    pub(super) fn begin_stream(&mut self) -> ResumePoint {
+        self.splitter.reset();
+        self.aligner.resume()
+    }
+
+    /// Whether anything of the source is known, so that a stream can go on behind it.
+    pub(super) fn is_begun(&self) -> bool {
+        self.aligner.last().is_some()
+    }
+
+    /// The spool was full for so long that the stream was closed.
+    pub(super) fn note_held_up(&mut self) {
+        self.pace = Pace::HeldUp;
+    }
+
+    pub(super) fn give_up_place(&mut self) {
+        self.aligner.give_up_place();
+    }
+
+    /// Takes a chunk of the stream, and says what it brought.
+    pub(super) fn take(&mut self, chunk: &[u8], spool: &SharedSpool) -> Event {
+        let (mut out, aligner, splitter) = self.parts(spool);
+        let answer = splitter.push(chunk, |piece| {
+            match aligner.accept(&piece, &mut |one| out.write(one, LineEnd::Newline)) {
+                Flow::Continue => Ok(()),
+                unwanted => Err(unwanted),
+            }
+        });
+        let pieces = out.pieces;
+        drop(out);
+        if pieces > 0 {
+            self.pace = Pace::Free;
+        }
+        match answer {
+            Err(Flow::Reopen) => Event::Reopen,
+            Err(Flow::Lost) => Event::Lost,
+            _ if pieces > 0 => Event::Delivered,
+            _ => Event::Repeated,
+        }
+    }
+
+    /// Takes the lines of a stream for known without writing them: new is what comes behind them.
+    pub(super) fn prime(&mut self, chunk: &[u8]) {
+        let aligner = &mut self.aligner;
+        let Ok(()) = self.splitter.push(chunk, |piece| {
+            aligner.prime(&piece);
+            Ok::<_, std::convert::Infallible>(())
+        });
+    }
+
+    /// The stream has ended, or only pauses (`None`): nothing old comes of it any more.
+    pub(super) fn settle(&mut self, end: Option<LastBytes>, spool: &SharedSpool) -> Settled {
+        match end {
+            Some(LastBytes::AreLines) => self.settle_with_last_words(spool),
+            Some(LastBytes::MayBeHalf) => {
+                self.drop_half_line(spool);
+                self.settle_rest(&[], spool)
+            }
+            None => self.settle_rest(&[], spool),
+        }
+    }
+
+    /// Forgets half a line, unless it is a server's.
+    pub(super) fn drop_half_line(&mut self, spool: &SharedSpool) {
+        let (mut out, _, splitter) = self.parts(spool);
+        splitter.finish(|rest| {
+            if let Some(rest) = rest
+                && rest.stamp.is_none()
+                && rest.raw.len() <= LONGEST_MESSAGE
+                && std::str::from_utf8(rest.raw).is_ok()
+            {
+                out.write(Delivery::Message(rest.raw), LineEnd::Missing);
+            }
+        });
+    }
+
+    /// A hole behind which nothing comes.
+    pub(super) fn mark_end(&mut self, reason: Reason, spool: &SharedSpool) {
+        let (mut out, aligner, _) = self.parts(spool);
+        out.reason = match (reason, out.reason) {
+            // The node is lost whether or not anybody waited.
+            (Reason::NodeLost, _) => GapReason::NodeLost,
+            (_, GapReason::BufferFull) => GapReason::BufferFull,
+            (reason, _) => reason.into(),
+        };
+        aligner.mark_end(&mut |one| out.write(one, LineEnd::Newline));
+    }
+
+    /// Compares with the file's last line, as it was served alone. `None` where a server spoke instead.
+    pub(super) fn check_end(&mut self, line: &[u8]) -> Option<End> {
+        let aligner = &mut self.aligner;
+        let mut check = |piece: &Piece<'_>| piece.stamp.map(|_| aligner.check_end(piece));
+        let mut splitter = LineSplitter::default();
+        let mut end = None;
+        // One line is all that was asked for.
+        let first = splitter.push(line, |piece| {
+            end = check(&piece);
+            Err(())
+        });
+        if first.is_ok() {
+            splitter.finish(|rest| end = rest.and_then(|rest| check(&rest)));
+        }
+        end
+    }
+
+    /// Words of a server about this source.
+    pub(super) fn tell(&mut self, message: &str, spool: &SharedSpool) {
+        let (mut out, _, _) = self.parts(spool);
+        out.write(Delivery::Message(message.as_bytes()), LineEnd::Newline);
+    }
+
+    pub(super) fn end(&self, outcome: Outcome, reconnects: u32, spool: &SharedSpool) {
+        let end = SourceEnd {
+            outcome,
+            reconnects,
+        };
+        let source = self.source;
+        spool.write().push(&Entry::Ended { source, end });
+    }
+
+    /// A container's last words may have no newline.
+    fn settle_with_last_words(&mut self, spool: &SharedSpool) -> Settled {
+        let mut last_words = Vec::new();
+        let (mut out, aligner, splitter) = self.parts(spool);
+        splitter.finish(|rest| {
+            if let Some(rest) = rest {
+                last_words.extend_from_slice(rest.raw);
+                aligner.accept_rest(&rest, &mut |one| out.write(one, end_of(&one, rest.raw)));
+            }
+        });
+        drop(out);
+        self.settle_rest(&last_words, spool)
+    }
+
+    fn settle_rest(&mut self, last_words: &[u8], spool: &SharedSpool) -> Settled {
+        let (mut out, aligner, _) = self.parts(spool);
+        aligner.settle(&mut |one| out.write(one, end_of(&one, last_words)))
+    }
+
+    fn parts<'a>(
+        &'a mut self,
+        spool: &'a SharedSpool,
+    ) -> (Out<'a>, &'a mut Aligner, &'a mut LineSplitter) {
+        let reason = match self.pace {
+            Pace::Free => GapReason::Rotated,
+            Pace::HeldUp => GapReason::BufferFull,
+        };
+        let out = Out {
+            writer: spool.write(),
+            source: self.source,
+            reason,
+            pieces: 0,
+            last_message: &mut self.last_message,
+        };
+        (out, &mut self.aligner, &mut self.splitter)
+    }
+}
+
+/// Whether a line's end stood behind a piece: behind all but the log's last words, if those had none.
+fn end_of(delivery: &Delivery<'_>, last_words: &[u8]) -> LineEnd {
+    match delivery {
+        Delivery::Piece(piece) if !last_words.is_empty() && piece.raw == last_words => {
+            LineEnd::Missing
+        }
+        _ => LineEnd::Newline,
+    }
+}
+
+/// Where what is delivered is written, with the spool locked.
+struct Out<'a> {
+    writer: Writer<'a>,
+    source: SourceId,
+    /// Why lines are missing, if they are.
+    reason: GapReason,
+    pieces: usize,
+    last_message: &'a mut Vec<u8>,
+}
+
+impl Out<'_> {
+    fn write(&mut self, delivery: Delivery<'_>, end: LineEnd) {
+        let source = self.source;
+        match delivery {
+            Delivery::Piece(piece) => self.write_piece(&piece, end),
+            Delivery::Gap(gap) => self.writer.push(&Entry::Gap {
+                source,
+                after: Some(gap.after),
+                before: gap.before,
+                reason: self.reason,
+            }),
+            Delivery::Message(text) if text == self.last_message.as_slice() => {}
+            Delivery::Message(text) => {
+                self.last_message.clear();
+                self.last_message.extend_from_slice(text);
+                self.writer.push(&Entry::Message { source, text });
+            }
+        }
+    }
+
+    fn write_piece(&mut self, piece: &Piece<'_>, end: LineEnd) {
+        // The aligner delivers none without.
+        let Some(stamp) = piece.stamp else { return };
+        self.pieces += 1;
+        self.writer.push(&Entry::Piece {
+            source: self.source,
+            stamp,
+            part: piece.part,
+            end,
+            text: piece.text(),
+        });
+    }
+}

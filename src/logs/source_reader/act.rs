@@ -1,0 +1,95 @@
+//! What an instance wants, done: streams opened and closed, questions asked, ends written.
+
+use std::sync::Arc;
+
+use super::{Content, FirstStream, Opening, SourceReader};
+use crate::{
+    cluster::{LogFollow, LogRange},
+    logs::{
+        alignment::{ResumePoint, Settled},
+        instance::{Action, Event, Follow, Outcome, Served},
+        source_log::LastBytes,
+        source_request::{Asked, Range},
+    },
+};
+
+impl SourceReader {
+    pub(super) fn act(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Open(follow, served) => self.open(follow, served),
+            Action::Close => self.close(),
+            Action::Settle => return Some(Event::Settled(self.settle())),
+            Action::CheckEnd(served) => {
+                let request = self.address.request(Range::last_line(), served);
+                self.asked = Some(Asked::last_line(Arc::clone(&self.shared), request));
+            }
+            Action::AskStatus => {
+                let address = self.address.clone();
+                self.asked = Some(Asked::status(Arc::clone(&self.shared), address));
+            }
+            Action::GiveUpPlace => self.log.give_up_place(),
+            Action::Mark(reason) => self.log.mark_end(reason, &self.shared.spool),
+            Action::Finish(outcome) => self.finish(outcome),
+        }
+        None
+    }
+
+    pub(super) fn close(&mut self) {
+        self.stream = None;
+        self.asked = None;
+    }
+
+    fn open(&mut self, follow: Follow, served: Served) {
+        self.close();
+        let (begins, content) = match self.log.begin_stream() {
+            ResumePoint::Since(second) => (LogRange::Since(second), Content::Lines),
+            ResumePoint::Beginning => (LogRange::Whole, Content::Lines),
+            ResumePoint::Start => self.first.range(follow),
+        };
+        let follows = if follow == Follow::Yes && content == Content::Lines {
+            LogFollow::Yes
+        } else {
+            LogFollow::No
+        };
+        let range = Range { begins, follows };
+        let request = self.address.request(range, served);
+        self.opening = Some(Opening {
+            follow,
+            served,
+            content,
+        });
+        self.asked = Some(Asked::stream(Arc::clone(&self.shared), request));
+    }
+
+    /// A pause of a stream that is open settles nothing but what was repeated; its half line is still coming.
+    fn settle(&mut self) -> Settled {
+        let drains =
+            |opening: Opening| opening.follow == Follow::No && opening.content == Content::Lines;
+        let end = match self.stream {
+            Some(_) => None,
+            None if self.opening.is_some_and(drains) => Some(LastBytes::AreLines),
+            None => Some(LastBytes::MayBeHalf),
+        };
+        self.log.settle(end, &self.shared.spool)
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.close();
+        self.is_finished = true;
+        self.log.end(outcome, self.reconnects, &self.shared.spool);
+    }
+}
+
+impl FirstStream {
+    /// The last lines of what goes on are asked for alone, and then what follows them: a stream that breaks among them
+    /// could not be opened again, because they are others by then.
+    fn range(self, follow: Follow) -> (LogRange, Content) {
+        match (self, follow) {
+            (Self::Whole, _) => (LogRange::Whole, Content::Lines),
+            (Self::Since(second), _) => (LogRange::Since(second), Content::Lines),
+            (Self::Tail(0), _) => (LogRange::Tail(1), Content::Primer),
+            (Self::Tail(lines), Follow::Yes) => (LogRange::Tail(lines), Content::TailOfRunning),
+            (Self::Tail(lines), Follow::No) => (LogRange::Tail(lines), Content::Lines),
+        }
+    }
+}

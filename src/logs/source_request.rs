@@ -1,0 +1,138 @@
+//! What is asked about one source beside its stream, and the stream itself: one question at a time, each with its answer.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use tokio::time::sleep;
+
+use super::{
+    attempts::Standing,
+    instance::Served,
+    roster::{InstanceId, standing},
+    source_reader::Shared,
+};
+use crate::cluster::{
+    Attempt, FailureKind, LogFollow, LogRange, LogRefusal, LogStream, LogStreamRequest, fetch_pod,
+};
+
+/// Between two questions for a status that nobody answered; doubled up to the longest.
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(16);
+/// Over so many seconds the looks at silent streams are spread.
+const SPREAD: u64 = 10;
+
+/// Where a source is found.
+#[derive(Clone, Debug)]
+pub(super) struct SourceAddress {
+    pub(super) namespace: String,
+    pub(super) pod: String,
+    pub(super) id: InstanceId,
+}
+
+/// Which lines a stream brings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    pub(super) begins: LogRange,
+    pub(super) follows: LogFollow,
+}
+
+impl Range {
+    pub(super) fn last_line() -> Self {
+        Self {
+            begins: LogRange::Tail(1),
+            follows: LogFollow::No,
+        }
+    }
+}
+
+impl SourceAddress {
+    pub(super) fn request(&self, range: Range, served: Served) -> LogStreamRequest {
+        LogStreamRequest {
+            namespace: self.namespace.clone(),
+            pod: self.pod.clone(),
+            container: self.id.container.clone(),
+            range: range.begins,
+            follow: range.follows,
+            attempt: match served {
+                Served::Current => Attempt::Current,
+                Served::Previous => Attempt::Previous,
+            },
+        }
+    }
+
+    /// The same for one source each time, and different among many.
+    pub(super) fn jitter(&self) -> Duration {
+        let sum = |sum: u64, byte: u8| sum.wrapping_mul(31).wrapping_add(u64::from(byte));
+        let mixed = self
+            .id
+            .pod_uid
+            .bytes()
+            .chain(self.id.container_id.bytes())
+            .fold(0, sum);
+        Duration::from_millis(mixed % (SPREAD * 1000))
+    }
+}
+
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    Stream,
+    LastLine,
+    Status,
+}
+
+pub(super) enum Answer {
+    Stream(Result<LogStream, LogRefusal>),
+    LastLine(Result<Option<Bytes>, LogRefusal>),
+    /// `None`: the caller may not ask.
+    Status(Option<Standing>),
+}
+
+/// A question under way. Dropped, it is withdrawn.
+pub(super) struct Asked {
+    pub(super) subject: Subject,
+    pub(super) answer: BoxFuture<'static, Answer>,
+}
+
+impl Asked {
+    pub(super) fn stream(shared: Arc<Shared>, request: LogStreamRequest) -> Self {
+        let answer = async move { Answer::Stream(shared.pool.open(&request).await) };
+        Self {
+            subject: Subject::Stream,
+            answer: Box::pin(answer),
+        }
+    }
+
+    pub(super) fn last_line(shared: Arc<Shared>, request: LogStreamRequest) -> Self {
+        let answer = async move { Answer::LastLine(shared.pool.fetch_last_line(&request).await) };
+        Self {
+            subject: Subject::LastLine,
+            answer: Box::pin(answer),
+        }
+    }
+
+    pub(super) fn status(shared: Arc<Shared>, address: SourceAddress) -> Self {
+        let answer = async move { Answer::Status(fetch_standing(&shared, &address).await) };
+        Self {
+            subject: Subject::Status,
+            answer: Box::pin(answer),
+        }
+    }
+}
+
+/// Asks until somebody answers.
+async fn fetch_standing(shared: &Shared, address: &SourceAddress) -> Option<Standing> {
+    let mut rest = FIRST_REST;
+    loop {
+        let turn = shared.asking.acquire().await;
+        let answer = fetch_pod(&shared.cluster, &address.namespace, &address.pod).await;
+        drop(turn);
+        match answer {
+            Ok(pod) => return Some(standing(pod.as_ref(), &address.id)),
+            Err(failure) if matches!(failure.kind, FailureKind::Forbidden(_)) => return None,
+            Err(_) => sleep(rest).await,
+        }
+        rest = (rest * 2).min(LONGEST_REST);
+    }
+}
