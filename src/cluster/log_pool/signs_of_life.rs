@@ -111,3 +111,61 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Heard<T> {
         Pin::new(&mut self.wire).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{DuplexStream, duplex},
+        sync::oneshot,
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// A connection of HTTP/2: a future that ends when this side finds the other one dead, and what silences that one.
+    async fn connected() -> (impl Future<Output = ()>, oneshot::Sender<()>) {
+        let (near, far) = duplex(1 << 16);
+        let (silence, silenced) = oneshot::channel();
+        tokio::spawn(serve(far, silenced));
+        let wire = Heard::new(near);
+        let bytes = wire.count();
+        let (sender, mut connection) = h2::client::handshake(wire).await.unwrap();
+        let pings = connection.ping_pong();
+        let death = async move {
+            let _open = sender;
+            tokio::select! {
+                end = connection => panic!("closed, and not found dead: {end:?}"),
+                () = wait_for_death(pings, &bytes) => {}
+            }
+        };
+        (death, silence)
+    }
+
+    /// Answers pings until it is silenced; then it holds the connection and says nothing, as a firewall does that has
+    /// forgotten it.
+    async fn serve(wire: DuplexStream, silenced: oneshot::Receiver<()>) {
+        let mut connection = h2::server::handshake(wire).await.unwrap();
+        tokio::select! {
+            request = connection.accept() => panic!("a request: {request:?}"),
+            _ = silenced => std::future::pending().await,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_that_answers_pings_is_alive() {
+        let (death, _silence) = connected().await;
+        assert!(timeout(Duration::from_hours(1), death).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_answers_nothing_is_dead_within_half_a_minute() {
+        let (death, silence) = connected().await;
+        let mut death = pin!(death);
+        let alive = timeout(Duration::from_mins(1), &mut death).await;
+        assert!(alive.is_err());
+        silence.send(()).unwrap();
+        let start = Instant::now();
+        death.await;
+        assert!(start.elapsed() <= QUIET + QUIET + PONG_LIMIT);
+    }
+}
