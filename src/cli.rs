@@ -15,7 +15,8 @@ pub use connection::ConnectionArgs;
 
 use crate::{
     commands::{
-        explain::ExplainArgs, runtimes::RuntimesArgs, verify::VerifyArgs, version::VersionArgs,
+        explain::ExplainArgs, logs::LogsArgs, runtimes::RuntimesArgs, verify::VerifyArgs,
+        version::VersionArgs,
     },
     ui::{ColourChoice, Loudness},
 };
@@ -57,6 +58,10 @@ const STYLES: Styles = Styles::styled()
 pub enum Command {
     #[command(visible_aliases = ["check", "status"])]
     Verify(VerifyArgs),
+    Logs(LogsArgs),
+    /// Follow the log lines of every node: the same as logs --follow
+    #[command(long_about = "Follow the log lines of every node: the same as logs --follow")]
+    Tail(LogsArgs),
     Runtimes(RuntimesArgs),
     Explain(ExplainArgs),
     Version(VersionArgs),

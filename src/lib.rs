@@ -74,7 +74,7 @@ fn run_command(cli: &Cli, name: String) -> Result<(), CommandError> {
     result
 }
 
-/// Runs the command to its end, or to Ctrl-C or SIGTERM; then its requests are dropped where they stand.
+/// Runs the command on a runtime of its own thread.
 fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -83,38 +83,8 @@ fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(
             CommandError::new(ErrorKind::Failed, format!("cannot start: {error}"))
                 .with_hint("are there too many processes or open files? look with: ulimit -a")
         })?;
-    let result = runtime.block_on(async {
-        tokio::select! {
-            result = command => result,
-            kind = wait_for_signal() => Err(CommandError::silent(kind)),
-        }
-    });
+    let result = runtime.block_on(command);
     // A name look-up may still block a thread of the pool; nobody waits for it.
     runtime.shutdown_background();
     result
-}
-
-#[cfg(unix)]
-async fn wait_for_signal() -> ErrorKind {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return wait_for_interrupt().await;
-    };
-    tokio::select! {
-        kind = wait_for_interrupt() => kind,
-        _ = terminate.recv() => ErrorKind::Terminated,
-    }
-}
-
-#[cfg(not(unix))]
-async fn wait_for_signal() -> ErrorKind {
-    wait_for_interrupt().await
-}
-
-async fn wait_for_interrupt() -> ErrorKind {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-    ErrorKind::Interrupted
 }

@@ -90,6 +90,37 @@ pub const fn turns_direction(character: char) -> bool {
     matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// The length of `ESC [ digits m` at the start of the text, if it changes nothing but colours and weight.
+pub fn colour_sequence(text: &str) -> Option<usize> {
+    let body = text.strip_prefix("\u{1b}[")?;
+    let end = body.find(|character: char| !matches!(character, '0'..='9' | ';' | ':'))?;
+    (body[end..].starts_with('m') && are_harmless(&body[..end])).then_some(2 + end + 1)
+}
+
+/// Colours, weight and underlines, and their ends; not what hides a text (8), nor other fonts and frames. Behind 38, 48
+/// and 58 stands a colour: `5;NUMBER` or `2;RED;GREEN;BLUE`.
+fn are_harmless(parameters: &str) -> bool {
+    let mut parameters = parameters.split([';', ':']);
+    while let Some(parameter) = parameters.next() {
+        match parameter.parse::<u8>() {
+            Ok(38 | 48 | 58) => {
+                let values = match parameters.next() {
+                    Some("5") => 1,
+                    Some("2") => 3,
+                    _ => return false,
+                };
+                if parameters.by_ref().take(values).count() < values {
+                    return false;
+                }
+            }
+            Ok(0..=7 | 9 | 21..=27 | 29..=37 | 39..=47 | 49 | 59 | 90..=107) => {}
+            Err(_) if parameter.is_empty() => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +157,28 @@ mod tests {
         assert_eq!(width("größe"), 5);
         assert_eq!(width("你好"), 4);
         assert_eq!(width("a\u{1b}[1;32mok\u{1b}[0mb"), 4);
+    }
+
+    #[test]
+    fn colours_of_every_depth_are_known_and_nothing_else() {
+        for colours in [
+            "31",
+            "",
+            "1;4",
+            "38;5;196",
+            "48;2;1;8;255;1",
+            "38:5:8",
+            "58;5;9;59",
+        ] {
+            let text = format!("\u{1b}[{colours}mx");
+            assert_eq!(colour_sequence(&text), Some(colours.len() + 3), "{colours}");
+        }
+        for other in ["8", "1;8", "38", "38;5", "38;8;1", "10", "38;2;1;2", "999"] {
+            let text = format!("\u{1b}[{other}mx");
+            assert_eq!(colour_sequence(&text), None, "{other}");
+        }
+        assert_eq!(colour_sequence("\u{1b}[31"), None);
+        assert_eq!(colour_sequence("\u{1b}[31K"), None);
     }
 
     #[test]

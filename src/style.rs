@@ -40,6 +40,31 @@ impl Style {
     }
 }
 
+/// Colours that tell neighbours apart; none of them means anything. Red and yellow are left to [`Role`].
+const HUES: [AnsiColor; 8] = [
+    AnsiColor::Cyan,
+    AnsiColor::Green,
+    AnsiColor::Magenta,
+    AnsiColor::Blue,
+    AnsiColor::BrightCyan,
+    AnsiColor::BrightGreen,
+    AnsiColor::BrightMagenta,
+    AnsiColor::BrightBlue,
+];
+
+impl Style {
+    /// The text in a colour that the next numbers do not have, or as it is.
+    pub fn paint_hue(self, number: usize, text: &str) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Coloured => {
+                let ansi = HUES[number % HUES.len()].on_default();
+                format!("{ansi}{text}{ansi:#}")
+            }
+        }
+    }
+}
+
 impl Role {
     const fn ansi(self) -> Ansi {
         match self {
@@ -60,6 +85,14 @@ mod tests {
     #[test]
     fn a_plain_style_changes_nothing() {
         assert_eq!(Style::Plain.paint(Role::Bad, "failed"), "failed");
+    }
+
+    #[test]
+    fn neighbours_have_colours_of_their_own() {
+        let paint = |number| Style::Coloured.paint_hue(number, "node");
+        assert_ne!(paint(0), paint(1));
+        assert_eq!(paint(0), paint(HUES.len()));
+        assert_eq!(Style::Plain.paint_hue(0, "node"), "node");
     }
 
     #[test]

@@ -4,17 +4,20 @@ pub mod context;
 pub mod explain;
 mod installation;
 pub(crate) mod job_name;
+pub mod logs;
 pub mod overview;
 mod progress;
 pub mod runtimes;
+mod signals;
 pub mod verify;
 pub mod version;
 
 pub use context::CommandContext;
 
+use self::{logs::Follows, signals::until_signal};
 use crate::{cli::Command, error::CommandError, ui::Ui};
 
-/// Runs the chosen command.
+/// Runs the chosen command, until a signal ends it. Following logs ends by itself then: it has a last word.
 pub(crate) async fn dispatch(
     ui: &mut Ui,
     context: &CommandContext,
@@ -24,10 +27,12 @@ pub(crate) async fn dispatch(
         context.refuse_several_contexts()?;
     }
     match command {
-        Command::Verify(args) => verify::run(ui, context, args).await,
-        Command::Runtimes(args) => runtimes::run(ui, context, args).await,
+        Command::Verify(args) => until_signal(verify::run(ui, context, args)).await,
+        Command::Logs(args) => logs::run(ui, context, args, args.follows()).await,
+        Command::Tail(args) => logs::run(ui, context, args, Follows::Yes).await,
+        Command::Runtimes(args) => until_signal(runtimes::run(ui, context, args)).await,
         Command::Explain(args) => explain::run(ui, context, args),
-        Command::Version(args) => version::run(ui, context, args).await,
+        Command::Version(args) => until_signal(version::run(ui, context, args)).await,
     }
 }
 
@@ -35,6 +40,6 @@ fn takes_several_contexts(command: &Command) -> bool {
     match command {
         Command::Verify(_) => true,
         Command::Runtimes(args) => args.takes_several_contexts(),
-        Command::Explain(_) | Command::Version(_) => false,
+        Command::Logs(_) | Command::Tail(_) | Command::Explain(_) | Command::Version(_) => false,
     }
 }

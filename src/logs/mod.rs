@@ -4,22 +4,28 @@
 
 pub mod alignment;
 pub mod attempts;
+pub mod filter;
 mod fingerprint;
 pub mod instance;
 pub mod line;
 #[cfg(test)]
 mod model;
+pub mod order;
 mod read;
 pub mod record;
 mod replay;
 mod ring;
 pub mod roster;
+pub mod save;
+mod save_index;
+pub mod saved;
 pub mod shared_spool;
 mod source_log;
 mod source_reader;
 mod source_request;
 pub mod spool;
 pub mod stamp;
+pub mod tally;
 
 pub use read::{ReadError, read};
 

@@ -4,6 +4,7 @@
 
 mod colour;
 mod panic;
+mod pen;
 mod sanitize;
 
 use std::io::{self, IsTerminal, Write};
@@ -15,6 +16,7 @@ use crate::{
 
 pub use colour::ColourChoice;
 pub use panic::install_panic_hook;
+pub use pen::{Pen, Reader};
 
 /// How much is said beside the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::prose::turns_direction;
+use crate::prose::{colour_sequence, turns_direction};
 
 /// The text with every control character shown as `^X`, except line ends, tabs and colour sequences.
 pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
@@ -26,19 +26,6 @@ pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
 
 fn is_foreign(character: char) -> bool {
     (character.is_control() && !matches!(character, '\n' | '\t')) || turns_direction(character)
-}
-
-/// The length of `ESC [ digits m` at the start of the text, if it changes nothing but colours and weight.
-fn colour_sequence(text: &str) -> Option<usize> {
-    let body = text.strip_prefix("\u{1b}[")?;
-    let end = body.find(|character: char| !matches!(character, '0'..='9' | ';' | ':'))?;
-    let harmless = body[..end].split([';', ':']).all(is_harmless);
-    (harmless && body[end..].starts_with('m')).then_some(2 + end + 1)
-}
-
-/// Colours, weight and underlines, and their ends; not what hides a text (8), nor other fonts and frames.
-fn is_harmless(parameter: &str) -> bool {
-    matches!(parameter.parse::<u8>(), Ok(0..=7 | 9 | 22..=49 | 90..=107)) || parameter.is_empty()
 }
 
 fn push_visible(clean: &mut String, character: char) {

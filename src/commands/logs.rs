@@ -1,0 +1,227 @@
+//! `logs` and `tail`: every line of every node of a TrainJob. Here the reading side is set against the showing side.
+
+mod arguments;
+mod ending;
+mod sheet;
+mod showing;
+mod thread;
+mod troubles;
+mod values;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use arguments::LogsArgs;
+pub(crate) use ending::Follows;
+
+use self::{
+    arguments::Tail,
+    ending::{End, Gaps, Rules},
+    sheet::{Beside, Sheet, SheetLook},
+    showing::Showing,
+    thread::{Live, ReadBack, ShowingThread},
+};
+use crate::{
+    cluster::Cluster,
+    commands::{CommandContext, job_name::fetch_job_name, signals::wait_for_signal},
+    error::{CommandError, ErrorKind},
+    logs::{
+        LogRequest, UserStart,
+        attempts::Before,
+        filter::Filter,
+        instance::Follow,
+        order::{Merge, Window},
+        read,
+        save::{RunNames, Saver},
+        saved::{Saved, SavedStart, Wanted},
+        shared_spool::SharedSpool,
+        spool::DEFAULT_LIMIT,
+        stamp::Stamp,
+    },
+    ui::Ui,
+};
+
+/// `follows` is for `tail`, which is `logs --follow`. Ends by itself at a signal: a run that was interrupted has
+/// something to say.
+pub(crate) async fn run(
+    ui: &mut Ui,
+    context: &CommandContext,
+    args: &LogsArgs,
+    follows: Follows,
+) -> Result<(), CommandError> {
+    let run = Run {
+        context,
+        args,
+        follows,
+    };
+    match &args.files.from {
+        Some(folder) => run.read_back(ui, Saved::open(folder)?).await,
+        None => {
+            let (cluster, job) = tokio::select! {
+                found = run.find_job() => found?,
+                kind = wait_for_signal() => return Err(CommandError::silent(kind)),
+            };
+            run.read(ui, &cluster, job).await
+        }
+    }
+}
+
+/// One run of the command.
+struct Run<'a> {
+    context: &'a CommandContext,
+    args: &'a LogsArgs,
+    follows: Follows,
+}
+
+impl Run<'_> {
+    async fn find_job(&self) -> Result<(Cluster, String), CommandError> {
+        let cluster = self.context.connect().await?;
+        let job = fetch_job_name(&cluster, self.args.job.as_deref()).await?;
+        Ok((cluster, job))
+    }
+
+    async fn read(&self, ui: &mut Ui, cluster: &Cluster, job: String) -> Result<(), CommandError> {
+        let target = cluster.target();
+        let names = RunNames {
+            job: job.clone(),
+            namespace: cluster.namespace().to_owned(),
+            context: target.context.clone(),
+            server: target.server.clone(),
+        };
+        let rules = self.rules(&names, target.kubectl());
+        let showing = self.showing(ui, Some(names))?;
+        let request = self.request(cluster, job);
+        let limit = self.args.files.buffer.unwrap_or(DEFAULT_LIMIT);
+        let spool = Arc::new(SharedSpool::new(limit));
+        let mut thread = ShowingThread::start(Live(Arc::clone(&spool)), showing, rules)?;
+        let end = tokio::select! {
+            end = read(cluster, &request, &spool) => match end {
+                Ok(end) => End::Read(end),
+                Err(error) => End::Broken(error.into()),
+            },
+            result = thread.wait() => return result,
+            kind = wait_for_signal() => End::Stopped(kind),
+        };
+        thread.finish(end).await
+    }
+
+    async fn read_back(&self, ui: &mut Ui, saved: Saved) -> Result<(), CommandError> {
+        let rules = self.rules(saved.names(), String::new());
+        let showing = self.showing(ui, None)?;
+        let end = End::ReadBack(saved.outcome().map(str::to_owned));
+        let wanted = Wanted {
+            selection: self.args.sources.selection(),
+            start: self.saved_start(),
+        };
+        let feed = ReadBack::new(saved, wanted);
+        ShowingThread::start(feed, showing, rules)?
+            .finish(end)
+            .await
+    }
+
+    fn showing(&self, ui: &mut Ui, names: Option<RunNames>) -> Result<Showing, CommandError> {
+        let filter = Filter::new(&self.args.lines.patterns()).map_err(|error| {
+            CommandError::new(ErrorKind::Usage, error)
+                .with_hint("name fewer or shorter patterns to --include, --exclude and --highlight")
+        })?;
+        let saver = match (&self.args.files.save, names) {
+            (Some(folder), Some(names)) => Some(Saver::create(
+                folder,
+                names,
+                &self.context.now().to_string(),
+            )?),
+            _ => None,
+        };
+        let look = SheetLook {
+            format: self.args.lines.output,
+            stamps: self.args.lines.stamps(),
+            follows: self.follows,
+            beside: if self.args.lines.only_log_lines {
+                Beside::GapsOnly
+            } else {
+                Beside::Notes
+            },
+        };
+        let merge = self.args.lines.merge.map(|window| match self.follows {
+            Follows::Yes => Merge::new(Window::For(window)),
+            Follows::No => Merge::new(Window::Everything),
+        });
+        Ok(Showing::new(
+            Sheet::new(ui.pen(), look, filter),
+            merge,
+            saver,
+        ))
+    }
+
+    fn request(&self, cluster: &Cluster, job: String) -> LogRequest {
+        LogRequest {
+            namespace: cluster.namespace().to_owned(),
+            job,
+            selection: self.args.sources.selection(),
+            follow: match self.follows {
+                Follows::Yes => Follow::Yes,
+                Follows::No => Follow::No,
+            },
+            start: match (self.args.reading.tail, self.since()) {
+                (Some(Tail::Lines(lines)), _) => UserStart::Tail(lines),
+                (_, Some(moment)) => UserStart::Since(moment),
+                (Some(Tail::All) | None, None) => UserStart::All,
+            },
+            before: if self.args.reading.previous {
+                Before::Wanted
+            } else {
+                Before::Left
+            },
+        }
+    }
+
+    fn saved_start(&self) -> SavedStart {
+        match (self.args.reading.tail, self.since()) {
+            (Some(Tail::Lines(lines)), _) => SavedStart::Tail(lines.into()),
+            (_, Some(moment)) => SavedStart::Since(moment),
+            (Some(Tail::All) | None, None) => SavedStart::All,
+        }
+    }
+
+    /// None: from the beginning; so says 0, too, as in kubectl.
+    fn since(&self) -> Option<Stamp> {
+        let reading = &self.args.reading;
+        let span = reading.since.filter(|span| !span.is_zero());
+        let ago = span.map(|span| self.context.now() - span);
+        ago.or(reading.since_time).map(stamp_of)
+    }
+
+    fn rules(&self, names: &RunNames, kubectl: String) -> Rules {
+        Rules {
+            follows: self.follows,
+            gaps: if self.args.files.strict {
+                Gaps::Failures
+            } else {
+                Gaps::Tolerated
+            },
+            job: names.job.clone(),
+            namespace: names.namespace.clone(),
+            kubectl,
+        }
+    }
+}
+
+fn stamp_of(moment: Timestamp) -> Stamp {
+    let nanoseconds = moment.as_nanosecond();
+    let second = 1_000_000_000;
+    Stamp {
+        seconds: i64::try_from(nanoseconds.div_euclid(second)).unwrap_or_default(),
+        nanoseconds: u32::try_from(nanoseconds.rem_euclid(second)).unwrap_or_default(),
+    }
+}
+
+impl LogsArgs {
+    pub(crate) const fn follows(&self) -> Follows {
+        if self.reading.follow {
+            Follows::Yes
+        } else {
+            Follows::No
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Where entries become bytes: lines to standard output, in blocks, and everything else to standard error or, as JSON,
+//! between the lines.
+
+use std::{io, time::Duration};
+
+use super::{arguments::Format, ending::Follows};
+use crate::{
+    logs::{
+        filter::{Filter, Verdict},
+        record::{Entry, SourceId},
+        tally::Tally,
+    },
+    render::{
+        log_json::JsonLines,
+        log_line::{LineLook, Place, Prefixes, ShownPiece, Stamps, TextLines},
+        log_note::{Notes, render_gap, render_message, render_skipped, render_summary},
+    },
+    style::Role,
+    ui::{Pen, Reader},
+};
+
+/// What is written at once, in bytes.
+const BLOCK: usize = 64 << 10;
+/// So long the next notes of the same kind are waited for.
+const GATHERING: Duration = Duration::from_millis(500);
+
+/// What is shown, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SheetLook {
+    pub(super) format: Format,
+    pub(super) stamps: Stamps,
+    pub(super) follows: Follows,
+    pub(super) beside: Beside,
+}
+
+/// What is said beside the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    Notes,
+    /// Only where lines may be missing.
+    GapsOnly,
+}
+
+pub(super) struct Sheet {
+    pen: Pen,
+    look: SheetLook,
+    filter: Filter,
+    form: Form,
+    /// The step of each source.
+    steps: Vec<String>,
+    notes: Notes,
+    /// Since when there are notes that were not said.
+    noted: Option<Duration>,
+    block: Vec<u8>,
+    trouble: Option<io::Error>,
+}
+
+enum Form {
+    Text(TextLines),
+    Json(JsonLines),
+}
+
+impl Sheet {
+    pub(super) fn new(pen: Pen, look: SheetLook, filter: Filter) -> Self {
+        let form = match look.format {
+            Format::Json => Form::Json(JsonLines::new()),
+            Format::Text | Format::Raw => Form::Text(TextLines::new(line_look(&pen, look))),
+        };
+        Self {
+            pen,
+            look,
+            filter,
+            form,
+            steps: Vec::new(),
+            notes: Notes::default(),
+            noted: None,
+            block: Vec::with_capacity(2 * BLOCK),
+            trouble: None,
+        }
+    }
+
+    pub(super) const fn format(&self) -> Format {
+        self.look.format
+    }
+
+    pub(super) fn show(&mut self, now: Duration, entry: &Entry<'_>) {
+        if let Entry::Piece {
+            source,
+            stamp,
+            part,
+            end,
+            text,
+        } = *entry
+        {
+            let piece = ShownPiece {
+                source,
+                stamp,
+                part,
+                end,
+                text,
+            };
+            self.show_piece(&piece);
+        } else if let Form::Json(json) = &mut self.form {
+            json.push(entry, &mut self.block);
+        } else {
+            self.say(now, entry);
+        }
+        if self.block.len() >= BLOCK {
+            self.write_block();
+        }
+    }
+
+    /// Writes what is there, and says what was gathered for long enough.
+    pub(super) fn settle(&mut self, now: Duration) -> io::Result<()> {
+        self.write_block();
+        if self.noted.is_some_and(|noted| noted + GATHERING <= now) {
+            self.say_notes();
+        }
+        if self.pen.reader() == Reader::Gone {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        self.outcome()
+    }
+
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        let is_raw = self.look.format == Format::Raw && !self.pen.answers_to_terminal();
+        if let Form::Text(lines) = &mut self.form
+            && !is_raw
+        {
+            lines.break_off(&mut self.block);
+        }
+        self.write_block();
+        self.say_notes();
+        self.outcome()
+    }
+
+    /// What went wrong since the last call.
+    pub(super) fn outcome(&mut self) -> io::Result<()> {
+        self.trouble.take().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn say_summary(&mut self, tally: &Tally, took: Duration, word: &str) {
+        if self.look.beside == Beside::Notes {
+            let text = render_summary(tally, took, word);
+            let text = self.pen.status_style().paint(Role::Strong, &text);
+            self.pen.note(&text);
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.pen.answer(bytes)
+    }
+
+    fn show_piece(&mut self, piece: &ShownPiece<'_>) {
+        if self.filter.judge(piece.source, piece.part, piece.text) == Verdict::Hidden {
+            return;
+        }
+        match &mut self.form {
+            Form::Json(json) => json.push_line(piece, &mut self.block),
+            Form::Text(lines) => lines.push(piece, self.filter.highlight(), &mut self.block),
+        }
+    }
+
+    /// What is no line, on standard error.
+    fn say(&mut self, now: Duration, entry: &Entry<'_>) {
+        match entry {
+            Entry::Piece { .. } => {}
+            Entry::Opened { described, .. } => {
+                if let Form::Text(lines) = &mut self.form {
+                    lines.open(described);
+                }
+                self.steps.push(described.step.clone());
+                if self.look.follows == Follows::Yes {
+                    self.notes.start(&described.step);
+                    self.noted.get_or_insert(now);
+                }
+            }
+            Entry::Ended { source, .. } => {
+                if self.look.follows == Follows::Yes {
+                    let step = self.step(*source).to_owned();
+                    self.notes.end(&step);
+                    self.noted.get_or_insert(now);
+                }
+            }
+            Entry::Gap {
+                source,
+                after,
+                before,
+                reason,
+            } => {
+                let style = self.pen.status_style();
+                let text = render_gap(self.step(*source), (*after, *before), *reason, style);
+                self.say_line(&text, Importance::Vital);
+            }
+            Entry::Skipped { source, attempts } => {
+                let style = self.pen.status_style();
+                let text = render_skipped(self.step(*source), *attempts, style);
+                self.say_line(&text, Importance::Vital);
+            }
+            Entry::Message { source, text } => {
+                let style = self.pen.status_style();
+                let text = render_message(self.step(*source), text, style);
+                self.say_line(&text, Importance::Note);
+            }
+            Entry::Notice { text } => {
+                let text = self.pen.status_style().paint(Role::Muted, text);
+                self.say_line(&text, Importance::Note);
+            }
+        }
+    }
+
+    fn say_notes(&mut self) {
+        self.noted = None;
+        if self.notes.is_empty() {
+            return;
+        }
+        for text in self.notes.take(self.pen.status_style()) {
+            self.say_line(&text, Importance::Note);
+        }
+    }
+
+    /// After the lines that came before it.
+    fn say_line(&mut self, text: &str, importance: Importance) {
+        if let Form::Text(lines) = &mut self.form {
+            lines.break_off(&mut self.block);
+        }
+        self.write_block();
+        match (importance, self.look.beside) {
+            (Importance::Vital, _) => self.pen.status_line(text),
+            (Importance::Note, Beside::Notes) => self.pen.note(text),
+            (Importance::Note, Beside::GapsOnly) => {}
+        }
+    }
+
+    fn step(&self, source: SourceId) -> &str {
+        let place = usize::try_from(source.0).unwrap_or(usize::MAX);
+        self.steps.get(place).map_or("", String::as_str)
+    }
+
+    fn write_block(&mut self) {
+        if self.block.is_empty() || self.trouble.is_some() {
+            return;
+        }
+        if let Err(error) = self.pen.answer(&self.block) {
+            self.trouble = Some(error);
+        }
+        self.block.clear();
+    }
+}
+
+/// Whether a line is said in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Importance {
+    Vital,
+    Note,
+}
+
+fn line_look(pen: &Pen, look: SheetLook) -> LineLook {
+    LineLook {
+        place: if pen.answers_to_terminal() {
+            Place::Terminal
+        } else {
+            Place::Elsewhere
+        },
+        style: pen.style(),
+        prefixes: match look.format {
+            Format::Raw => Prefixes::Hidden,
+            Format::Text | Format::Json => Prefixes::Shown,
+        },
+        stamps: look.stamps,
+    }
+}

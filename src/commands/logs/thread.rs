@@ -1,0 +1,161 @@
+//! The thread that shows. A terminal that takes nothing stops this thread and no other; so the command can end, and
+//! reading go on, whatever a write waits for.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::sleep};
+
+use super::{
+    ending::{End, Rules},
+    showing::{Showing, State, Trouble},
+};
+use crate::{
+    commands::signals::wait_for_signal,
+    error::{CommandError, ErrorKind},
+    logs::{
+        record::Entry,
+        saved::{Appetite, Saved, Wanted},
+        shared_spool::{Closing, More, SharedSpool},
+    },
+};
+
+/// So long nothing new is waited for until what is kept back is looked at.
+const TICK: Duration = Duration::from_millis(200);
+/// After a signal, a line may be finished and the summary said.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What the thread shows.
+pub(super) trait Feed: Send + 'static {
+    /// Hands over all there is, until it is over or nothing more can be shown.
+    fn run(&self, showing: &mut Showing) -> Result<(), Trouble>;
+    /// Nothing more is wanted.
+    fn stop(&self, closing: Closing);
+}
+
+/// The thread, as the command sees it.
+pub(super) struct ShowingThread<F> {
+    feed: Arc<F>,
+    end: mpsc::Sender<End>,
+    done: oneshot::Receiver<Result<(), CommandError>>,
+}
+
+impl<F: Feed + Sync> ShowingThread<F> {
+    pub(super) fn start(feed: F, mut showing: Showing, rules: Rules) -> io::Result<Self> {
+        let feed = Arc::new(feed);
+        let (end, ends) = mpsc::channel();
+        let (sender, done) = oneshot::channel();
+        let own_feed = Arc::clone(&feed);
+        let body = move || {
+            let result = own_feed.run(&mut showing).map_err(CommandError::from);
+            let result = result.and_then(|()| showing.finish(&ends, &rules));
+            // Nobody listens any more when the command has ended without waiting.
+            let _ = sender.send(result);
+        };
+        thread::Builder::new()
+            .name("showing".to_owned())
+            .spawn(body)?;
+        Ok(Self { feed, end, done })
+    }
+
+    /// Waits until the thread ends of itself: its reader has gone, or nothing more can be written.
+    pub(super) async fn wait(&mut self) -> Result<(), CommandError> {
+        match (&mut self.done).await {
+            Ok(result) => result,
+            // It has ended without a word only if it panicked, which it has told.
+            Err(_) => Err(CommandError::silent(ErrorKind::Failed)),
+        }
+    }
+
+    /// Nothing more will be read. Shows what is there; after a signal only what was begun.
+    pub(super) async fn finish(mut self, end: End) -> Result<(), CommandError> {
+        if let End::Stopped(kind) = end {
+            return self.stop(kind).await;
+        }
+        self.put(end);
+        self.feed.stop(Closing::Drain);
+        tokio::select! {
+            result = self.wait() => result,
+            kind = wait_for_signal() => self.stop(kind).await,
+        }
+    }
+
+    async fn stop(&mut self, kind: ErrorKind) -> Result<(), CommandError> {
+        self.put(End::Stopped(kind));
+        self.feed.stop(Closing::Discard);
+        tokio::select! {
+            result = self.wait() => result,
+            _ = wait_for_signal() => Err(CommandError::silent(kind)),
+            () = sleep(LAST_WORDS) => Err(CommandError::silent(kind)),
+        }
+    }
+
+    fn put(&self, end: End) {
+        // A thread that has ended already needs none.
+        let _ = self.end.send(end);
+    }
+}
+
+/// What is being read from a cluster.
+pub(super) struct Live(pub(super) Arc<SharedSpool>);
+
+impl Feed for Live {
+    fn run(&self, showing: &mut Showing) -> Result<(), Trouble> {
+        loop {
+            let more = self.0.take(TICK, |entry| {
+                showing.push(&entry);
+            })?;
+            if more == More::Over || showing.settle() == State::Over {
+                return Ok(());
+            }
+        }
+    }
+
+    fn stop(&self, closing: Closing) {
+        self.0.close(closing);
+    }
+}
+
+/// What was saved.
+pub(super) struct ReadBack {
+    saved: Saved,
+    wanted: Wanted,
+    is_stopped: AtomicBool,
+}
+
+impl ReadBack {
+    pub(super) const fn new(saved: Saved, wanted: Wanted) -> Self {
+        Self {
+            saved,
+            wanted,
+            is_stopped: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Feed for ReadBack {
+    fn run(&self, showing: &mut Showing) -> Result<(), Trouble> {
+        let mut show = |entry: &Entry<'_>| {
+            let is_stopped = self.is_stopped.load(Ordering::Relaxed);
+            match showing.push(entry) {
+                State::GoesOn if !is_stopped => Appetite::More,
+                _ => Appetite::Enough,
+            }
+        };
+        Ok(self.saved.read(&self.wanted, &mut show)?)
+    }
+
+    fn stop(&self, closing: Closing) {
+        if closing == Closing::Discard {
+            self.is_stopped.store(true, Ordering::Relaxed);
+        }
+    }
+}

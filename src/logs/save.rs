@@ -1,0 +1,300 @@
+//! `--save DIR`: for each step the bytes that its containers wrote, in `STEP.log`, and beside it in `STEP.index` what
+//! each byte is (`save_index.rs`); `index.json` says which run it was. A folder holds one run.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{
+    instance::Outcome,
+    record::{Entry, LogSource},
+    save_index::{Close, IndexWriter},
+    tally::Tally,
+};
+
+/// How much is kept in memory until it is written.
+const BUFFERED: usize = 1 << 20;
+/// The file that describes a run.
+pub(super) const RUN_FILE: &str = "index.json";
+/// The version of all three files.
+pub(super) const VERSION: u32 = 1;
+
+#[derive(Debug, Error)]
+pub enum SaveError {
+    #[error("{} holds the logs of another run", .folder.display())]
+    Taken { folder: PathBuf },
+    #[error("{} is not empty", .folder.display())]
+    NotEmpty { folder: PathBuf },
+    #[error("cannot write {}: {cause}", .path.display())]
+    File { path: PathBuf, cause: io::Error },
+}
+
+/// Which job was read, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunNames {
+    pub job: String,
+    pub namespace: String,
+    /// The kubeconfig's context; empty without one.
+    pub context: String,
+    /// URL of the API server.
+    pub server: String,
+}
+
+/// What `index.json` says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RunFile {
+    pub(super) kind: String,
+    pub(super) version: u32,
+    /// Of this program.
+    program_version: String,
+    #[serde(flatten)]
+    pub(super) names: RunNames,
+    started: String,
+    updated: String,
+    /// How the run ended; none while it goes on, or when it was killed.
+    pub(super) outcome: Option<String>,
+    pub(super) files: Vec<FileEntry>,
+    sources: Vec<SourceEntry>,
+}
+
+/// `NAME.log` and `NAME.index`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct FileEntry {
+    pub(super) name: String,
+    pub(super) step: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SourceEntry {
+    file: String,
+    #[serde(flatten)]
+    described: LogSource,
+    lines: u64,
+    bytes: u64,
+    gaps: u64,
+    reconnects: u32,
+    outcome: Option<Outcome>,
+}
+
+/// How far a run is, for `index.json`.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    pub tally: &'a Tally,
+    /// None while the run goes on.
+    pub outcome: Option<&'a str>,
+    /// RFC 3339.
+    pub now: &'a str,
+}
+
+/// Writes the files of one run.
+#[derive(Debug)]
+pub struct Saver {
+    folder: PathBuf,
+    names: RunNames,
+    started: String,
+    files: Vec<StepFile>,
+    /// The file of each source.
+    sources: Vec<usize>,
+    buffered: usize,
+}
+
+#[derive(Debug)]
+struct StepFile {
+    entry: FileEntry,
+    log: Vec<u8>,
+    index: IndexWriter,
+}
+
+impl Saver {
+    /// Makes the folder where it is not there, and takes it. `now` as RFC 3339.
+    pub fn create(folder: &Path, names: RunNames, now: &str) -> Result<Self, SaveError> {
+        let file = |cause| SaveError::File {
+            path: folder.to_owned(),
+            cause,
+        };
+        fs::create_dir_all(folder).map_err(file)?;
+        if folder.join(RUN_FILE).exists() {
+            return Err(SaveError::Taken {
+                folder: folder.to_owned(),
+            });
+        }
+        if fs::read_dir(folder).map_err(file)?.next().is_some() {
+            return Err(SaveError::NotEmpty {
+                folder: folder.to_owned(),
+            });
+        }
+        let saver = Self {
+            folder: folder.to_owned(),
+            names,
+            started: now.to_owned(),
+            files: Vec::new(),
+            sources: Vec::new(),
+            buffered: 0,
+        };
+        saver.take_folder()?;
+        let tally = Tally::default();
+        saver.describe(Standing {
+            tally: &tally,
+            outcome: None,
+            now,
+        })?;
+        Ok(saver)
+    }
+
+    pub fn push(&mut self, entry: &Entry<'_>) -> Result<(), SaveError> {
+        match entry {
+            Entry::Opened { source, described } => {
+                let place = self.file_of(described);
+                self.sources.push(place);
+                self.files[place].index.open(source.0, described);
+            }
+            Entry::Piece {
+                source,
+                stamp,
+                part,
+                end,
+                text,
+            } => {
+                let close = Close::of(*part, *end);
+                if let Some(file) = self.file_mut(source.0) {
+                    let before = file.log.len();
+                    file.log.extend_from_slice(text);
+                    if close == Close::LineEnd {
+                        file.log.push(b'\n');
+                    }
+                    let length = file.log.len() - before;
+                    file.index.piece(source.0, *stamp, length, close);
+                    self.buffered += length;
+                }
+            }
+            Entry::Gap { source, .. }
+            | Entry::Message { source, .. }
+            | Entry::Skipped { source, .. }
+            | Entry::Ended { source, .. } => {
+                if let Some(file) = self.file_mut(source.0) {
+                    file.index.mark(source.0, entry);
+                }
+            }
+            Entry::Notice { .. } => {}
+        }
+        if self.buffered >= BUFFERED {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// Writes all that came so far, and how far the run is.
+    pub fn settle(&mut self, standing: Standing<'_>) -> Result<(), SaveError> {
+        for file in &mut self.files {
+            file.index.settle();
+        }
+        self.write()?;
+        self.describe(standing)
+    }
+
+    /// The log before its index: what the index names is always there.
+    fn write(&mut self) -> Result<(), SaveError> {
+        for file in &mut self.files {
+            if file.log.is_empty() && file.index.text_mut().is_empty() {
+                continue;
+            }
+            let name = &file.entry.name;
+            append(&self.folder.join(format!("{name}.log")), &mut file.log)?;
+            append(
+                &self.folder.join(format!("{name}.index")),
+                file.index.text_mut(),
+            )?;
+        }
+        self.buffered = 0;
+        Ok(())
+    }
+
+    /// Only one of two runs that begin at once gets the folder.
+    fn take_folder(&self) -> Result<(), SaveError> {
+        let path = self.folder.join(RUN_FILE);
+        match File::create_new(&path) {
+            Ok(_) => Ok(()),
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Err(SaveError::Taken {
+                folder: self.folder.clone(),
+            }),
+            Err(cause) => Err(SaveError::File { path, cause }),
+        }
+    }
+
+    /// Replaces `index.json` as a whole.
+    fn describe(&self, standing: Standing<'_>) -> Result<(), SaveError> {
+        let run = RunFile {
+            kind: "SavedLogs".to_owned(),
+            version: VERSION,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            names: self.names.clone(),
+            started: self.started.clone(),
+            updated: standing.now.to_owned(),
+            outcome: standing.outcome.map(str::to_owned),
+            files: self.files.iter().map(|file| file.entry.clone()).collect(),
+            sources: self.source_entries(standing.tally),
+        };
+        let path = self.folder.join(RUN_FILE);
+        let draft = self.folder.join(format!(".{RUN_FILE}"));
+        // These types are always JSON.
+        let mut text = serde_json::to_vec_pretty(&run).unwrap_or_default();
+        text.push(b'\n');
+        let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path));
+        written.map_err(|cause| SaveError::File { path, cause })
+    }
+
+    fn source_entries(&self, tally: &Tally) -> Vec<SourceEntry> {
+        let sources = tally.sources().iter().zip(&self.sources);
+        sources
+            .map(|(source, place)| SourceEntry {
+                file: self.files[*place].entry.name.clone(),
+                described: source.described.clone(),
+                lines: source.lines,
+                bytes: source.bytes,
+                gaps: source.gaps,
+                reconnects: source.reconnects,
+                outcome: source.outcome,
+            })
+            .collect()
+    }
+
+    fn file_mut(&mut self, source: u32) -> Option<&mut StepFile> {
+        let place = *self.sources.get(usize::try_from(source).ok()?)?;
+        self.files.get_mut(place)
+    }
+
+    fn file_of(&mut self, source: &LogSource) -> usize {
+        let step = &source.step;
+        let known = self.files.iter().position(|file| file.entry.step == *step);
+        known.unwrap_or_else(|| {
+            let entry = FileEntry {
+                name: step.replace('/', "."),
+                step: step.clone(),
+            };
+            self.files.push(StepFile {
+                entry,
+                log: Vec::new(),
+                index: IndexWriter::new(),
+            });
+            self.files.len() - 1
+        })
+    }
+}
+
+/// Opened for each time: a thousand nodes have more files than a process may have open.
+fn append(path: &Path, bytes: &mut Vec<u8>) -> Result<(), SaveError> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let written = opened.and_then(|mut file| file.write_all(bytes));
+    bytes.clear();
+    written.map_err(|cause| SaveError::File {
+        path: path.to_owned(),
+        cause,
+    })
+}

@@ -1,0 +1,294 @@
+//! What is said beside the lines of a log: where lines may be missing, which steps are followed, and how it all ended.
+
+use std::{collections::HashSet, time::Duration};
+
+use crate::{
+    logs::{record::GapReason, stamp::Stamp, tally::Tally},
+    prose,
+    style::{Role, Style},
+};
+
+/// More steps than this are counted and not named.
+const NAMED: usize = 8;
+
+/// The marker of a hole, on a line of its own.
+pub fn render_gap(
+    step: &str,
+    (after, before): (Option<Stamp>, Option<Stamp>),
+    reason: GapReason,
+    style: Style,
+) -> String {
+    let place = match (after, before) {
+        (Some(after), Some(before)) => format!(" between {after} and {before}"),
+        (Some(after), None) => format!(" after {after}"),
+        (None, Some(before)) => format!(" before {before}"),
+        (None, None) => String::new(),
+    };
+    let why = gap_words(reason);
+    let text = format!("--- lines may be missing from {step}{place} ({why}) ---");
+    style.paint(Role::Warning, &text)
+}
+
+const fn gap_words(reason: GapReason) -> &'static str {
+    match reason {
+        GapReason::Rotated => "log rotated",
+        GapReason::OutOfReach => "two restarts later",
+        GapReason::PodGone => "pod gone",
+        GapReason::NodeLost => "node lost",
+        GapReason::BufferFull => "buffer full: --buffer takes more",
+    }
+}
+
+/// The marker of attempts that nobody saw.
+pub fn render_skipped(step: &str, attempts: u32, style: Style) -> String {
+    let text = match attempts {
+        1 => format!("--- one attempt of {step} came and went unseen ---"),
+        several => format!("--- {several} attempts of {step} came and went unseen ---"),
+    };
+    style.paint(Role::Warning, &text)
+}
+
+/// What the kubelet or the API server says in place of the container.
+pub fn render_message(step: &str, text: &[u8], style: Style) -> String {
+    let text = prose::visible(String::from_utf8_lossy(text).trim_end());
+    format!("{} {text}", style.paint(Role::Muted, &format!("{step}:")))
+}
+
+/// What happened to several steps since the last note, each kind on one line.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Steps that were not there before.
+    started: Vec<String>,
+    /// Steps of which another attempt or pod runs now.
+    restarted: Vec<String>,
+    ended: Vec<String>,
+    known: HashSet<String>,
+}
+
+impl Notes {
+    pub fn start(&mut self, step: &str) {
+        if self.known.insert(step.to_owned()) {
+            self.started.push(step.to_owned());
+        } else {
+            push_new(&mut self.restarted, step);
+        }
+    }
+
+    pub fn end(&mut self, step: &str) {
+        push_new(&mut self.ended, step);
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.started.is_empty() && self.restarted.is_empty() && self.ended.is_empty()
+    }
+
+    /// One line for each kind that happened, and a clean slate. A step that ended and was started again was restarted.
+    pub fn take(&mut self, style: Style) -> Vec<String> {
+        let Self {
+            started,
+            mut restarted,
+            mut ended,
+            known,
+        } = std::mem::take(self);
+        self.known = known;
+        ended.retain(|step| !restarted.contains(step));
+        // What had restarted before anybody looked is not news.
+        restarted.retain(|step| !started.contains(step));
+        let kinds = [
+            ("following", started),
+            ("restarted:", restarted),
+            ("ended:", ended),
+        ];
+        let kinds = kinds.iter().filter(|(_, steps)| !steps.is_empty());
+        kinds
+            .map(|(word, steps)| style.paint(Role::Muted, &format!("{word} {}", list(steps))))
+            .collect()
+    }
+}
+
+fn push_new(steps: &mut Vec<String>, step: &str) {
+    if !steps.iter().any(|known| known == step) {
+        steps.push(step.to_owned());
+    }
+}
+
+/// `node-0 to node-999`, or the names, or how many there are.
+fn list(steps: &[String]) -> String {
+    if let Some(range) = range(steps) {
+        return range;
+    }
+    if steps.len() <= NAMED {
+        return steps.join(", ");
+    }
+    format!(
+        "{} and {} more",
+        steps[..NAMED].join(", "),
+        steps.len() - NAMED
+    )
+}
+
+/// The first and last name, where all the numbers between are there.
+fn range(steps: &[String]) -> Option<String> {
+    if steps.len() < 3 {
+        return None;
+    }
+    let split = |step: &String| {
+        let (name, number) = step.rsplit_once('-')?;
+        Some((name.to_owned(), number.parse::<usize>().ok()?))
+    };
+    let mut numbered = steps.iter().map(split).collect::<Option<Vec<_>>>()?;
+    numbered.sort_unstable();
+    let ((first_name, first), (last_name, last)) = (numbered.first()?, numbered.last()?);
+    let whole = first_name == last_name && last - first + 1 == steps.len();
+    whole.then(|| format!("{first_name}-{first} to {last_name}-{last}"))
+}
+
+/// `2 nodes · 1,203,441 lines · 7 reconnects · no gaps · 12m03s · Complete`
+pub fn render_summary(tally: &Tally, took: Duration, outcome: &str) -> String {
+    let steps = tally.steps();
+    let noun = if steps
+        .iter()
+        .all(|step| step.starts_with("node-") && !step.contains('/'))
+    {
+        "node"
+    } else {
+        "step"
+    };
+    let mut parts = vec![
+        counted(steps.len() as u64, noun),
+        counted(tally.lines, "line"),
+        counted(tally.reconnects, "reconnect"),
+        match tally.gaps {
+            0 => "no gaps".to_owned(),
+            gaps => counted(gaps, "gap"),
+        },
+    ];
+    if tally.skipped > 0 {
+        parts.push(format!("{} unseen", counted(tally.skipped, "attempt")));
+    }
+    parts.push(render_span(took));
+    if !outcome.is_empty() {
+        parts.push(outcome.to_owned());
+    }
+    parts.join(" · ")
+}
+
+/// `1 line`, `1,203,441 lines`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A time that passed: `4.2s`, `12m03s`, `1h02m`.
+fn render_span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, _) => format!("{:.1}s", span.as_secs_f64()),
+        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_names_its_two_moments_and_its_reason() {
+        let at = |seconds| {
+            Some(Stamp {
+                seconds,
+                nanoseconds: 0,
+            })
+        };
+        let gap = |span, reason| render_gap("node-1", span, reason, Style::Plain);
+        assert_eq!(
+            gap((at(0), at(1)), GapReason::Rotated),
+            "--- lines may be missing from node-1 between 1970-01-01T00:00:00.000000000Z and \
+             1970-01-01T00:00:01.000000000Z (log rotated) ---"
+        );
+        assert_eq!(
+            gap((at(0), None), GapReason::NodeLost),
+            "--- lines may be missing from node-1 after 1970-01-01T00:00:00.000000000Z (node lost) ---"
+        );
+        assert_eq!(
+            gap((None, at(0)), GapReason::OutOfReach),
+            "--- lines may be missing from node-1 before 1970-01-01T00:00:00.000000000Z (two restarts later) ---"
+        );
+        assert_eq!(
+            gap((None, None), GapReason::PodGone),
+            "--- lines may be missing from node-1 (pod gone) ---"
+        );
+    }
+
+    #[test]
+    fn a_message_is_one_line_and_moves_no_cursor() {
+        assert_eq!(
+            render_message("node-0", b"no such\x1b[2J\nfile\xff\n", Style::Plain),
+            "node-0: no such\\u{1b}[2J\\nfile\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn notes_of_a_thousand_nodes_are_one_line() {
+        let mut notes = Notes::default();
+        for node in (0..1000).rev() {
+            notes.start(&format!("node-{node}"));
+        }
+        assert_eq!(notes.take(Style::Plain), ["following node-0 to node-999"]);
+        assert!(notes.is_empty());
+        for node in (0..100).step_by(2) {
+            notes.end(&format!("node-{node}"));
+        }
+        assert_eq!(
+            notes.take(Style::Plain),
+            [
+                "ended: node-0, node-2, node-4, node-6, node-8, node-10, node-12, node-14 and 42 more"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_step_that_comes_again_was_restarted() {
+        let mut notes = Notes::default();
+        notes.start("node-0");
+        notes.start("node-1");
+        assert_eq!(notes.take(Style::Plain), ["following node-0, node-1"]);
+        notes.end("node-1");
+        notes.end("node-0");
+        notes.start("node-1");
+        assert_eq!(
+            notes.take(Style::Plain),
+            ["restarted: node-1", "ended: node-0"]
+        );
+    }
+
+    #[test]
+    fn spans_and_numbers_are_easy_to_read() {
+        let span = |milliseconds| render_span(Duration::from_millis(milliseconds));
+        assert_eq!(
+            [span(4_230), span(723_000), span(3_725_000)],
+            ["4.2s", "12m03s", "1h02m"]
+        );
+        assert_eq!(
+            [
+                counted(1, "line"),
+                counted(1_203_441, "line"),
+                counted(0, "line")
+            ],
+            ["1 line", "1,203,441 lines", "0 lines"]
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! A hand of its own for what writes much, from a thread of its own: large blocks to standard output, whole lines to
+//! standard error. Whether the reader is still there can be asked.
+
+use std::io::{self, ErrorKind, Write};
+
+use super::{Loudness, Ui, sanitize};
+use crate::{
+    prose,
+    style::{Role, Style},
+};
+
+/// Writes to both streams. While it writes, the [`Ui`] that gave it out should not.
+#[derive(Debug)]
+pub struct Pen {
+    answer: Side,
+    status: Side,
+    loudness: Loudness,
+}
+
+/// What one stream may be shown.
+#[derive(Clone, Copy, Debug)]
+struct Side {
+    style: Style,
+    /// Columns, when it is a terminal.
+    width: Option<usize>,
+}
+
+/// Whether somebody reads what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    Present,
+    Gone,
+}
+
+impl Ui {
+    /// A pen for the same streams, which may be given to another thread.
+    pub fn pen(&mut self) -> Pen {
+        self.clear_transient();
+        let side = |stream: &super::Stream| Side {
+            style: stream.style,
+            width: stream.width,
+        };
+        Pen {
+            answer: side(&self.answer),
+            status: side(&self.status),
+            loudness: self.loudness,
+        }
+    }
+}
+
+impl Pen {
+    pub const fn style(&self) -> Style {
+        self.answer.style
+    }
+
+    pub const fn status_style(&self) -> Style {
+        self.status.style
+    }
+
+    pub const fn answers_to_terminal(&self) -> bool {
+        self.answer.width.is_some()
+    }
+
+    /// Writes bytes to standard output at once. Nothing is changed in them: for a terminal they have to be made so.
+    pub fn answer(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut stream = io::stdout().lock();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match stream.write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_room(&stream),
+                Err(error) => return Err(error),
+            }
+        }
+        stream.flush()
+    }
+
+    /// A line beside the answer, unless quiet. Not being able to say it is no reason to stop.
+    pub fn note(&mut self, text: &str) {
+        if self.loudness != Loudness::Quiet {
+            self.status_line(text);
+        }
+    }
+
+    /// `warning: ...`, unless quiet.
+    pub fn warning(&mut self, text: &str) {
+        let label = "warning:";
+        let text = prose::hang(text, label.len() + 1, self.status.width);
+        let label = self.status.style.paint(Role::Warning, label);
+        self.note(&format!("{label} {text}"));
+    }
+
+    /// A line beside the answer, also when quiet.
+    pub fn status_line(&mut self, text: &str) {
+        let text = match self.status.width {
+            Some(_) => sanitize::for_terminal(text),
+            None => text.into(),
+        };
+        let mut line = text.into_owned();
+        line.push('\n');
+        let _ = io::stderr().lock().write_all(line.as_bytes());
+    }
+
+    /// Whether a pipe has lost its reader, which writing alone would only tell when there is something to write.
+    pub fn reader(&self) -> Reader {
+        if self.answers_to_terminal() {
+            return Reader::Present;
+        }
+        reader_of(&io::stdout())
+    }
+}
+
+#[cfg(unix)]
+fn reader_of(stream: &io::Stdout) -> Reader {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    // Errors are told unasked.
+    let mut streams = [PollFd::new(stream, PollFlags::empty())];
+    let told = poll(&mut streams, Some(&Timespec::default()));
+    if told.is_ok() && streams[0].revents().contains(PollFlags::ERR) {
+        Reader::Gone
+    } else {
+        Reader::Present
+    }
+}
+
+#[cfg(not(unix))]
+fn reader_of(_: &io::Stdout) -> Reader {
+    Reader::Present
+}
+
+/// For a stream that somebody else has set not to block.
+#[cfg(unix)]
+fn wait_for_room(stream: &io::StdoutLock<'_>) {
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    // Whatever goes wrong here, the next write tells.
+    let _ = poll(&mut [PollFd::new(stream, PollFlags::OUT)], None);
+}
+
+#[cfg(not(unix))]
+fn wait_for_room(_: &io::StdoutLock<'_>) {
+    std::thread::yield_now();
+}
