@@ -9,6 +9,7 @@ mod request;
 mod segment;
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -67,27 +68,25 @@ pub(crate) async fn serve(options: LogServerOptions) -> Result<Infallible, ApiPr
 async fn serve_client(client: TcpStream, acceptor: &TlsAcceptor, log: &Arc<Log>) -> io::Result<()> {
     client.set_nodelay(true)?;
     let stream = acceptor.accept(client).await?;
-    let service = service_fn(|request| answer(request, Arc::clone(log)));
+    let service = service_fn(|request| ready(Ok::<_, Infallible>(answer(&request, log))));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     connection.await.map_err(io::Error::other)
 }
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-async fn answer(request: Request<Incoming>, log: Arc<Log>) -> Result<Response<Body>, Infallible> {
+fn answer(request: &Request<Incoming>, log: &Log) -> Response<Body> {
     let asked = match LogRequest::parse(request.uri()) {
         Ok(asked) => asked,
-        Err(refusal) => return Ok(refuse(&refusal)),
+        Err(refusal) => return refuse(&refusal),
     };
-    let mut reading = Reading::begin(asked, &log);
-    // A kubelet sends the head of its answer with the first bytes of a log that is followed.
-    let first = reading.next().await;
-    let rest = stream::unfold(reading, |mut reading| async {
+    // The head of the answer goes out at once, also where no line is there yet: so does a kubelet's.
+    let reading = Reading::begin(asked, log);
+    let pieces = stream::unfold(reading, |mut reading| async {
         reading.next().await.map(|piece| (piece, reading))
     });
-    let pieces = stream::iter(first).chain(rest);
     let frames = pieces.map(|piece| Ok(Frame::data(piece)));
-    Ok(Response::new(StreamBody::new(frames).boxed_unsync()))
+    Response::new(StreamBody::new(frames).boxed_unsync())
 }
 
 fn refuse(refusal: &Refusal) -> Response<Body> {

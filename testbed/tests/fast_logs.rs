@@ -23,7 +23,7 @@ const LOG: &str = "2026-01-31T12:00:00.000000001Z stdout F one\n\
     2026-01-31T12:00:05.000000000Z stdout F four\n";
 /// More than a group of inotify instances would hold.
 const FOLLOWERS: usize = 150;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A bed with a fake pod that has written `LOG`.
 fn bed_with_a_pod() -> (Testbed, Namespace) {
@@ -75,9 +75,7 @@ fn the_fast_log_server_serves_what_kwok_does_and_lets_many_follow() {
         );
         let kwok = get(
             &bed,
-            &format!(
-                "/api/v1/nodes/fake-1:10247/proxy/containerLogs/{name}/fake/main?{query}"
-            ),
+            &format!("/api/v1/nodes/fake-1:10247/proxy/containerLogs/{name}/fake/main?{query}"),
         );
         assert_eq!(fast, kwok, "{query}");
         // Otherwise two empty answers would be equal too.
