@@ -91,6 +91,14 @@ enum Content {
     Primer,
 }
 
+/// Whether the stream is one that was opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    /// No, or it is counted already.
+    No,
+    IfItBrings,
+}
+
 pub(super) struct SourceReader {
     shared: Arc<Shared>,
     address: SourceAddress,
@@ -106,6 +114,9 @@ pub(super) struct SourceReader {
     opening: Option<Opening>,
     /// A stream like this one would be the same one opened again.
     before: Option<Opening>,
+    /// How the last stream ended, if it did.
+    ended: Option<StreamEnd>,
+    again: Again,
     reconnects: u32,
     /// When bytes, or other orders, came last.
     heard: Duration,
@@ -139,6 +150,8 @@ impl SourceReader {
             asked: None,
             opening: None,
             before: None,
+            ended: None,
+            again: Again::No,
             reconnects: 0,
             heard: Duration::ZERO,
             refusal: None,
@@ -276,6 +289,9 @@ impl SourceReader {
         } else {
             self.log.take(chunk, &shared.spool)
         };
+        if event == Event::Delivered {
+            self.count_delivery();
+        }
         self.handle(event);
     }
 
@@ -294,6 +310,7 @@ impl SourceReader {
 
     fn end_stream(&mut self, end: StreamEnd) {
         self.stream = None;
+        self.ended = Some(end);
         let content = self.opening.map(|opening| opening.content);
         if end == StreamEnd::Broken {
             self.log.drop_half_line(&self.shared.spool);
@@ -325,10 +342,27 @@ impl SourceReader {
         self.handle(event);
     }
 
+    /// A stream that ended cleanly is mostly that of a container whose status still lags: opened again, it has nothing
+    /// to bring, and is no reconnect worth telling of.
     fn count_opening(&mut self) {
-        let again = self.before.is_some() && self.before == self.opening;
-        self.reconnects += u32::from(again);
+        let is_again = self.before.is_some() && self.before == self.opening;
         self.before = self.opening;
+        self.again = match (is_again, self.ended) {
+            (false, _) => Again::No,
+            (true, Some(StreamEnd::Clean)) => Again::IfItBrings,
+            (true, _) => {
+                self.reconnects += 1;
+                Again::No
+            }
+        };
+        self.ended = None;
+    }
+
+    fn count_delivery(&mut self) {
+        if self.again == Again::IfItBrings {
+            self.again = Again::No;
+            self.reconnects += 1;
+        }
     }
 
     fn take_refusal(&mut self, refusal: LogRefusal) -> Refusal {
