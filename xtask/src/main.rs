@@ -32,7 +32,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         filter: Vec<String>,
     },
-    /// Run the tests with broken clusters against the older releases of Trainer too
+    /// Run the tests with broken clusters against the older releases of Trainer, and follow logs under 200 seeds of faults
     Soak(soak::SoakArgs),
     /// Run all that a change must pass before it lands
     Ci,

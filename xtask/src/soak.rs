@@ -1,9 +1,11 @@
-//! `cargo xtask soak`: the broken clusters of the tests, against the older releases of Trainer, one after the other.
+//! `cargo xtask soak`: the broken clusters of the tests, against the older releases of Trainer, one after the other;
+//! and the long series of seeded faults while logs are followed.
 
 use std::time::Duration;
 
 use testbed::RELEASE_VARIABLE;
 
+use crate::bench::lossless::{self, LosslessArgs};
 use crate::bundle;
 use crate::process::{StepError, cargo, run, say, spelled, timed};
 
@@ -14,34 +16,61 @@ const BROKEN_CLUSTERS: &str = "broken_";
 
 #[derive(clap::Args)]
 pub(crate) struct SoakArgs {
-    /// Releases such as v2.2.1; all older ones unless named
+    /// Releases such as v2.2.1; all older ones, and the log follower's seeds, unless named
     releases: Vec<String>,
 }
 
-/// Runs every release, also after one has failed, and ends with a line for each.
+/// Runs every part, also after one has failed, and ends with a line for each.
 pub(crate) fn soak(args: &SoakArgs) -> Result<(), StepError> {
     prepare()?;
-    let releases = match args.releases.as_slice() {
-        [] => OLDER_RELEASES.map(str::to_owned).to_vec(),
-        named => named.to_vec(),
+    let parts = match args.releases.as_slice() {
+        [] => OLDER_RELEASES
+            .map(|release| Part::Release(release.to_owned()))
+            .into_iter()
+            .chain([Part::Logs])
+            .collect(),
+        named => named.iter().cloned().map(Part::Release).collect::<Vec<_>>(),
     };
-    let ended: Vec<_> = releases
+    let ended: Vec<_> = parts
         .iter()
-        .map(|release| {
-            say(format_args!("\n=== Trainer {release}"));
-            timed(|| test(release))
+        .map(|part| {
+            say(format_args!("\n=== {}", part.title()));
+            timed(|| part.run())
         })
         .collect();
     say("");
-    for (release, (result, duration)) in releases.iter().zip(&ended) {
-        say(summary_line(release, *duration, result));
+    for (part, (result, duration)) in parts.iter().zip(&ended) {
+        say(summary_line(&part.title(), *duration, result));
     }
-    match ended.iter().filter(|(result, _)| result.is_err()).count() {
-        0 => Ok(()),
-        failed => Err(StepError::Steps(format!(
-            "{failed} of {} releases failed",
-            releases.len()
-        ))),
+    let failures = ended.iter().filter_map(|(result, _)| result.as_ref().err());
+    let failures: Vec<String> = failures.map(ToString::to_string).collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let (failed, all) = (failures.len(), parts.len());
+    let text = format!("{failed} of {all} parts failed\n{}", failures.join("\n"));
+    Err(StepError::Steps(text))
+}
+
+/// One part of the whole.
+enum Part {
+    Release(String),
+    Logs,
+}
+
+impl Part {
+    fn title(&self) -> String {
+        match self {
+            Self::Release(release) => format!("Trainer {release}"),
+            Self::Logs => "logs under faults".to_owned(),
+        }
+    }
+
+    fn run(&self) -> Result<(), StepError> {
+        match self {
+            Self::Release(release) => test(release),
+            Self::Logs => lossless::lossless(&LosslessArgs::soak(), None),
+        }
     }
 }
 
@@ -62,7 +91,7 @@ fn test(release: &str) -> Result<(), StepError> {
     run(tests.env(RELEASE_VARIABLE, release))
 }
 
-fn summary_line(release: &str, duration: Duration, result: &Result<(), StepError>) -> String {
+fn summary_line(title: &str, duration: Duration, result: &Result<(), StepError>) -> String {
     let mark = if result.is_ok() { "ok    " } else { "FAILED" };
-    format!("{mark}  Trainer {release:<12} {}", spelled(duration))
+    format!("{mark}  {title:<20} {}", spelled(duration))
 }

@@ -1,0 +1,189 @@
+//! `cargo xtask bench lossless`: seeded runs on a real cluster in which pods number their lines, faults happen, and the
+//! plugin, stern and `kubectl logs -f` follow the same pods at the same time. What the plugin printed must equal what
+//! was written, but for what the cluster itself dropped, and that must be marked.
+
+mod fault;
+mod judge;
+mod line;
+mod plan;
+mod printed;
+mod process;
+mod random;
+mod report;
+mod run;
+#[cfg(test)]
+mod sample;
+mod scenario;
+mod served;
+mod site;
+mod stamp;
+mod token;
+mod truth;
+mod verdict;
+mod writer;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use crate::process::{StepError, cargo, run as run_step, say, target_folder};
+use judge::RunReport;
+use plan::{Plan, plan};
+use scenario::{Ground, Reach, Scenario};
+use site::{Rivals, SLOTS, Site, tell};
+
+/// The first seed of a long series.
+const FIRST_SEED: u64 = 1;
+/// Runs of `cargo xtask soak`.
+const SOAK_RUNS: u64 = 200;
+
+/// Which runs.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct LosslessArgs {
+    /// lossless: how many seeds to run, one after the other
+    #[arg(long)]
+    runs: Option<u64>,
+    /// lossless: the first seed; alone, the only one
+    #[arg(long)]
+    seed: Option<u64>,
+    /// lossless: this fault in every run, in place of the seed's own
+    #[arg(long)]
+    scenario: Option<Scenario>,
+    /// lossless: without stern and kubectl beside the plugin
+    #[arg(long)]
+    alone: bool,
+}
+
+impl LosslessArgs {
+    /// The long series.
+    pub(crate) fn soak() -> LosslessArgs {
+        LosslessArgs {
+            runs: Some(SOAK_RUNS),
+            ..LosslessArgs::default()
+        }
+    }
+
+    fn plans(&self) -> Vec<Plan> {
+        let first = self.seed.unwrap_or(FIRST_SEED);
+        let alone = if self.seed.is_some() { 1 } else { 20 };
+        let runs = self.runs.unwrap_or(alone);
+        let seeds = first..first + runs;
+        seeds.map(|seed| plan(seed, self.scenario)).collect()
+    }
+}
+
+/// Runs the seeds, shows the table on standard output, and ends with the seeds that failed.
+/// The plugin is built first unless another build is named.
+pub(crate) fn lossless(args: &LosslessArgs, plugin: Option<&Path>) -> Result<(), StepError> {
+    let plugin = match plugin {
+        Some(plugin) => plugin.to_path_buf(),
+        None => build_plugin()?,
+    };
+    let rivals = if args.alone {
+        Rivals::None
+    } else {
+        Rivals::Both(testbed::programs::stern(&mut std::io::stderr())?)
+    };
+    let site = Site::start(plugin, rivals)?;
+    let outcomes = run_all(&site, &args.plans());
+    let (table, failures) = summary(&outcomes);
+    super::say_row(table.trim_end());
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(StepError::Steps(failures.join("\n")))
+}
+
+fn build_plugin() -> Result<PathBuf, StepError> {
+    crate::bundle::make_if_missing()?;
+    run_step(cargo().args(["build", "--locked", "--package", "kubectl-trainer"]))?;
+    Ok(target_folder().join("debug/kubectl-trainer"))
+}
+
+/// A plan and what became of it.
+type Outcome = (Plan, Result<RunReport, StepError>);
+
+/// The table of all runs that came to a verdict, and a text for each that failed.
+fn summary(outcomes: &[Outcome]) -> (String, Vec<String>) {
+    let reports: Vec<RunReport> = outcomes
+        .iter()
+        .filter_map(|(_, outcome)| outcome.as_ref().ok().cloned())
+        .collect();
+    let failures = outcomes.iter().filter_map(|(plan, outcome)| {
+        let text = match outcome {
+            Ok(report) if report.faults.is_empty() => return None,
+            Ok(report) => report.faults.join("\n  "),
+            Err(error) => error.to_string(),
+        };
+        let (seed, scenario) = (plan.seed, plan.scenario.name());
+        Some(format!(
+            "seed {seed} ({scenario}) failed; run it again with: cargo xtask bench lossless --seed {seed} --scenario {scenario}\n  {text}"
+        ))
+    });
+    (report::render_table(&reports), failures.collect())
+}
+
+/// Runs the plans in lanes side by side: one for each slot of fake pods, and one for each real node.
+fn run_all(site: &Site, plans: &[Plan]) -> Vec<Outcome> {
+    let of = |ground| {
+        let plans = plans.iter().filter(|plan| plan.scenario.ground() == ground);
+        Mutex::new(plans.cloned().collect::<VecDeque<Plan>>())
+    };
+    let queues = [of(Ground::Fake), of(Ground::Steady), of(Ground::Fragile)];
+    let [fake, steady, fragile] = &queues;
+    let mut outcomes: Vec<Outcome> = thread::scope(|scope| {
+        let fakes = (0..SLOTS).map(|slot| (fake, slot));
+        let lanes: Vec<_> = fakes
+            .chain([(steady, 0), (fragile, 0)])
+            .map(|(queue, slot)| scope.spawn(move || run_lane(site, queue, slot)))
+            .collect();
+        let ended = lanes.into_iter().filter_map(|lane| lane.join().ok());
+        ended.flatten().collect()
+    });
+    let lost = plans.len() - outcomes.len();
+    if let Some(first) = plans.first().filter(|_| lost > 0) {
+        let text = format!("{lost} runs ended without an outcome");
+        outcomes.push((first.clone(), Err(StepError::Steps(text))));
+    }
+    outcomes.sort_by_key(|(plan, _)| plan.seed);
+    outcomes
+}
+
+fn run_lane(site: &Site, queue: &Mutex<VecDeque<Plan>>, slot: u8) -> Vec<Outcome> {
+    let next = || {
+        let mut plans = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        plans.pop_front()
+    };
+    let mut outcomes = Vec::new();
+    while let Some(plan) = next() {
+        let outcome = run_one(site, &plan, slot);
+        match &outcome {
+            Ok(report) => tell(&plan, &report::render_run(report)),
+            Err(error) => tell(&plan, &error.to_string()),
+        }
+        if let Ok(report) = &outcome {
+            report
+                .faults
+                .iter()
+                .take(5)
+                .for_each(|fault| say(format_args!("  {fault}")));
+        }
+        outcomes.push((plan, outcome));
+    }
+    outcomes
+}
+
+/// A run that disturbs all others is alone.
+fn run_one(site: &Site, plan: &Plan, slot: u8) -> Result<RunReport, StepError> {
+    match plan.scenario.reach() {
+        Reach::Own => {
+            let _beside = site.quiet.read().unwrap_or_else(PoisonError::into_inner);
+            run::run(site, plan, slot)
+        }
+        Reach::All => {
+            let _alone = site.quiet.write().unwrap_or_else(PoisonError::into_inner);
+            run::run(site, plan, slot)
+        }
+    }
+}
