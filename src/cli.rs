@@ -1,6 +1,7 @@
 //! Everything that a user may type, and nothing that happens then. Doc comments here are the help.
 
 mod connection;
+mod refused;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,6 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, build
 use jiff::SignedDuration;
 
 pub use connection::ConnectionArgs;
+pub use refused::refusal;
 
 use crate::{
     commands::{
@@ -21,7 +23,7 @@ use crate::{
     ui::{ColourChoice, Loudness},
 };
 
-/// Check a Kubeflow Trainer v2 installation, and see what it offers
+/// Check a Kubeflow Trainer v2 installation, see what it offers, and read what its jobs say
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-trainer",
@@ -246,37 +248,6 @@ pub fn colour_wish(words: &[OsString]) -> ColourChoice {
         Some("never") => ColourChoice::Never,
         _ => ColourChoice::Auto,
     }
-}
-
-/// Flags of kubectl that are refused on purpose, with the reason.
-const REFUSED: [(&str, &str); 6] = [
-    (
-        "--match-server-version",
-        "the plugin's version is not Kubernetes', so they never match",
-    ),
-    ("--kuberc", "kubectl does not hand its kuberc on to plugins"),
-    (
-        "--warnings-as-errors",
-        "warnings of the server are kubectl's to show; the plugin prints none",
-    ),
-    (
-        "--vmodule",
-        "the plugin has no log by module; -v shows requests",
-    ),
-    ("--profile", "the plugin cannot be profiled by a flag"),
-    (
-        "--log-flush-frequency",
-        "the plugin never holds back what it logs",
-    ),
-];
-
-/// Why a flag that kubectl knows is not taken here.
-pub fn refusal(flag: &str) -> Option<&'static str> {
-    let name = flag.split('=').next().unwrap_or(flag);
-    REFUSED
-        .iter()
-        .find(|(refused, _)| *refused == name)
-        .map(|(_, reason)| *reason)
 }
 
 /// The command line's grammar, under the name that the user types.

@@ -23,7 +23,7 @@ use clap::FromArgMatches;
 
 use crate::{
     cli::Cli,
-    commands::{CommandContext, overview::Words},
+    commands::CommandContext,
     error::{CommandError, ErrorKind},
     ui::{Loudness, Ui},
 };
@@ -50,13 +50,8 @@ fn answer_parser(
     words: &[OsString],
     problem: &clap::Error,
 ) -> Result<(), CommandError> {
-    let typed = if words.len() > 1 {
-        Words::Some
-    } else {
-        Words::None
-    };
     let mut ui = Ui::open(cli::colour_wish(words), Loudness::Normal);
-    let result = commands::overview::answer_parser(&mut ui, name, typed, problem);
+    let result = commands::overview::answer_parser(&mut ui, name, words, problem);
     if let Err(error) = &result {
         ui.error(&error.chain(), error.hints());
     }

@@ -1,5 +1,7 @@
 //! What is shown when no command runs: the first commands for each reader, help, the version, and usage errors.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind as ParserErrorKind};
 
 use crate::{
@@ -33,6 +35,7 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
     (
         "You train models",
         &[
+            ("logs -f JOB", "every line of every node, until it ends"),
             ("runtimes list", "framework, nodes, devices, image"),
             ("runtimes show NAME", "one recipe in detail"),
             ("verify", "is it my job, or the cluster?"),
@@ -44,7 +47,7 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
 pub(crate) fn answer_parser(
     ui: &mut Ui,
     name: &str,
-    words: Words,
+    words: &[OsString],
     problem: &clap::Error,
 ) -> Result<(), CommandError> {
     match problem.kind() {
@@ -52,27 +55,15 @@ pub(crate) fn answer_parser(
             let text = rendered(problem, ui.style());
             Ok(ui.answer(&text)?)
         }
-        _ if words == Words::None => Ok(ui.answer(&render_overview(name, ui.style()))?),
+        _ if words.len() <= 1 => Ok(ui.answer(&render_overview(name, ui.style()))?),
         _ => {
             ui.note(rendered(problem, ui.status_style()).trim_end());
-            if let Some(reason) = refused_flag(problem).and_then(|flag| cli::refusal(&flag)) {
-                ui.error(
-                    &[],
-                    &[format!(
-                        "kubectl has this flag, but here it is refused: {reason}"
-                    )],
-                );
+            if let Some(hint) = refused_flag(problem).and_then(|flag| cli::refusal(&flag, words)) {
+                ui.error(&[], &[hint]);
             }
             Err(CommandError::silent(ErrorKind::Usage))
         }
     }
-}
-
-/// Whether anything was typed after the program's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Words {
-    None,
-    Some,
 }
 
 fn rendered(problem: &clap::Error, style: Style) -> String {

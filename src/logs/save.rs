@@ -74,8 +74,13 @@ pub(super) struct FileEntry {
 #[serde(rename_all = "camelCase")]
 struct SourceEntry {
     file: String,
-    #[serde(flatten)]
-    described: LogSource,
+    step: String,
+    pod: String,
+    pod_uid: String,
+    container: String,
+    node: Option<String>,
+    attempt: u32,
+    round: u32,
     lines: u64,
     bytes: u64,
     gaps: u64,
@@ -255,7 +260,13 @@ impl Saver {
         sources
             .map(|(source, place)| SourceEntry {
                 file: self.files[*place].entry.name.clone(),
-                described: source.described.clone(),
+                step: source.described.step.clone(),
+                pod: source.described.pod.clone(),
+                pod_uid: source.described.pod_uid.clone(),
+                container: source.described.container.clone(),
+                node: source.described.node.clone(),
+                attempt: source.described.attempt,
+                round: source.described.round,
                 lines: source.lines,
                 bytes: source.bytes,
                 gaps: source.gaps,

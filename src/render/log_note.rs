@@ -144,7 +144,7 @@ fn range(steps: &[String]) -> Option<String> {
 }
 
 /// `2 nodes · 1,203,441 lines · 7 reconnects · no gaps · 12m03s · Complete`
-pub fn render_summary(tally: &Tally, took: Duration, outcome: &str) -> String {
+pub fn render_summary(tally: &Tally, took: Option<Duration>, outcome: &str) -> String {
     let steps = tally.steps();
     let noun = if steps
         .iter()
@@ -166,7 +166,7 @@ pub fn render_summary(tally: &Tally, took: Duration, outcome: &str) -> String {
     if tally.skipped > 0 {
         parts.push(format!("{} unseen", counted(tally.skipped, "attempt")));
     }
-    parts.push(render_span(took));
+    parts.extend(took.map(render_span));
     if !outcome.is_empty() {
         parts.push(outcome.to_owned());
     }

@@ -23,6 +23,7 @@ You own a namespace
   kubectl trainer runtimes list --as USER     the same, as one of them sees it
 
 You train models
+  kubectl trainer logs -f JOB                 every line of every node, until it ends
   kubectl trainer runtimes list               framework, nodes, devices, image
   kubectl trainer runtimes show NAME          one recipe in detail
   kubectl trainer verify                      is it my job, or the cluster?
@@ -40,12 +41,14 @@ fn the_short_help_shows_the_commands_and_says_where_connection_flags_stand() {
         .assert()
         .code(0)
         .stdout_eq(str![[r#"
-Check a Kubeflow Trainer v2 installation, and see what it offers
+Check a Kubeflow Trainer v2 installation, see what it offers, and read what its jobs say
 
 Usage: kubectl trainer [OPTIONS] <COMMAND>
 
 Commands:
   verify    Check that Kubeflow Trainer is installed and working [aliases: check, status]
+  logs      Show the log lines of every node of a TrainJob
+  tail      Follow the log lines of every node: the same as logs --follow
   runtimes  Show the training runtimes: the recipes that TrainJobs name
   explain   Explain a check or a reason: what is looked at, why it matters, and how to mend it
   version   Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
@@ -80,12 +83,14 @@ fn the_long_help_shows_every_connection_flag() {
         .assert()
         .code(0)
         .stdout_eq(str![[r#"
-Check a Kubeflow Trainer v2 installation, and see what it offers
+Check a Kubeflow Trainer v2 installation, see what it offers, and read what its jobs say
 
 Usage: kubectl trainer [OPTIONS] <COMMAND>
 
 Commands:
   verify    Check that Kubeflow Trainer is installed and working [aliases: check, status]
+  logs      Show the log lines of every node of a TrainJob
+  tail      Follow the log lines of every node: the same as logs --follow
   runtimes  Show the training runtimes: the recipes that TrainJobs name
   explain   Explain a check or a reason: what is looked at, why it matters, and how to mend it
   version   Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer

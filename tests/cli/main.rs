@@ -12,6 +12,7 @@ mod explain;
 mod faults;
 mod help;
 mod kubeconfigs;
+mod logs;
 mod plugin;
 mod pty;
 mod runtimes;

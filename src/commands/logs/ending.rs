@@ -50,11 +50,23 @@ pub(super) enum Gaps {
 pub(super) struct Conclusion {
     /// `Complete`, `Failed`, ...; empty where there is nothing to say.
     pub(super) word: String,
+    pub(super) source: Source,
     pub(super) result: Result<(), CommandError>,
+}
+
+/// Where lines came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Cluster,
+    Folder,
 }
 
 pub(super) fn conclude(end: End, tally: &Tally, rules: &Rules) -> Conclusion {
     let word = word_of(&end);
+    let source = match &end {
+        End::ReadBack(_) => Source::Folder,
+        _ => Source::Cluster,
+    };
     let result = match end {
         End::Stopped(kind) => Err(CommandError::silent(kind)),
         End::Broken(error) => Err(error),
@@ -62,7 +74,11 @@ pub(super) fn conclude(end: End, tally: &Tally, rules: &Rules) -> Conclusion {
         End::Read(end) => job_result(end, rules).and_then(|()| gap_result(tally, rules)),
         End::ReadBack(_) => gap_result(tally, rules),
     };
-    Conclusion { word, result }
+    Conclusion {
+        word,
+        source,
+        result,
+    }
 }
 
 fn word_of(end: &End) -> String {
@@ -150,7 +166,7 @@ mod tests {
 
     /// The word, the exit code, and what is said.
     fn concluded(end: End, tally: &Tally, rules: &Rules) -> (String, u8, Vec<String>) {
-        let Conclusion { word, result } = conclude(end, tally, rules);
+        let Conclusion { word, result, .. } = conclude(end, tally, rules);
         match result {
             Ok(()) => (word, 0, Vec::new()),
             Err(error) => (word, error.kind.exit_code(), error.chain()),

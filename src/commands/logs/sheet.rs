@@ -139,7 +139,7 @@ impl Sheet {
         self.trouble.take().map_or(Ok(()), Err)
     }
 
-    pub(super) fn say_summary(&mut self, tally: &Tally, took: Duration, word: &str) {
+    pub(super) fn say_summary(&mut self, tally: &Tally, took: Option<Duration>, word: &str) {
         if self.look.beside == Beside::Notes {
             let text = render_summary(tally, took, word);
             let text = self.pen.status_style().paint(Role::Strong, &text);

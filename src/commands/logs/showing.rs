@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::{
     arguments::Format,
-    ending::{Conclusion, End, Rules, conclude},
+    ending::{Conclusion, End, Rules, Source, conclude},
     sheet::Sheet,
 };
 use crate::{
@@ -191,6 +191,8 @@ impl Showing {
         self.save(Some(&conclusion.word))?;
         let took = self.begun.elapsed();
         if self.sheet.format() != Format::Json {
+            // How long it took to read back what was saved is of no interest.
+            let took = Some(took).filter(|_| conclusion.source == Source::Cluster);
             self.sheet.say_summary(&self.tally, took, &conclusion.word);
             return Ok(());
         }

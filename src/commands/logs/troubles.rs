@@ -20,20 +20,17 @@ impl From<Trouble> for CommandError {
 impl From<SaveError> for CommandError {
     fn from(error: SaveError) -> Self {
         let (kind, hint) = match &error {
-            SaveError::Taken { folder } => (
+            SaveError::Taken { .. } => (
                 ErrorKind::Refused,
-                format!(
-                    "name another folder, or show what is there: kubectl trainer logs --from {}",
-                    folder.display()
-                ),
+                "name another folder: --save FOLDER; what is there is shown by: --from FOLDER",
             ),
             SaveError::NotEmpty { .. } => (
                 ErrorKind::Refused,
-                "name a new or an empty folder: --save FOLDER".to_owned(),
+                "name a new or an empty folder: --save FOLDER",
             ),
             SaveError::File { .. } => (
                 ErrorKind::Failed,
-                "is there room, and may you write there? --save FOLDER names another".to_owned(),
+                "is there room, and may you write there? another folder: --save FOLDER",
             ),
         };
         Self::new(kind, error).with_hint(hint)

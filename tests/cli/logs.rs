@@ -1,0 +1,364 @@
+//! `logs` without a cluster: its help, what it refuses and what it offers in place of it, and runs that were saved.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+use snapbox::{file, str};
+
+use crate::{plugin::plugin, schemas::assert_follows};
+
+#[test]
+fn the_help_names_every_flag_by_what_it_does() {
+    plugin()
+        .args(["logs", "--help"])
+        .assert()
+        .code(0)
+        .stdout_eq(file!["snapshots/logs_help.stdout"])
+        .stderr_eq(str![]);
+}
+
+#[test]
+fn a_value_that_cannot_be_meant_is_refused_with_what_is_expected() {
+    for (arguments, expected) in [
+        (
+            ["--since", "5"],
+            "error: invalid value '5' for '--since <DURATION>': expected a unit, such as 5s, 5m or 5h",
+        ),
+        (
+            ["--since", "soon"],
+            "error: invalid value 'soon' for '--since <DURATION>': expected a duration such as 30s, 5m or 1h30m",
+        ),
+        (
+            ["--since-time", "yesterday"],
+            "error: invalid value 'yesterday' for '--since-time <TIME>': expected a moment with its zone, such as 2026-11-21T11:55:00Z",
+        ),
+        (
+            ["--tail", "ten"],
+            "error: invalid value 'ten' for '--tail <LINES>': expected a number of lines, such as 100, or -1 for all",
+        ),
+        (
+            ["--buffer", "x"],
+            "error: invalid value 'x' for '--buffer <SIZE>': expected a size, such as 512MiB or 2GiB",
+        ),
+        (
+            ["--node", "worker-7"],
+            "error: invalid value 'worker-7' for '--node <NUMBER>': expected the number of a node of the job: 0 for node-0; for other steps there is --step",
+        ),
+        (
+            ["--include", "loss("],
+            r"error: invalid value 'loss(' for '--include <REGEX>': unclosed group; to match it as it stands, put \ before each of . + * ? ( ) | [ ] { } ^ $ \",
+        ),
+        (
+            ["pod/x", "-q"],
+            "error: invalid value 'pod/x' for '[JOB]': only TrainJobs have steps; for others: kubectl logs pod/x",
+        ),
+    ] {
+        let output = plugin()
+            .arg("logs")
+            .args(arguments)
+            .assert()
+            .code(2)
+            .stdout_eq(str![])
+            .get_output()
+            .clone();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.lines().next(), Some(expected), "{arguments:?}");
+    }
+}
+
+#[test]
+fn flags_of_other_tools_are_answered_with_what_does_the_same_here() {
+    plugin()
+        .args(["logs", "job", "--template", "{{.Message}}"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: unexpected argument '--template' found
+
+  tip: a similar argument exists: '--step'
+
+Usage: kubectl trainer logs --step <STEP> <JOB>
+
+For more information, try '--help'.
+hint: -o json has all there is of a line; a program such as jq makes any form of it
+
+"#]]);
+    plugin()
+        .args(["tail", "-l", "app=x"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: unexpected argument '-l' found
+
+  tip: to pass '-l' as a value, use '-- -l'
+
+Usage: kubectl trainer tail [OPTIONS] [JOB]
+
+For more information, try '--help'.
+hint: a job's pods are chosen by --step, --node and --container
+
+"#]]);
+}
+
+#[test]
+fn flags_that_hold_here_anyway_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    save_run(folder.path());
+    plugin()
+        .args([
+            "logs",
+            "--max-log-requests=50",
+            "--ignore-errors",
+            "--prefix",
+            "--all-pods",
+        ])
+        .args(["--no-follow", "--only-log-lines", "--from"])
+        .arg(folder.path())
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
+node-0 | warmup
+node-0 | loss=0.750
+node-0 | loss=0.250
+node-1 | warmed
+node-1 | eval
+
+"#]])
+        .stderr_eq(str![[r#"
+--- lines may be missing from node-0 between 2026-11-21T11:55:01.000000000Z and 2026-11-21T11:55:03.000000000Z (log rotated) ---
+
+"#]]);
+}
+
+#[test]
+fn wishes_that_exclude_each_other_are_refused() {
+    for arguments in [
+        ["--from", "x", "--follow"],
+        ["--from", "x", "--save=y"],
+        ["--since=5m", "--tail", "3"],
+        ["--since=5m", "--since-time", "2026-11-21T11:55:00Z"],
+        ["--follow", "--no-follow", "job"],
+    ] {
+        let output = plugin()
+            .arg("logs")
+            .args(arguments)
+            .assert()
+            .code(2)
+            .get_output()
+            .clone();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains("cannot be used with"),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_saved_run_is_shown_without_a_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    save_run(folder.path());
+    plugin()
+        .args(["logs", "--from"])
+        .arg(folder.path())
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
+node-0 | warmup
+node-0 | loss=0.750
+node-0 | loss=0.250
+node-1 | warmed
+node-1 | eval
+
+"#]])
+        .stderr_eq(str![[r#"
+--- lines may be missing from node-0 between 2026-11-21T11:55:01.000000000Z and 2026-11-21T11:55:03.000000000Z (log rotated) ---
+2 nodes · 5 lines · 1 reconnect · 1 gap · Failed
+
+"#]]);
+}
+
+#[test]
+fn a_saved_run_is_merged_and_filtered_as_a_running_one() {
+    let folder = tempfile::tempdir().unwrap();
+    save_run(folder.path());
+    plugin()
+        .args([
+            "logs",
+            "--merge",
+            "-t",
+            "-e",
+            "warm",
+            "-i",
+            "loss|eval",
+            "--from",
+        ])
+        .arg(folder.path())
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
+node-0 | 2026-11-21T11:55:01.000000000Z loss=0.750
+node-1 | 2026-11-21T11:55:02.500000000Z eval
+node-0 | 2026-11-21T11:55:03.000000000Z loss=0.250
+
+"#]])
+        .stderr_eq(str![[r#"
+--- lines may be missing from node-0 between 2026-11-21T11:55:01.000000000Z and 2026-11-21T11:55:03.000000000Z (log rotated) ---
+2 nodes · 5 lines · 1 reconnect · 1 gap · Failed
+
+"#]]);
+    plugin()
+        .args([
+            "logs", "-o", "raw", "-q", "--node", "1", "--tail", "1", "--from",
+        ])
+        .arg(folder.path())
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
+eval
+
+"#]])
+        .stderr_eq(str![]);
+    plugin()
+        .args([
+            "logs",
+            "-q",
+            "--since-time",
+            "2026-11-21T11:55:02Z",
+            "--from",
+        ])
+        .arg(folder.path())
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
+node-0 | loss=0.250
+node-1 | warmed
+node-1 | eval
+
+"#]])
+        .stderr_eq(str![[r#"
+--- lines may be missing from node-0 between 2026-11-21T11:55:01.000000000Z and 2026-11-21T11:55:03.000000000Z (log rotated) ---
+
+"#]]);
+}
+
+#[test]
+fn gaps_are_failures_for_who_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    save_run(folder.path());
+    plugin()
+        .args(["logs", "--strict", "--only-log-lines", "--tail=0", "--from"])
+        .arg(folder.path())
+        .assert()
+        .code(1)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+--- lines may be missing from node-0 between 2026-11-21T11:55:01.000000000Z and 2026-11-21T11:55:03.000000000Z (log rotated) ---
+error: lines may be missing in 1 place
+
+"#]]);
+}
+
+#[test]
+fn as_json_every_line_is_an_object_of_the_published_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    save_run(folder.path());
+    let output = plugin()
+        .args(["logs", "-o", "json", "--from"])
+        .arg(folder.path())
+        .assert()
+        .code(0)
+        .stderr_eq(str![])
+        .get_output()
+        .clone();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let objects: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    objects
+        .iter()
+        .for_each(|object| assert_follows("logs", object));
+    let types: Vec<_> = objects
+        .iter()
+        .map(|object| object["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "started", "line", "line", "gap", "line", "ended", "started", "line", "line", "summary"
+        ]
+    );
+    let summary = objects.last().unwrap();
+    assert_eq!(
+        (&summary["lines"], &summary["gaps"]),
+        (&5.into(), &1.into())
+    );
+}
+
+#[test]
+fn a_folder_without_a_saved_run_is_named() {
+    plugin()
+        .args(["logs", "--from", "/nonexistent/run"])
+        .assert()
+        .code(5)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: /nonexistent/run holds no saved logs: there is no index.json in it
+hint: name the folder that was given to --save
+
+"#]]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("index.json"), "[]").unwrap();
+    let output = plugin()
+        .args(["logs", "--from"])
+        .arg(folder.path())
+        .assert()
+        .code(1)
+        .stdout_eq(str![])
+        .get_output()
+        .clone();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("index.json was not written by --save, or was changed since: "),
+        "{said}"
+    );
+}
+
+/// Two nodes whose clocks agree, and a hole in the first's log.
+fn save_run(folder: &Path) {
+    let source = |step: &str| {
+        format!(
+            r#"source 0 {{"step":"{step}","pod":"train-{step}-0-abcde","pod_uid":"u","container":"node","node":"worker","attempt":0,"round":0}}"#
+        )
+    };
+    let header = "kubectl-trainer log index 1";
+    let (first, second) = (
+        source("node-0"),
+        source("node-1").replacen("source 0", "source 1", 1),
+    );
+    let gap = r#"gap {"after":[1795262101,0],"before":[1795262103,0],"reason":"rotated"}"#;
+    let ended = r#"ended {"outcome":"complete","reconnects":1}"#;
+    let index = format!(
+        "{header}\n{first}\nat 1795262100.000000000\n7 0\n11 1000000000\n{gap}\n11 2000000000\n{ended}\n"
+    );
+    fs::write(folder.join("node-0.index"), index).unwrap();
+    fs::write(
+        folder.join("node-0.log"),
+        "warmup\nloss=0.750\nloss=0.250\n",
+    )
+    .unwrap();
+    let index = format!("{header}\n{second}\nat 1795262102.000000000\n7 0\n5 500000000\n");
+    fs::write(folder.join("node-1.index"), index).unwrap();
+    fs::write(folder.join("node-1.log"), "warmed\neval\n").unwrap();
+    let run = serde_json::json!({
+        "kind": "SavedLogs", "version": 1, "programVersion": "0.1.0",
+        "job": "train", "namespace": "team", "context": "c", "server": "https://127.0.0.1:6443",
+        "started": "2026-11-21T11:55:00Z", "updated": "2026-11-21T11:55:04Z", "outcome": "Failed",
+        "files": [{"name": "node-0", "step": "node-0"}, {"name": "node-1", "step": "node-1"}],
+        "sources": []
+    });
+    fs::write(folder.join("index.json"), run.to_string()).unwrap();
+}
