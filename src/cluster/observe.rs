@@ -250,3 +250,38 @@ fn is_of(job: &str, warning: &JobWarning) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+impl JobObservation {
+    /// From objects as a server writes them, under `trainJob`, `jobSet` (may be missing), `pods` and `warnings`.
+    pub(crate) fn of_objects(objects: &serde_json::Value) -> Self {
+        fn kept<K: Record + serde::de::DeserializeOwned>(object: &serde_json::Value) -> K::Kept {
+            serde_json::from_value::<K>(object.clone())
+                .unwrap()
+                .into_kept()
+        }
+        let list = |name: &str| objects[name].as_array().cloned().unwrap_or_default();
+        let job_set = objects.get("jobSet").map(kept::<JobSetRecord>);
+        Self {
+            train_job: Arc::new(kept::<TrainJobRecord>(&objects["trainJob"])),
+            job_set: job_set.map_or(Sight::Absent, |job_set| Sight::Seen(Arc::new(job_set))),
+            pods: list("pods")
+                .iter()
+                .map(kept::<PodRecord>)
+                .map(Arc::new)
+                .collect(),
+            warnings: list("warnings")
+                .iter()
+                .map(|event| kept::<EventRecord>(event).1)
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The groups of a runtime, as a server writes it.
+    pub(crate) fn groups_of(runtime: &serde_json::Value) -> Vec<JobGroup> {
+        serde_json::from_value::<RuntimeRecord>(runtime.clone())
+            .unwrap()
+            .into_kept()
+    }
+}

@@ -59,7 +59,8 @@ pub enum Before {
 #[derive(Debug)]
 pub struct Attempts {
     before: Before,
-    newest: Option<u32>,
+    /// The first attempt that was neither discovered nor skipped; none before the first that is seen.
+    next: Option<u32>,
 }
 
 impl ContainerSeen {
@@ -97,9 +98,14 @@ impl ContainerSeen {
 
 impl Attempts {
     pub fn new(before: Before) -> Self {
+        Self { before, next: None }
+    }
+
+    /// For a container that began after somebody began to look: none of its attempts may be left out unsaid.
+    pub fn from_the_first() -> Self {
         Self {
-            before,
-            newest: None,
+            before: Before::Wanted,
+            next: Some(0),
         }
     }
 
@@ -109,11 +115,11 @@ impl Attempts {
         let mut discoveries = Vec::new();
         for (position, (attempt, id)) in served.iter().enumerate() {
             let is_unwanted =
-                self.newest.is_none() && position + 1 < served.len() && self.before == Before::Left;
-            if is_unwanted || self.newest.is_some_and(|newest| *attempt <= newest) {
+                self.next.is_none() && position + 1 < served.len() && self.before == Before::Left;
+            if is_unwanted || self.next.is_some_and(|next| *attempt < next) {
                 continue;
             }
-            let skipped = self.newest.map_or(0, |newest| attempt - newest - 1);
+            let skipped = self.next.map_or(0, |next| attempt - next);
             if skipped > 0 {
                 discoveries.push(Discovery::Skipped { count: skipped });
             }
@@ -121,7 +127,7 @@ impl Attempts {
                 id: (*id).to_owned(),
                 attempt: *attempt,
             });
-            self.newest = Some(*attempt);
+            self.next = Some(*attempt + 1);
         }
         discoveries
     }

@@ -238,3 +238,180 @@ fn has_failed(pod: &SlimPod, container: &SlimContainer) -> bool {
                 || (end.exit_code != 0 && !TOLD_TO_END.contains(&end.exit_code))
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const MPI: &str = include_str!("objects/mpi.json");
+    const PAIR: &str = include_str!("objects/pair.json");
+    const FLUX: &str = include_str!("objects/flux.json");
+
+    fn objects(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn labels(objects: &Value, selection: &Selection) -> Vec<String> {
+        let targets = log_targets(&JobObservation::of_objects(objects), selection);
+        targets.into_iter().map(|target| target.label).collect()
+    }
+
+    fn selection() -> Selection {
+        Selection::default()
+    }
+
+    fn steps_named(names: &[&str]) -> Selection {
+        Selection {
+            steps: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..selection()
+        }
+    }
+
+    #[test]
+    fn every_node_of_a_torch_job_speaks() {
+        assert_eq!(labels(&objects(PAIR), &selection()), ["node-0", "node-1"]);
+    }
+
+    #[test]
+    fn of_an_mpi_job_the_launcher_speaks_alone() {
+        let mpi = objects(MPI);
+        assert_eq!(labels(&mpi, &selection()), ["node-0"]);
+        let all = Selection {
+            helpers: Helpers::Shown,
+            ..selection()
+        };
+        assert_eq!(labels(&mpi, &all), ["node-0", "node-1", "node-2"]);
+    }
+
+    #[test]
+    fn of_a_flux_job_the_first_node_speaks_alone() {
+        let flux = objects(FLUX);
+        assert_eq!(labels(&flux, &selection()), ["node-0"]);
+        let init = Selection {
+            init_containers: InitContainers::Shown,
+            ..selection()
+        };
+        let expected = ["node-0/flux-installer", "node-0", "node-1/flux-installer"];
+        assert_eq!(labels(&flux, &init), expected);
+    }
+
+    #[test]
+    fn a_step_may_be_named_by_the_sdk_by_its_number_by_its_group_or_by_its_pod() {
+        let mpi = objects(MPI);
+        let pod = mpi["pods"][2]["metadata"]["name"].as_str().unwrap();
+        assert!(pod.starts_with("mpi-node-0-1-"), "{pod}");
+        for (names, expected) in [
+            (vec!["node-1"], vec!["node-1"]),
+            (vec!["launcher"], vec!["node-0"]),
+            (vec!["launcher-0", "node-1"], vec!["node-0", "node-1"]),
+            (vec![pod], vec!["node-2"]),
+            (vec!["node"], vec![]),
+        ] {
+            assert_eq!(labels(&mpi, &steps_named(&names)), expected, "{names:?}");
+        }
+        let numbered = Selection {
+            nodes: vec![0, 2],
+            ..selection()
+        };
+        assert_eq!(labels(&mpi, &numbered), ["node-0", "node-2"]);
+    }
+
+    #[test]
+    fn a_step_that_the_job_has_not_is_found_out() {
+        let mpi = JobObservation::of_objects(&objects(MPI));
+        let unknown = |selection: &Selection| unknown_step(&mpi, selection);
+        assert_eq!(unknown(&steps_named(&["node-1", "launcher"])), None);
+        assert_eq!(
+            unknown(&steps_named(&["node-9"])).as_deref(),
+            Some("node-9")
+        );
+        let numbered = Selection {
+            nodes: vec![3],
+            ..selection()
+        };
+        assert_eq!(unknown(&numbered).as_deref(), Some("node-3"));
+        // Nothing is known yet, so nothing is wrong.
+        assert_eq!(unknown_step(&JobObservation::default(), &numbered), None);
+    }
+
+    #[test]
+    fn containers_are_chosen_by_patterns_and_an_exclusion_wins() {
+        let flux = objects(FLUX);
+        let pattern = |text| Some(Regex::new(text).unwrap());
+        let proxies = Selection {
+            containers: pattern("^istio"),
+            ..selection()
+        };
+        assert_eq!(
+            labels(&flux, &proxies),
+            ["node-0/istio-proxy", "node-1/istio-proxy"]
+        );
+        let others = Selection {
+            helpers: Helpers::Shown,
+            exclude_containers: pattern("istio|flux"),
+            ..selection()
+        };
+        assert_eq!(labels(&flux, &others), ["node-0", "node-1"]);
+    }
+
+    #[test]
+    fn a_helper_that_failed_of_itself_speaks() {
+        let mut mpi = objects(MPI);
+        let position = mpi["pods"].as_array().unwrap().iter().position(|pod| {
+            pod["metadata"]["name"]
+                .as_str()
+                .unwrap()
+                .starts_with("mpi-node-0-0-")
+        });
+        let worker = position.unwrap();
+        let end = |mpi: &mut Value, code: i32, reason: &str| {
+            mpi["pods"][worker]["status"]["containerStatuses"][0]["state"] =
+                json!({"terminated": {"exitCode": code, "reason": reason, "containerID": "c"}});
+        };
+        for (code, reason, speaks) in [
+            (0, "Completed", false),
+            (143, "Error", false),
+            (137, "Error", false),
+            (137, "OOMKilled", true),
+            (255, "Error", true),
+        ] {
+            end(&mut mpi, code, reason);
+            let is_shown = labels(&mpi, &selection()).contains(&"node-1".to_owned());
+            assert_eq!(is_shown, speaks, "{code} {reason}");
+        }
+        mpi["pods"][worker]["metadata"]["deletionTimestamp"] = json!("2026-11-21T15:00:00Z");
+        assert_eq!(labels(&mpi, &selection()), ["node-0"]);
+    }
+
+    #[test]
+    fn a_pod_without_the_container_that_trainer_fills_in_speaks_with_all() {
+        let mut pair = objects(PAIR);
+        let pod = &mut pair["pods"][0];
+        pod["spec"]["containers"] = json!([{"name": "left"}, {"name": "right"}]);
+        assert_eq!(
+            labels(&pair, &selection()),
+            ["node-0/left", "node-0/right", "node-1"]
+        );
+        pair["pods"][0]["spec"]["containers"] = json!([{"name": "only"}]);
+        assert_eq!(labels(&pair, &selection()), ["node-0", "node-1"]);
+    }
+
+    #[test]
+    fn of_one_step_the_earlier_round_comes_first() {
+        let mut pair = objects(PAIR);
+        let mut again = pair["pods"][0].clone();
+        again["metadata"]["uid"] = json!("another");
+        again["metadata"]["labels"]["jobset.sigs.k8s.io/restart-attempt"] = json!("1");
+        pair["pods"].as_array_mut().unwrap().insert(0, again);
+        let targets = log_targets(&JobObservation::of_objects(&pair), &selection());
+        let found: Vec<_> = targets
+            .iter()
+            .map(|target| (target.label.as_str(), target.round))
+            .collect();
+        assert_eq!(found, [("node-0", 0), ("node-0", 1), ("node-1", 0)]);
+        assert_eq!(targets[0].rank, Some(0));
+        assert_eq!(targets[2].rank, Some(1));
+    }
+}

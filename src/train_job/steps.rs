@@ -120,8 +120,10 @@ impl<'a> Roles<'a> {
         }
     }
 
+    /// Whether its pods are the nodes, and no others are called so.
     fn is_only_trainer(&self, group: &str) -> bool {
-        !self.names().any(|name| name != group && self.trains(name))
+        let is_rival = |name: &str| name != group && (name == NODE || self.trains(name));
+        !self.names().any(is_rival)
     }
 
     fn label(&self, group: &str) -> Option<&str> {
@@ -153,4 +155,128 @@ fn planned_groups(observation: &JobObservation) -> Vec<JobGroup> {
         node.pods = nodes;
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn names(observation: &JobObservation) -> Vec<String> {
+        steps(observation)
+            .into_iter()
+            .map(|step| step.name)
+            .collect()
+    }
+
+    /// A job of two nodes that has nothing yet, by a released runtime.
+    fn planned(runtime: &str) -> JobObservation {
+        let runtimes: Value = serde_json::from_str(include_str!("objects/runtimes.json")).unwrap();
+        let job =
+            json!({"trainJob": {"metadata": {"name": "a"}, "spec": {"trainer": {"numNodes": 2}}}});
+        JobObservation {
+            runtime_groups: JobObservation::groups_of(&runtimes[runtime]),
+            ..JobObservation::of_objects(&job)
+        }
+    }
+
+    #[test]
+    fn steps_have_the_names_of_the_sdk_in_every_released_runtime() {
+        for plain in [
+            "torch-distributed",
+            "jax-distributed",
+            "xgboost-distributed",
+        ] {
+            assert_eq!(names(&planned(plain)), ["node-0", "node-1"], "{plain}");
+        }
+        for tune in [
+            "torchtune-llama3.2-1b",
+            "torchtune-llama3.2-3b",
+            "torchtune-qwen2.5-1.5b",
+        ] {
+            let expected = [
+                "dataset-initializer",
+                "model-initializer",
+                "node-0",
+                "node-1",
+            ];
+            assert_eq!(names(&planned(tune)), expected, "{tune}");
+        }
+        for mpi in ["deepspeed-distributed", "mlx-distributed"] {
+            let steps = steps(&planned(mpi));
+            assert_eq!(
+                (steps[0].name.as_str(), steps[0].kind),
+                ("node-0", StepKind::Launcher)
+            );
+            assert_eq!(
+                (steps[1].name.as_str(), steps[1].kind),
+                ("node-1", StepKind::Worker)
+            );
+        }
+    }
+
+    #[test]
+    fn the_launcher_is_node_0_and_its_workers_come_after_it() {
+        let mpi = serde_json::from_str(include_str!("objects/mpi.json")).unwrap();
+        let observation = JobObservation::of_objects(&mpi);
+        let found: Vec<_> = steps(&observation)
+            .into_iter()
+            .map(|step| (step.name, step.group, step.kind))
+            .collect();
+        let expected = [
+            ("node-0", "launcher", StepKind::Launcher),
+            ("node-1", "node", StepKind::Worker),
+            ("node-2", "node", StepKind::Worker),
+        ];
+        let expected =
+            expected.map(|(name, group, kind)| (name.to_owned(), group.to_owned(), kind));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn without_a_job_set_or_a_runtime_names_alone_tell_the_same() {
+        let mut mpi: Value = serde_json::from_str(include_str!("objects/mpi.json")).unwrap();
+        let known = steps(&JobObservation::of_objects(&mpi));
+        mpi.as_object_mut().unwrap().remove("jobSet");
+        let mut guessed = JobObservation::of_objects(&mpi);
+        guessed.job_set = Sight::Hidden;
+        assert_eq!(steps(&guessed), known);
+        // The launcher is known from the job's status before its pod is there.
+        guessed.pods.retain(|pod| pod.place.group == "node");
+        assert_eq!(names(&guessed), ["node-1", "node-2"]);
+    }
+
+    #[test]
+    fn a_group_that_trains_is_the_nodes_whatever_its_name_and_others_keep_theirs() {
+        let group = |name: &str, step: Option<&str>, replicas, pods| JobGroup {
+            name: name.to_owned(),
+            step: step.map(str::to_owned),
+            replicas,
+            pods,
+            containers: Vec::new(),
+        };
+        let own = |groups| JobObservation {
+            runtime_groups: groups,
+            ..JobObservation::default()
+        };
+        let crew = group("crew", Some("trainer"), 2, 2);
+        let store = group("store", None, 1, 1);
+        assert_eq!(
+            names(&own(vec![store, crew.clone()])),
+            ["node-0", "node-1", "node-2", "node-3", "store-0"]
+        );
+        let store = group("node", None, 1, 1);
+        assert_eq!(
+            names(&own(vec![store, crew.clone()])),
+            ["crew-0", "crew-1", "crew-2", "crew-3", "node-0"]
+        );
+        let second = group("critic", Some("trainer"), 1, 1);
+        assert_eq!(
+            names(&own(vec![crew, second])),
+            ["crew-0", "crew-1", "crew-2", "crew-3", "critic-0"]
+        );
+        let fetch = group("fetch", Some("dataset-initializer"), 1, 1);
+        assert_eq!(names(&own(vec![fetch])), ["dataset-initializer"]);
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{outcome::job_end, steps::Roles};
+use super::{
+    outcome::job_end,
+    steps::{Roles, Step},
+};
 use crate::cluster::{
     ContainerState, JobCondition, JobObservation, JobWarning, Sight, SlimContainer, SlimPod,
 };
@@ -20,23 +23,33 @@ pub enum Weight {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
     pub weight: Weight,
+    /// What it is about, without what changes all the time, such as numbers of nodes: two waits of one topic are one wait.
+    pub topic: String,
     /// A lowercase fragment: `node-0: no node fits: 0/3 nodes are available`.
     pub text: String,
 }
 
 impl Wait {
-    fn passing(text: impl Into<String>) -> Option<Self> {
-        Some(Self {
+    fn passing(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
             weight: Weight::Passing,
-            text: text.into(),
-        })
+            topic: text.clone(),
+            text,
+        }
     }
 
-    fn standing(text: impl Into<String>) -> Option<Self> {
-        Some(Self {
+    fn standing(topic: impl Into<String>, details: &str) -> Self {
+        let topic = topic.into();
+        let text = match details {
+            "" => topic.clone(),
+            details => format!("{topic}: {details}"),
+        };
+        Self {
             weight: Weight::Standing,
-            text: text.into(),
-        })
+            topic,
+            text,
+        }
     }
 }
 
@@ -47,21 +60,21 @@ pub fn waiting(observation: &JobObservation) -> Option<Wait> {
         return None;
     }
     if job.deleted.is_some() {
-        return Wait::standing("being deleted");
+        return Some(Wait::standing("being deleted", ""));
     }
     if job.suspend || JobCondition::is_true(&job.conditions, "Suspended").is_some() {
-        return held_back(observation);
+        return Some(held_back(observation));
     }
     if observation.pods.is_empty() {
-        return without_pods(observation);
+        return Some(without_pods(observation));
     }
     on_pods(observation)
 }
 
 /// Why a suspended job is suspended.
-fn held_back(observation: &JobObservation) -> Option<Wait> {
+fn held_back(observation: &JobObservation) -> Wait {
     let Some(queue) = &observation.train_job.queue else {
-        return Wait::standing("suspended");
+        return Wait::standing("suspended", "");
     };
     let reason = observation.workload.as_ref().and_then(|workload| {
         let waits = |condition: &&JobCondition| {
@@ -69,21 +82,17 @@ fn held_back(observation: &JobObservation) -> Option<Wait> {
         };
         workload.conditions.iter().find(waits)
     });
-    match reason.map(|reason| first_line(&reason.message)) {
-        Some(message) if !message.is_empty() => {
-            Wait::standing(format!("in queue {queue} of Kueue: {message}"))
-        }
-        _ => Wait::standing(format!("in queue {queue} of Kueue")),
-    }
+    let details = reason.map_or("", |reason| first_line(&reason.message));
+    Wait::standing(format!("waiting in queue {queue} of Kueue"), details)
 }
 
-fn without_pods(observation: &JobObservation) -> Option<Wait> {
+fn without_pods(observation: &JobObservation) -> Wait {
     if let Some(manager) = &observation.train_job.managed_by {
-        return Wait::standing(format!("its pods are in the care of {manager}"));
+        return Wait::standing(format!("its pods are in the care of {manager}"), "");
     }
     // The last word of whoever could not make the next thing.
     if let Some(warning) = observation.warnings.last() {
-        return Wait::standing(words_of(warning));
+        return of_warning(warning);
     }
     match observation.job_set {
         Sight::Absent => Wait::passing("waiting for its JobSet"),
@@ -91,32 +100,47 @@ fn without_pods(observation: &JobObservation) -> Option<Wait> {
     }
 }
 
+fn of_warning(warning: &JobWarning) -> Wait {
+    let message = first_line(&warning.message);
+    // Each try has a pod's name of its own.
+    let cause = message
+        .split_once("\" is forbidden: ")
+        .map(|(_, cause)| cause);
+    let topic = format!("{} {}: {}", warning.kind, warning.name, warning.reason);
+    Wait::standing(topic, cause.unwrap_or(message))
+}
+
 /// The heaviest cause that keeps pods from running, with the steps that it holds.
 fn on_pods(observation: &JobObservation) -> Option<Wait> {
     let roles = Roles::of(observation);
-    let mut held: BTreeMap<Hold, Vec<String>> = BTreeMap::new();
+    let mut held: BTreeMap<Hold, (Vec<Step>, String)> = BTreeMap::new();
     let mut runs = false;
     for pod in &observation.pods {
         match hold(pod) {
-            Some(hold) => {
-                let step = roles.step_at(&pod.place).name;
-                held.entry(hold).or_default().push(step);
+            Some((hold, details)) => {
+                let known = held.entry(hold).or_insert((Vec::new(), details));
+                known.0.push(roles.step_at(&pod.place));
             }
             None => runs = true,
         }
     }
-    let Some((hold, steps)) = held.into_iter().next() else {
+    let Some((hold, (mut steps, details))) = held.into_iter().next() else {
         return missing(observation);
     };
-    let who = match steps.as_slice() {
-        [only] => only.clone(),
-        [first, more @ ..] => format!("{first} and {} more", more.len()),
-        [] => return None,
+    steps.sort();
+    let first = &steps.first()?.name;
+    let who = match steps.len() {
+        1 => first.clone(),
+        all => format!("{first} and {} more", all - 1),
     };
     match hold {
-        Hold::Starting if runs => None,
-        Hold::Starting => Wait::passing(format!("{who}: starting")),
-        Hold::Stuck(why) => Wait::standing(format!("{who}: {why}")),
+        Hold::Starting if runs => missing(observation),
+        Hold::Starting => Some(Wait::passing(format!("{who}: starting"))),
+        Hold::Stuck(cause) => {
+            let wait = Wait::standing(cause, &details);
+            let text = format!("{who}: {}", wait.text);
+            Some(Wait { text, ..wait })
+        }
     }
 }
 
@@ -125,15 +149,7 @@ fn missing(observation: &JobObservation) -> Option<Wait> {
     let is_refused =
         |warning: &&JobWarning| warning.kind == "Job" && warning.reason == "FailedCreate";
     let warning = observation.warnings.iter().rev().find(is_refused)?;
-    Wait::standing(words_of(warning))
-}
-
-fn words_of(warning: &JobWarning) -> String {
-    let message = first_line(&warning.message);
-    format!(
-        "{} {}: {}: {message}",
-        warning.kind, warning.name, warning.reason
-    )
+    Some(of_warning(warning))
 }
 
 /// What keeps a pod from running; the heavier first.
@@ -143,47 +159,188 @@ enum Hold {
     Starting,
 }
 
-/// `None` for a pod that runs, has ended, or is going.
-fn hold(pod: &SlimPod) -> Option<Hold> {
+/// With details that change; `None` for a pod that runs, has ended, or is going.
+fn hold(pod: &SlimPod) -> Option<(Hold, String)> {
     if pod.deleted.is_some() || matches!(pod.phase.as_str(), "Succeeded" | "Failed") {
         return None;
     }
     let stuck = unscheduled(pod).or_else(|| pod.containers.iter().find_map(stuck_container));
     match stuck {
-        Some(why) => Some(Hold::Stuck(why)),
-        None if pod.phase == "Pending" => Some(Hold::Starting),
+        Some((cause, details)) => Some((Hold::Stuck(cause), details)),
+        None if pod.phase == "Pending" => Some((Hold::Starting, String::new())),
         None => None,
     }
 }
 
-fn unscheduled(pod: &SlimPod) -> Option<String> {
+fn unscheduled(pod: &SlimPod) -> Option<(String, String)> {
     let is_about =
         |condition: &&JobCondition| condition.kind == "PodScheduled" && condition.status == "False";
     let condition = pod.conditions.iter().find(is_about)?;
-    let message = first_line(&condition.message);
+    let details = first_line(&condition.message).to_owned();
     match condition.reason.as_str() {
-        "SchedulingGated" => Some("held back by a scheduling gate".to_owned()),
-        "Unschedulable" => Some(format!("no node fits: {message}")),
-        reason => Some(format!("{reason}: {message}")),
+        "SchedulingGated" => Some(("held back by a scheduling gate".to_owned(), String::new())),
+        "Unschedulable" => Some(("no node fits".to_owned(), details)),
+        reason => Some((reason.to_owned(), details)),
     }
 }
 
-fn stuck_container(container: &SlimContainer) -> Option<String> {
+fn stuck_container(container: &SlimContainer) -> Option<(String, String)> {
     let ContainerState::Waiting { reason, message } = &container.state else {
         return None;
     };
+    let name = &container.name;
     match reason.as_str() {
         "" | "ContainerCreating" | "PodInitializing" => None,
-        reason => {
-            let message = first_line(message);
-            Some(format!("container {}: {reason}: {message}", container.name))
+        "CrashLoopBackOff" => {
+            let code = container.last.as_ref().map_or(0, |end| end.exit_code);
+            let details = format!("the last time it ended with {code}");
+            Some((format!("container {name} keeps ending"), details))
         }
+        "ErrImagePull" | "ImagePullBackOff" => {
+            let message = first_line(message);
+            // A back-off repeats the error behind its own words.
+            let error = message.split_once("ErrImagePull: ").map(|(_, error)| error);
+            let details = error.unwrap_or(message).to_owned();
+            Some((
+                format!("the image of container {name} cannot be pulled"),
+                details,
+            ))
+        }
+        reason => Some((
+            format!("container {name}: {reason}"),
+            first_line(message).to_owned(),
+        )),
     }
 }
 
 fn first_line(text: &str) -> &str {
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches('.')
+    let line = text.lines().next().unwrap_or_default();
+    line.trim_end_matches(['.', ' '])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cluster::Workload;
+
+    fn objects(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn words(objects: &Value) -> Option<String> {
+        waiting(&JobObservation::of_objects(objects)).map(|wait| wait.text)
+    }
+
+    #[test]
+    fn a_job_that_runs_waits_for_nothing() {
+        assert_eq!(words(&objects(include_str!("objects/pair.json"))), None);
+        assert_eq!(words(&objects(include_str!("objects/mpi.json"))), None);
+    }
+
+    #[test]
+    fn each_cause_is_named_with_the_steps_that_it_holds() {
+        let expected = [
+            (
+                include_str!("objects/nofit.json"),
+                "node-0 and 1 more: no node fits: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling",
+            ),
+            (
+                include_str!("objects/noimage.json"),
+                "node-0: the image of container node cannot be pulled: failed to pull and unpack image \"docker.io/pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime\": failed to resolve image: failed to do request: Head \"https://registry-1.docker.io/v2/pytorch/pytorch/manifests/2.13.0-cuda13.0-cudnn9-runtime\": dial tcp: lookup registry-1.docker.io: i/o timeout",
+            ),
+            (
+                include_str!("objects/crash.json"),
+                "node-0: container node keeps ending: the last time it ended with 1",
+            ),
+            (include_str!("objects/asleep.json"), "suspended"),
+            (
+                include_str!("objects/tight.json"),
+                "Job tight-node-0: FailedCreate: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1",
+            ),
+        ];
+        for (text, expected) in expected {
+            assert_eq!(words(&objects(text)).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn before_there_are_pods_the_next_thing_is_waited_for() {
+        let mut job = objects(include_str!("objects/pair.json"));
+        job["pods"] = json!([]);
+        assert_eq!(words(&job).unwrap(), "waiting for its pods");
+        job.as_object_mut().unwrap().remove("jobSet");
+        assert_eq!(words(&job).unwrap(), "waiting for its JobSet");
+        job["warnings"] = json!([{
+            "metadata": {}, "involvedObject": {"kind": "JobSet", "name": "pair"}, "reason": "JobCreationFailed",
+            "message": "no.\nmore"
+        }]);
+        assert_eq!(words(&job).unwrap(), "JobSet pair: JobCreationFailed: no");
+        job["trainJob"]["spec"]["managedBy"] = json!("kueue.x-k8s.io/multikueue");
+        assert_eq!(
+            words(&job).unwrap(),
+            "its pods are in the care of kueue.x-k8s.io/multikueue"
+        );
+    }
+
+    #[test]
+    fn a_queued_job_says_what_its_queue_says() {
+        let mut job = objects(include_str!("objects/asleep.json"));
+        job["trainJob"]["metadata"]["labels"] = json!({"kueue.x-k8s.io/queue-name": "team"});
+        let mut observation = JobObservation::of_objects(&job);
+        let text = |observation: &JobObservation| waiting(observation).unwrap().text;
+        assert_eq!(text(&observation), "waiting in queue team of Kueue");
+        observation.workload = Some(Workload {
+            name: "trainjob-asleep".to_owned(),
+            conditions: vec![JobCondition {
+                kind: "QuotaReserved".to_owned(),
+                status: "False".to_owned(),
+                reason: "Pending".to_owned(),
+                message: "insufficient quota for cpu in flavor small".to_owned(),
+            }],
+        });
+        assert_eq!(
+            text(&observation),
+            "waiting in queue team of Kueue: insufficient quota for cpu in flavor small"
+        );
+    }
+
+    #[test]
+    fn a_job_that_is_over_or_goes_says_so() {
+        let mut job = objects(include_str!("objects/nofit.json"));
+        job["trainJob"]["metadata"]["deletionTimestamp"] = json!("2026-11-21T15:00:00Z");
+        assert_eq!(words(&job).unwrap(), "being deleted");
+        job["trainJob"]["status"]["conditions"] = json!([{"type": "Failed", "status": "True"}]);
+        assert_eq!(words(&job), None);
+    }
+
+    #[test]
+    fn what_changes_all_the_time_makes_no_other_topic() {
+        let mut job = objects(include_str!("objects/noimage.json"));
+        let topic = |job: &Value| waiting(&JobObservation::of_objects(job)).unwrap().topic;
+        let before = topic(&job);
+        job["pods"][0]["status"]["containerStatuses"][0]["state"]["waiting"] =
+            json!({"reason": "ErrImagePull", "message": "rpc error: another one"});
+        assert_eq!(topic(&job), before);
+        assert_eq!(
+            words(&job).unwrap(),
+            "node-0: the image of container node cannot be pulled: rpc error: another one"
+        );
+    }
+
+    #[test]
+    fn pods_on_their_way_are_a_passing_wait_until_the_first_runs() {
+        let mut job = objects(include_str!("objects/pair.json"));
+        for pod in job["pods"].as_array_mut().unwrap() {
+            pod["status"] = json!({"phase": "Pending"});
+        }
+        let wait = waiting(&JobObservation::of_objects(&job)).unwrap();
+        assert_eq!(
+            (wait.weight, wait.text.as_str()),
+            (Weight::Passing, "node-0 and 1 more: starting")
+        );
+        job["pods"][1]["status"] = json!({"phase": "Running"});
+        assert_eq!(words(&job), None);
+    }
 }
