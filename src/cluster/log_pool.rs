@@ -13,14 +13,17 @@ use std::{error::Error, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, header, response::Parts};
 use kube::client::Body;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use tower::{BoxError, ServiceExt as _};
 
 pub use self::stream::{LogStream, StreamBroken};
 use self::{
     carrier::{Carrier, Remedy, speaks_http2},
     connection::Connection,
-    seats::{Seats, Turn},
+    seats::{Found, Protocol, Seats},
 };
 use super::{
     connect::Cluster,
@@ -41,7 +44,7 @@ const LINE_LIMIT: Duration = Duration::from_secs(15);
 /// More of a refusal is not read.
 const LONGEST_REFUSAL: usize = 64 << 10;
 /// Streams that are being opened at a time: each makes the API server dial a kubelet.
-const OPENING: usize = 16;
+const OPENING: usize = 64;
 /// How often a stream that was refused because its connection is closing is tried on another.
 const TRIES: u32 = 3;
 
@@ -84,6 +87,9 @@ struct Opened {
     stream: LogStream,
     words: String,
 }
+
+/// The right to open a stream now, given back when dropped.
+struct Turn<'a>(#[expect(dead_code, reason = "held")] Option<SemaphorePermit<'a>>);
 
 /// A new connection.
 enum Dialed {
@@ -205,8 +211,7 @@ impl LogPool {
     async fn exchange_patiently(&self, way: &Arc<Way>, path: &str) -> Result<Opened, FailureKind> {
         let mut tries = 1;
         loop {
-            let carrier = self.find_carrier(way).await?;
-            let _one_of_few = self.opening.acquire().await;
+            let (carrier, _turn) = self.find_carrier(way).await?;
             match self.exchange(way, carrier, path).await {
                 Ok(opened) => return Ok(opened),
                 Err(failed) if failed.remedy == Remedy::None || tries == TRIES => {
@@ -217,25 +222,41 @@ impl LogPool {
         }
     }
 
-    /// A seat on a connection that is open or that is opened here; over HTTP/1.1 a connection of one's own.
-    async fn find_carrier(&self, way: &Arc<Way>) -> Result<Carrier, FailureKind> {
-        let dialing = match self.seats.turn(way).await? {
-            Turn::Seat(seat) => return Ok(Carrier::Seat(seat)),
-            Turn::Dial(dialing) => dialing,
+    /// A seat on a connection that is open or that is opened here; over HTTP/1.1 a connection of one's own. With it, the
+    /// turn to open a stream.
+    async fn find_carrier(&self, way: &Arc<Way>) -> Result<(Carrier, Turn<'_>), FailureKind> {
+        let dialing = match self.seats.find(way).await? {
+            Found::Seat(seat) => return Ok((Carrier::Seat(seat), self.turn().await)),
+            Found::Dialing(dialing) => dialing,
+        };
+        // Where each stream makes a connection, there may be few of these at a time.
+        let turn = match self.seats.protocol() {
+            Protocol::Http1 => Some(self.turn().await),
+            Protocol::Http2 => None,
         };
         let limit = ANSWER_LIMIT;
-        let opened = timeout(limit, self.dial(way)).await;
-        match opened.unwrap_or(Err(FailureKind::TimedOut { limit })) {
-            Ok(Dialed::Http2(connection)) => Ok(Carrier::Seat(dialing.share(way, connection))),
+        let dialed = timeout(limit, self.dial(way)).await;
+        let carrier = match dialed.unwrap_or(Err(FailureKind::TimedOut { limit })) {
+            Ok(Dialed::Http2(connection)) => Carrier::Seat(dialing.share(way, connection)),
             Ok(Dialed::Http1(wire)) => {
                 dialing.find_http1();
-                Ok(Carrier::Wire(wire))
+                Carrier::Wire(wire)
             }
             Err(kind) => {
                 dialing.fail(&kind);
-                Err(kind)
+                return Err(kind);
             }
-        }
+        };
+        let turn = match turn {
+            Some(turn) => turn,
+            None => self.turn().await,
+        };
+        Ok((carrier, turn))
+    }
+
+    async fn turn(&self) -> Turn<'_> {
+        // Nobody closes the semaphore.
+        Turn(self.opening.acquire().await.ok())
     }
 
     /// Opens a connection. Over HTTP/2 it is used when it has answered a cheap request: then it is known how many streams

@@ -33,23 +33,25 @@ struct Table {
     protocol: Protocol,
 }
 
+/// What is known of the server.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Protocol {
+pub(super) enum Protocol {
+    /// HTTP/2, as far as anybody knows.
     #[default]
-    Unknown,
+    Http2,
     /// One stream a connection.
     Http1,
 }
 
 /// What somebody who wants a stream gets.
-pub(super) enum Turn<'a> {
+pub(super) enum Found<'a> {
     Seat(Seat),
-    /// To open a connection.
-    Dial(Dialing<'a>),
+    /// The task to open a connection.
+    Dialing(Dialing<'a>),
 }
 
 enum Plan<'a> {
-    Take(Turn<'a>),
+    Take(Found<'a>),
     Fail(FailureKind),
     Wait,
 }
@@ -112,15 +114,15 @@ impl Seats {
         self.windows.subscribe()
     }
 
-    /// Waits for a seat, for one's turn to open a connection, or for the failure of who had it.
-    pub(super) async fn turn(&self, way: &Arc<Way>) -> Result<Turn<'_>, FailureKind> {
+    /// Waits for a seat, for the task to open a connection, or for the failure of who had that task.
+    pub(super) async fn find(&self, way: &Arc<Way>) -> Result<Found<'_>, FailureKind> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&self.waiting);
         let failures = self.table().failures;
         loop {
             let changed = self.changed.notified();
             match self.plan(way, failures) {
-                Plan::Take(turn) => return Ok(turn),
+                Plan::Take(found) => return Ok(found),
                 Plan::Fail(kind) => return Err(kind),
                 Plan::Wait => changed.await,
             }
@@ -139,7 +141,7 @@ impl Seats {
         {
             let seat = connection.sit(&self.changed);
             self.fit_windows(&table);
-            return Plan::Take(Turn::Seat(seat));
+            return Plan::Take(Found::Seat(seat));
         }
         if table.failures > failures
             && let Some(kind) = &table.last_failure
@@ -149,9 +151,13 @@ impl Seats {
         let waiting = self.waiting.load(Ordering::Relaxed);
         if table.protocol == Protocol::Http1 || table.dialing * STREAMS < waiting {
             table.dialing += 1;
-            return Plan::Take(Turn::Dial(Dialing { seats: self }));
+            return Plan::Take(Found::Dialing(Dialing { seats: self }));
         }
         Plan::Wait
+    }
+
+    pub(super) fn protocol(&self) -> Protocol {
+        self.table().protocol
     }
 
     fn fit_windows(&self, table: &Table) {
