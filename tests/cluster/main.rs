@@ -20,15 +20,22 @@ mod causes;
 mod contexts;
 mod in_a_pod;
 mod log_streams;
+mod logs_containers;
+mod logs_faults;
 mod logs_jobs;
+mod logs_nodes;
+mod logs_terminal;
+mod logs_watch;
 mod namespace_access;
 mod namespace_limits;
 mod own_runtimes;
 #[path = "../cli/pty.rs"]
 mod pty;
+mod reading;
 mod releases;
 #[path = "../cli/schemas.rs"]
 mod schemas;
 mod selection;
 mod support;
+mod watched;
 mod without_trainer;
