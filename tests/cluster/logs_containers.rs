@@ -1,0 +1,244 @@
+//! What containers do to a follower: they restart, write what is no text, leave without a newline, and their pods are
+//! replaced. Printed is what was written.
+
+use kubectl_trainer::{
+    logs::{
+        LogRequest, UserStart,
+        attempts::Before,
+        instance::{Follow, Outcome},
+    },
+    train_job::JobEnd,
+};
+use testbed::{Namespace, Testbed};
+
+use crate::{
+    reading::{
+        Reading, Seen, SourceSeen, WAITS, let_go, make_runtime, request, run_restarting_job,
+    },
+    support::{kubectl, wait_until},
+};
+
+/// Writes `ATTEMPT line 1` up to a number, and then an end without a newline.
+const COUNTS: &str = r#"n=$(cat /state/n 2>/dev/null || echo 0); echo $((n+1)) >/state/n
+i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo "$n line $i"; done; printf "end of $n""#;
+
+fn counted(attempt: u32) -> String {
+    let lines: String = (1..=2000)
+        .map(|line| format!("{attempt} line {line}\n"))
+        .collect();
+    format!("{lines}end of {attempt}")
+}
+
+fn scene(bed: &Testbed, hint: &str) -> Namespace {
+    let namespace = bed.namespace(hint).unwrap();
+    make_runtime(bed, &namespace, None);
+    namespace
+}
+
+#[track_caller]
+fn assert_whole(source: &SourceSeen, text: &str, seen: &Seen) {
+    assert!(source.text == text.as_bytes(), "{}", seen.words());
+    assert!(
+        source.gaps.is_empty() && source.messages.is_empty(),
+        "{}",
+        seen.words()
+    );
+    assert_eq!(
+        source.end.map(|end| end.0),
+        Some(Outcome::Complete),
+        "{}",
+        seen.words()
+    );
+}
+
+#[test]
+fn every_line_of_every_node_comes_once_and_the_end_of_the_job_ends_it() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = scene(&bed, "counted");
+    run_restarting_job(&bed, &namespace, 2, COUNTS);
+    let seen = Reading::follow(&bed, &namespace).finish();
+    assert_eq!(seen.end, Some(Ok(JobEnd::Complete)), "{}", seen.words());
+    let mut steps: Vec<_> = seen
+        .sources
+        .iter()
+        .map(|source| source.step.as_str())
+        .collect();
+    steps.sort_unstable();
+    assert_eq!(steps, ["node-0", "node-1"]);
+    for source in &seen.sources {
+        assert_whole(source, &counted(0), &seen);
+    }
+}
+
+#[test]
+fn a_container_that_restarts_is_followed_through_its_attempts() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = scene(&bed, "restarts");
+    run_restarting_job(&bed, &namespace, 1, &format!("{COUNTS}; [ $n -ge 2 ]"));
+    let seen = Reading::follow(&bed, &namespace).finish();
+    assert_eq!(seen.end, Some(Ok(JobEnd::Complete)), "{}", seen.words());
+    assert_eq!(seen.sources.len(), 3, "{}", seen.words());
+    for (attempt, source) in (0..).zip(&seen.sources) {
+        assert_eq!((source.attempt, source.skipped), (attempt, 0));
+        assert_whole(source, &counted(attempt), &seen);
+    }
+}
+
+#[test]
+fn the_attempt_before_is_read_where_it_is_wanted_and_what_waits_is_no_hang() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = scene(&bed, "previous");
+    run_restarting_job(
+        &bed,
+        &namespace,
+        1,
+        &format!("{COUNTS}; [ $n -ge 1 ] || exit 1; echo; {WAITS}"),
+    );
+    wait_until("the second attempt", || restarts(&bed, &namespace) == "1");
+    let wanted = LogRequest {
+        before: Before::Wanted,
+        ..request(&namespace, Follow::No)
+    };
+    let seen = Reading::start(&bed, wanted, 1 << 20).finish();
+    assert_eq!(seen.end, Some(Ok(JobEnd::NotOver)), "{}", seen.words());
+    assert_eq!(seen.sources.len(), 2, "{}", seen.words());
+    assert_whole(&seen.sources[0], &counted(0), &seen);
+    let last_line = format!("{}\n", counted(1));
+    assert!(
+        last_line.as_bytes().starts_with(&seen.sources[1].text),
+        "{}",
+        seen.words()
+    );
+    let left = Reading::start(&bed, request(&namespace, Follow::No), 1 << 20).finish();
+    assert_eq!(left.only().attempt, 1, "{}", left.words());
+}
+
+/// Of the only pod's container.
+fn restarts(bed: &Testbed, namespace: &Namespace) -> String {
+    let place = ["--namespace", namespace.name(), "get", "pods", "--output"];
+    let path = "jsonpath={.items[*].status.containerStatuses[*].restartCount}";
+    kubectl(bed, &[&place[..], &[path]].concat())
+}
+
+#[test]
+fn lines_that_are_long_hostile_or_empty_come_byte_for_byte() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = scene(&bed, "hostile");
+    let fill = |bytes: u32| format!("head -c {bytes} /dev/zero | tr '\\0' x; echo");
+    let script = format!(
+        r#"{}; {}; {}; echo; printf '10%%\r20%%\r100%%\n'; printf '\033[31mred\033[0m\033]0;title\007\n'
+printf 'no text \377\376\200\n'; printf '2026-11-21T11:55:00.123456789Z mine\n'; printf '\ttabs \n\n'; printf 'half'; sleep 2; printf ' and end'"#,
+        fill(16_384),
+        fill(100_000),
+        fill(600_000)
+    );
+    run_restarting_job(&bed, &namespace, 1, &script);
+    let seen = Reading::follow(&bed, &namespace).finish();
+    let x = |count: usize| [vec![b'x'; count], vec![b'\n']].concat();
+    let expected = [
+        x(16_384),
+        x(100_000),
+        x(600_000),
+        b"\n10%\r20%\r100%\n\x1b[31mred\x1b[0m\x1b]0;title\x07\n".to_vec(),
+        b"no text \xff\xfe\x80\n2026-11-21T11:55:00.123456789Z mine\n\ttabs \n\nhalf and end"
+            .to_vec(),
+    ]
+    .concat();
+    let source = seen.only();
+    assert!(source.text == expected, "{}", seen.words());
+    assert!(
+        source.gaps.is_empty() && source.messages.is_empty(),
+        "{}",
+        seen.words()
+    );
+}
+
+#[test]
+fn the_last_lines_are_those_at_the_first_look_and_everything_after_them() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = scene(&bed, "tail");
+    run_restarting_job(
+        &bed,
+        &namespace,
+        1,
+        &format!("seq 1 100; {WAITS}; seq 101 150"),
+    );
+    let all = Reading::follow(&bed, &namespace);
+    all.wait("written", |seen| {
+        seen.sources
+            .iter()
+            .any(|source| source.lines().len() == 100)
+    });
+    let tailed = |lines| {
+        let start = UserStart::Tail(lines);
+        let request = LogRequest {
+            start,
+            ..request(&namespace, Follow::Yes)
+        };
+        Reading::start(&bed, request, 1 << 20)
+    };
+    let (five, none) = (tailed(5), tailed(0));
+    five.wait("tailed", |seen| {
+        seen.sources.iter().any(|source| source.lines().len() == 5)
+    });
+    none.wait("opened", |seen| !seen.sources.is_empty());
+    // Nothing tells from outside that a reader has found its place behind the last line, but another one that has.
+    let pod = pod_of(&bed, &namespace);
+    let_go(&bed, &namespace, &pod);
+    let numbers = |from: u32| {
+        (from..=150)
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    let seen = all.finish();
+    assert_whole(seen.only(), &numbers(1), &seen);
+    let seen = five.finish();
+    assert_whole(seen.only(), &numbers(96), &seen);
+    let seen = none.finish();
+    let text = String::from_utf8(seen.only().text.clone()).unwrap();
+    assert!(
+        numbers(101).ends_with(&text) && text.ends_with("150\n"),
+        "{}",
+        seen.words()
+    );
+}
+
+#[test]
+fn a_pod_that_is_replaced_ends_and_the_next_is_read_from_its_beginning() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = scene(&bed, "replaced");
+    run_restarting_job(
+        &bed,
+        &namespace,
+        1,
+        &format!("seq 1 300; {WAITS}; seq 301 400"),
+    );
+    let reading = Reading::follow(&bed, &namespace);
+    let is_written = |source: &SourceSeen| source.lines().len() == 300;
+    reading.wait("written", |seen| seen.sources.iter().any(is_written));
+    let first = pod_of(&bed, &namespace);
+    kubectl(
+        &bed,
+        &["--namespace", namespace.name(), "delete", "pod", &first],
+    );
+    reading.wait("replaced", |seen| {
+        seen.sources.len() == 2 && is_written(&seen.sources[1])
+    });
+    let second = pod_of(&bed, &namespace);
+    let_go(&bed, &namespace, &second);
+    let seen = reading.finish();
+    assert_eq!(seen.end, Some(Ok(JobEnd::Complete)), "{}", seen.words());
+    let numbers = |to: u32| (1..=to).map(|line| format!("{line}\n")).collect::<String>();
+    assert_eq!(seen.sources[0].pod, first);
+    assert_whole(&seen.sources[0], &numbers(300), &seen);
+    assert_eq!(seen.sources[1].pod, second);
+    assert_whole(&seen.sources[1], &numbers(400), &seen);
+}
+
+/// The pod that runs.
+fn pod_of(bed: &Testbed, namespace: &Namespace) -> String {
+    let place = ["--namespace", namespace.name(), "get", "pods", "--output"];
+    let running = ["name", "--field-selector", "status.phase=Running"];
+    let name = kubectl(bed, &[&place[..], &running].concat());
+    name.trim().trim_start_matches("pod/").to_owned()
+}
