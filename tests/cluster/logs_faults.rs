@@ -1,0 +1,339 @@
+//! `logs -f` while the way to the cluster fails: what is printed is what was served, once and in order, and nothing is
+//! said to be missing. Each fault meets a stream that is open, and those that follow it.
+
+use std::{
+    io::{BufRead as _, BufReader, Read},
+    process::{Child, Stdio},
+    sync::{Arc, Condvar, Mutex},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use snapbox::{cmd::Command, str};
+use testbed::{Fault, Matcher, Namespace, ProxyControl, Reach, Rule, Testbed, Times, User};
+
+use crate::{
+    reading::run_job,
+    support::{binary, wait_until},
+};
+
+const JOB: &str = "steady";
+/// Fifty lines every tenth of a second, for some eight seconds.
+const STEADY: &str = "i=0; while [ $i -lt 4000 ]; do \
+    for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50; \
+    do i=$((i+1)); echo \"line $i of a steady job\"; done; sleep 0.1; done";
+const LINES: usize = 4000;
+/// So many lines are there when a fault is set.
+const BEGUN: usize = 200;
+const LIMIT: Duration = Duration::from_mins(3);
+
+fn line(number: usize) -> String {
+    format!("line {number} of a steady job")
+}
+
+/// What a program has written so far, line by line.
+#[derive(Clone, Default)]
+struct Written(Arc<(Mutex<Vec<String>>, Condvar)>);
+
+impl Written {
+    /// Collects to the end of the stream.
+    fn collect(&self, stream: impl Read + Send + 'static) -> JoinHandle<()> {
+        let written = self.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines() {
+                written.0.0.lock().unwrap().push(line.unwrap());
+                written.0.1.notify_all();
+            }
+        })
+    }
+
+    #[track_caller]
+    fn wait(&self, what: &str, is_so: impl Fn(&[String]) -> bool) {
+        let end = Instant::now() + LIMIT;
+        let mut lines = self.0.0.lock().unwrap();
+        while !is_so(&lines) {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "not {what}: {:?}", lines.last());
+            lines = self.0.1.wait_timeout(lines, left).unwrap().0;
+        }
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.0.lock().unwrap())
+    }
+}
+
+/// `logs -f` of the job, at work.
+struct Follower {
+    process: Child,
+    output: Written,
+    messages: Written,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Follower {
+    fn start(bed: &Testbed, namespace: &Namespace) -> Self {
+        let mut process = binary()
+            .args(["logs", "-f", JOB, "-o", "raw", "-v", "-n", namespace.name()])
+            .arg("--kubeconfig")
+            .arg(bed.kubeconfig(&User::Admin).unwrap())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (output, messages) = (Written::default(), Written::default());
+        let threads = vec![
+            output.collect(process.stdout.take().unwrap()),
+            messages.collect(process.stderr.take().unwrap()),
+        ];
+        Self {
+            process,
+            output,
+            messages,
+            threads,
+        }
+    }
+
+    /// Waits until the job is over. Everything was printed, once and in order, and nothing else.
+    #[track_caller]
+    fn expect_everything(mut self) {
+        self.output
+            .wait("whole", |lines| lines.last() == Some(&line(LINES)));
+        let code = self.process.wait().unwrap().code();
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap();
+        }
+        let messages = self.messages.take();
+        let printed = self.output.take();
+        for (number, found) in (1..).zip(&printed) {
+            assert_eq!(*found, line(number), "{messages:#?}");
+        }
+        assert_eq!(printed.len(), LINES);
+        assert_eq!(code, Some(0), "{messages:#?}");
+        let holes = messages.iter().filter(|text| text.contains("missing"));
+        assert_eq!(holes.count(), 0, "{messages:#?}");
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// A job at work, and somebody who follows it.
+struct Scene {
+    namespace: Namespace,
+    follower: Follower,
+}
+
+impl Scene {
+    #[track_caller]
+    fn begin(bed: &Testbed, hint: &str) -> Self {
+        let namespace = bed.namespace(hint).unwrap();
+        run_job(bed, &namespace, JOB, 1, STEADY);
+        let follower = Follower::start(bed, &namespace);
+        follower.output.wait("begun", |lines| lines.len() >= BEGUN);
+        Self {
+            namespace,
+            follower,
+        }
+    }
+
+    /// Requests about the pods of the job, one by one: their logs and their status.
+    fn pods(&self) -> Matcher {
+        self.requests(&format!("pods/{JOB}"))
+    }
+
+    fn requests(&self, path: &str) -> Matcher {
+        let namespace = self.namespace.name();
+        Matcher::Request {
+            method: None,
+            path_prefix: format!("/api/v1/namespaces/{namespace}/{path}"),
+        }
+    }
+}
+
+/// Follows a job through these faults, each of which happens that often, and expects every line.
+#[track_caller]
+fn survive(hint: &str, faults: &[(Fault, u64)]) {
+    let Some(bed) = Testbed::shared() else { return };
+    let scene = Scene::begin(&bed, hint);
+    let proxy = bed.between_client_and_server();
+    let set: Vec<_> = faults
+        .iter()
+        .map(|(fault, times)| {
+            proxy
+                .set(scene.pods(), *fault, Times::Next(*times))
+                .unwrap()
+        })
+        .collect();
+    wait_until_over(&proxy, &scene.pods());
+    let Scene {
+        follower,
+        namespace: _held,
+    } = scene;
+    follower.expect_everything();
+    // What stalls does so until now.
+    drop(set);
+}
+
+/// Every fault has happened as often as it was to.
+#[track_caller]
+fn wait_until_over(proxy: &ProxyControl, matcher: &Matcher) {
+    wait_until("all faults have happened", || {
+        let rules = proxy.list().unwrap();
+        rules.iter().all(|rule| rule.matcher != *matcher)
+    });
+}
+
+#[test]
+fn a_connection_that_is_reset_loses_nothing() {
+    survive("fault-cut", &[(Fault::Cut, 3)]);
+}
+
+#[test]
+fn a_connection_that_ends_after_some_bytes_loses_nothing() {
+    survive("fault-after", &[(Fault::CutAfter(5_000), 4)]);
+}
+
+#[test]
+fn a_connection_that_ends_in_the_middle_of_a_line_loses_and_tears_nothing() {
+    survive("fault-midline", &[(Fault::BreakMidLine(5_000), 4)]);
+}
+
+#[test]
+fn a_server_that_answers_late_loses_nothing() {
+    let late = Fault::Delay(Duration::from_secs(2));
+    survive("fault-late", &[(Fault::Cut, 1), (late, 2)]);
+}
+
+#[test]
+fn a_server_with_too_many_requests_is_asked_later_and_loses_nothing() {
+    survive("fault-429", &[(Fault::Cut, 1), (Fault::Answer(429), 3)]);
+}
+
+#[test]
+fn a_server_with_an_error_of_its_own_is_asked_again_and_loses_nothing() {
+    survive("fault-500", &[(Fault::Cut, 1), (Fault::Answer(500), 3)]);
+}
+
+#[test]
+fn a_server_that_is_not_available_is_asked_again_and_loses_nothing() {
+    survive("fault-503", &[(Fault::Cut, 1), (Fault::Answer(503), 3)]);
+}
+
+#[test]
+fn a_credential_that_is_refused_once_is_read_again_and_loses_nothing() {
+    survive("fault-401", &[(Fault::Cut, 1), (Fault::Answer(401), 1)]);
+}
+
+/// The silence is looked at after half a minute.
+#[test]
+fn a_stream_that_stalls_is_opened_again_and_loses_nothing() {
+    survive("fault-stall", &[(Fault::Stall, 1)]);
+}
+
+#[test]
+fn a_watch_that_breaks_with_the_streams_loses_nothing() {
+    let Some(bed) = Testbed::shared() else { return };
+    let scene = Scene::begin(&bed, "fault-all");
+    let proxy = bed.between_client_and_server();
+    let everything = scene.requests("");
+    let fault = proxy
+        .set(everything.clone(), Fault::Cut, Times::Next(6))
+        .unwrap();
+    wait_until_over(&proxy, &everything);
+    drop(fault);
+    scene.follower.expect_everything();
+}
+
+#[test]
+fn a_kubelet_whose_connections_break_loses_nothing() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    let scene = Scene::begin(&bed, "fault-kubelet");
+    let proxy = bed.between_server_and_cluster();
+    let kubelet = Matcher::Target(":10250".to_owned());
+    let fault = proxy
+        .set(kubelet.clone(), Fault::Cut, Times::Next(3))
+        .unwrap();
+    wait_until_over(&proxy, &kubelet);
+    drop(fault);
+    scene.follower.expect_everything();
+}
+
+#[test]
+fn an_api_server_that_is_restarted_loses_nothing() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    let scene = Scene::begin(&bed, "fault-restart");
+    bed.restart_api_server().unwrap();
+    scene.follower.expect_everything();
+}
+
+#[test]
+fn a_server_that_nobody_reaches_for_a_while_loses_nothing() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    let scene = Scene::begin(&bed, "fault-refused");
+    let proxy = bed.between_client_and_server();
+    let refusal = proxy
+        .set(Matcher::Any, Fault::Refuse, Times::Always)
+        .unwrap();
+    let cut = proxy
+        .set(scene.requests(""), Fault::Cut, Times::Always)
+        .unwrap();
+    scene.follower.messages.wait("refused", |lines| {
+        let refused = lines
+            .iter()
+            .filter(|line| line.contains("connection refused"));
+        refused.count() >= 3
+    });
+    drop((cut, refusal));
+    scene.follower.expect_everything();
+}
+
+#[test]
+fn who_may_see_a_job_but_not_its_logs_learns_the_rule() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("fault-rule").unwrap();
+    run_job(&bed, &namespace, JOB, 1, "echo secret");
+    let read = |groups, resources| Rule {
+        reach: Reach::Namespace,
+        groups,
+        resources,
+        verbs: &["get", "list", "watch"],
+    };
+    let user = User::ServiceAccount {
+        namespace: namespace.name(),
+        name: "seer",
+        rules: &[
+            read(&["trainer.kubeflow.org"], &["trainjobs"]),
+            read(&[""], &["pods"]),
+        ],
+    };
+    Command::new(binary().get_program())
+        .args([
+            "logs",
+            "-f",
+            JOB,
+            "--only-log-lines",
+            "-n",
+            namespace.name(),
+        ])
+        .arg("--kubeconfig")
+        .arg(bed.kubeconfig(&user).unwrap())
+        .assert()
+        .code(4)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: forbidden: you may not get pods/log in namespace [..]
+hint: ask an administrator for verb "get" on resource "pods/log" of apiGroup ""; check it with: kubectl --context seer --kubeconfig [..] auth can-i get pods --subresource=log -n [..]
+
+"#]]);
+}
