@@ -19,6 +19,8 @@ use super::{
 
 /// Between a stream's end and the next, by how many streams in a row brought nothing new.
 const BACK_OFF: [u64; 7] = [0, 1, 2, 4, 8, 16, 30];
+/// The same at most, where the container has ended: its log can go any time, and the job's end waits for it.
+const LONGEST_REST_OF_ENDED: u64 = 8;
 /// A replay that has paused for this long has come to its end.
 const REPLAY_PAUSE: Duration = Duration::from_secs(5);
 /// A replay that never pauses has come to its end by now.
@@ -221,7 +223,11 @@ impl Instance {
 
     /// Until the next stream: as long as the back-off says, and at least as long as the server wants.
     fn rest(&mut self, now: Duration, at_least: Duration) -> Vec<Action> {
-        let seconds = BACK_OFF[self.fruitless.min(BACK_OFF.len() - 1)];
+        let longest = match self.standing {
+            Standing::Ended | Standing::Previous => LONGEST_REST_OF_ENDED,
+            _ => u64::MAX,
+        };
+        let seconds = BACK_OFF[self.fruitless.min(BACK_OFF.len() - 1)].min(longest);
         self.fruitless += 1;
         let wait = at_least.max(Duration::from_secs(seconds));
         self.state = State::Resting;
@@ -381,7 +387,7 @@ impl Instance {
         let actions = match self.standing {
             Standing::NodeLost => self.finish_marked(Reason::NodeLost),
             Standing::PodGone => self.finish_gone(Reason::PodGone),
-            _ => self.finish(Outcome::Incomplete),
+            _ => self.finish_gone(Reason::NoAnswer),
         };
         if is_open { closed(actions) } else { actions }
     }
@@ -737,6 +743,48 @@ mod tests {
                 expected
             );
         }
+    }
+
+    #[test]
+    fn what_nobody_answered_for_is_marked_when_no_more_is_waited_for() {
+        let refused = Event::Refused(Refusal::Busy(None));
+        for (end, expected) in [
+            (StreamEnd::Clean, vec![Action::Finish(Outcome::Complete)]),
+            (
+                StreamEnd::Broken,
+                vec![
+                    Action::Mark(Reason::NoAnswer),
+                    Action::Finish(Outcome::Incomplete),
+                ],
+            ),
+        ] {
+            let mut instance = following();
+            let events = [
+                Event::Ended(end),
+                Event::Settled(Settled::Aligned),
+                Event::Status(Standing::Ended),
+                refused,
+                Event::GiveUp,
+            ];
+            assert_eq!(after(&mut instance, 1, &events), expected, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn the_log_of_what_has_ended_is_asked_for_more_often() {
+        let rests = |standing| {
+            let mut instance = Instance::new(Follow::Yes, standing, Duration::ZERO);
+            instance.handle(seconds(0), Event::Start);
+            let mut rest = || {
+                instance.handle(seconds(0), Event::Refused(Refusal::Busy(None)));
+                let rest = instance.wake_at().unwrap_or_default();
+                instance.handle(rest, Event::Woken);
+                rest.as_secs()
+            };
+            (0..8).map(|_| rest()).max()
+        };
+        assert_eq!(rests(Standing::Running), Some(30));
+        assert_eq!(rests(Standing::Ended), Some(8));
     }
 
     #[test]

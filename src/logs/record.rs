@@ -54,6 +54,8 @@ pub enum GapReason {
     OutOfReach,
     PodGone,
     NodeLost,
+    /// The job was over, and the log could not be read for too long.
+    NoAnswer,
     /// The buffer was full, so that reading had to wait, and the file was rotated meanwhile.
     BufferFull,
 }
@@ -64,6 +66,7 @@ impl From<Reason> for GapReason {
             Reason::OutOfReach => Self::OutOfReach,
             Reason::PodGone => Self::PodGone,
             Reason::NodeLost => Self::NodeLost,
+            Reason::NoAnswer => Self::NoAnswer,
             Reason::Rotated => Self::Rotated,
         }
     }
@@ -111,6 +114,10 @@ pub enum Entry<'a> {
         source: SourceId,
         attempts: u32,
     },
+    /// A stream of the source that broke or stalled was opened again.
+    Reopened {
+        source: SourceId,
+    },
     Ended {
         source: SourceId,
         end: SourceEnd,
@@ -144,6 +151,7 @@ const MESSAGE: u8 = 10;
 const SKIPPED: u8 = 11;
 const ENDED: u8 = 12;
 const NOTICE: u8 = 13;
+const REOPENED: u8 = 14;
 
 impl<'a> Entry<'a> {
     /// The entry as a record, made of `text`, which is overwritten where the entry's own does not do.
@@ -187,6 +195,7 @@ impl<'a> Entry<'a> {
                 (source.0, MESSAGE)
             }
             Self::Skipped { source, attempts } => (source.0, written(SKIPPED, text, attempts)),
+            Self::Reopened { source } => (source.0, REOPENED),
             Self::Ended { source, end } => (source.0, written(ENDED, text, end)),
             Self::Notice { text: notice } => {
                 text.extend_from_slice(notice.as_bytes());
@@ -227,6 +236,7 @@ impl<'a> Entry<'a> {
                 source,
                 attempts: read(text)?,
             },
+            REOPENED => Self::Reopened { source },
             ENDED => Self::Ended {
                 source,
                 end: read(text)?,
@@ -326,6 +336,7 @@ mod tests {
                 source,
                 attempts: 3,
             },
+            Entry::Reopened { source },
             Entry::Ended {
                 source,
                 end: SourceEnd {

@@ -35,6 +35,7 @@ const fn gap_words(reason: GapReason) -> &'static str {
         GapReason::OutOfReach => "two restarts later",
         GapReason::PodGone => "pod gone",
         GapReason::NodeLost => "node lost",
+        GapReason::NoAnswer => "no answer",
         GapReason::BufferFull => "buffer full: --buffer takes more",
     }
 }
@@ -54,6 +55,13 @@ pub fn render_message(step: &str, text: &[u8], style: Style) -> String {
     format!("{} {text}", style.paint(Role::Muted, &format!("{step}:")))
 }
 
+/// Whether something happened that belongs before the lines that follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    Expected,
+    Restart,
+}
+
 /// What happened to several steps since the last note, each kind on one line.
 #[derive(Debug, Default)]
 pub struct Notes {
@@ -66,16 +74,22 @@ pub struct Notes {
 }
 
 impl Notes {
-    pub fn start(&mut self, step: &str) {
+    pub fn start(&mut self, step: &str) -> News {
         if self.known.insert(step.to_owned()) {
             self.started.push(step.to_owned());
+            return News::Expected;
+        }
+        push_new(&mut self.restarted, step);
+        if self.started.iter().any(|started| started == step) {
+            News::Expected
         } else {
-            push_new(&mut self.restarted, step);
+            News::Restart
         }
     }
 
-    pub fn end(&mut self, step: &str) {
+    pub fn end(&mut self, step: &str) -> News {
         push_new(&mut self.ended, step);
+        News::Expected
     }
 
     pub const fn is_empty(&self) -> bool {
@@ -101,7 +115,7 @@ impl Notes {
         ];
         let kinds = kinds.iter().filter(|(_, steps)| !steps.is_empty());
         kinds
-            .map(|(word, steps)| style.paint(Role::Muted, &format!("{word} {}", list(steps))))
+            .map(|(word, steps)| style.paint(Role::Muted, &format!("{word} {}", list_steps(steps))))
             .collect()
     }
 }
@@ -113,7 +127,7 @@ fn push_new(steps: &mut Vec<String>, step: &str) {
 }
 
 /// `node-0 to node-999`, or the names, or how many there are.
-fn list(steps: &[String]) -> String {
+pub fn list_steps(steps: &[String]) -> String {
     if let Some(range) = range(steps) {
         return range;
     }
@@ -230,6 +244,10 @@ mod tests {
         assert_eq!(
             gap((None, None), GapReason::PodGone),
             "--- lines may be missing from node-1 (pod gone) ---"
+        );
+        assert_eq!(
+            gap((at(0), None), GapReason::NoAnswer),
+            "--- lines may be missing from node-1 after 1970-01-01T00:00:00.000000000Z (no answer) ---"
         );
     }
 

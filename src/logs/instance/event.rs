@@ -91,6 +91,8 @@ pub enum Reason {
     OutOfReach,
     PodGone,
     NodeLost,
+    /// Nobody had answered when no more was waited for.
+    NoAnswer,
     /// The file was rotated when the container ended.
     Rotated,
 }
