@@ -29,7 +29,7 @@ use super::{
 };
 
 /// The server ends a watch after so many seconds; a connection that says nothing for 5 s longer is dead.
-const WATCH_SECONDS: u32 = 120;
+const WATCH_SECONDS: u32 = 45;
 /// Objects a page: a page of pods is some 700 KB.
 const PAGE: u32 = 100;
 /// Between two looks where watching is not allowed.
