@@ -115,7 +115,7 @@ impl SharedSpool {
                 return Ok(more);
             }
         }
-        while let Some(record) = block.next()? {
+        while let Some(record) = block.pop()? {
             if self.is_discarded.load(Ordering::Relaxed) {
                 return Ok(More::Over);
             }

@@ -70,7 +70,7 @@ impl Block {
     }
 
     /// The oldest record, which lives until the next call.
-    pub fn next(&mut self) -> Result<Option<Record<'_>>, SpoolError> {
+    pub fn pop(&mut self) -> Result<Option<Record<'_>>, SpoolError> {
         if self.is_used_up() {
             return Ok(None);
         }
@@ -319,7 +319,7 @@ mod tests {
             if self.block.is_used_up() {
                 self.spool.refill(&mut self.block)?;
             }
-            self.block.next()
+            self.block.pop()
         }
     }
 

@@ -23,10 +23,20 @@ const COUNTS: &str = r#"n=$(cat /state/n 2>/dev/null || echo 0); echo $((n+1)) >
 i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo "$n line $i"; done; printf "end of $n""#;
 
 fn counted(attempt: u32) -> String {
-    let lines: String = (1..=2000)
-        .map(|line| format!("{attempt} line {line}\n"))
-        .collect();
-    format!("{lines}end of {attempt}")
+    let mut text = String::new();
+    for line in 1..=2000 {
+        text += &format!("{attempt} line {line}\n");
+    }
+    text + &format!("end of {attempt}")
+}
+
+/// What `seq` writes.
+fn numbers(from: u32, to: u32) -> String {
+    let mut text = String::new();
+    for number in from..=to {
+        text += &format!("{number}\n");
+    }
+    text
 }
 
 fn scene(bed: &Testbed, hint: &str) -> Namespace {
@@ -185,19 +195,14 @@ fn the_last_lines_are_those_at_the_first_look_and_everything_after_them() {
     // Nothing tells from outside that a reader has found its place behind the last line, but another one that has.
     let pod = pod_of(&bed, &namespace);
     let_go(&bed, &namespace, &pod);
-    let numbers = |from: u32| {
-        (from..=150)
-            .map(|line| format!("{line}\n"))
-            .collect::<String>()
-    };
     let seen = all.finish();
-    assert_whole(seen.only(), &numbers(1), &seen);
+    assert_whole(seen.only(), &numbers(1, 150), &seen);
     let seen = five.finish();
-    assert_whole(seen.only(), &numbers(96), &seen);
+    assert_whole(seen.only(), &numbers(96, 150), &seen);
     let seen = none.finish();
     let text = String::from_utf8(seen.only().text.clone()).unwrap();
     assert!(
-        numbers(101).ends_with(&text) && text.ends_with("150\n"),
+        numbers(101, 150).ends_with(&text) && text.ends_with("150\n"),
         "{}",
         seen.words()
     );
@@ -228,11 +233,10 @@ fn a_pod_that_is_replaced_ends_and_the_next_is_read_from_its_beginning() {
     let_go(&bed, &namespace, &second);
     let seen = reading.finish();
     assert_eq!(seen.end, Some(Ok(JobEnd::Complete)), "{}", seen.words());
-    let numbers = |to: u32| (1..=to).map(|line| format!("{line}\n")).collect::<String>();
     assert_eq!(seen.sources[0].pod, first);
-    assert_whole(&seen.sources[0], &numbers(300), &seen);
+    assert_whole(&seen.sources[0], &numbers(1, 300), &seen);
     assert_eq!(seen.sources[1].pod, second);
-    assert_whole(&seen.sources[1], &numbers(400), &seen);
+    assert_whole(&seen.sources[1], &numbers(1, 400), &seen);
 }
 
 /// The pod that runs.
