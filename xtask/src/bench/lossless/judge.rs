@@ -11,7 +11,7 @@ use super::run::{PLUGIN, STERN};
 use super::scenario::{Holes, Scenario};
 use super::served::{Follower, Served};
 use super::truth::{Source, Truth};
-use super::verdict::{Jumps, Verdict, Written, judge};
+use super::verdict::{Broken, Verdict, Written, judge};
 
 /// What a run leaves behind.
 pub(super) struct Evidence {
@@ -92,7 +92,10 @@ impl RunReport {
             self.faults
                 .push(format!("the job completed, and the exit code is {exit}"));
         }
-        for text in output.foreign.iter().take(3) {
+        // What was served as a line is printed as one, also where the kubelet tore it.
+        let foreign = output.foreign.iter();
+        let unserved = foreign.filter(|text| !evidence.served.foreign.contains(*text));
+        for text in unserved.take(3) {
             self.faults.push(format!("no line of the writer: {text:?}"));
         }
         if plan.scenario.holes() == Holes::Never && verdict.markers + output.skipped > 0 {
@@ -106,7 +109,7 @@ impl RunReport {
     }
 
     fn judge_summary(&mut self, output: &Output) {
-        let (lines, markers) = (output.lines(), output.markers());
+        let (lines, markers) = (output.lines, output.markers());
         match output.summary {
             Some(summary) if (summary.lines, summary.gaps) == (lines, markers) => {}
             Some(summary) => self.faults.push(format!(
@@ -126,7 +129,9 @@ impl RunReport {
         counts: impl Fn(&Source) -> bool,
     ) {
         let mut verdict = sum(evidence, follower, output, counts);
-        verdict.torn += output.foreign.len() as u64;
+        let foreign = output.foreign.iter();
+        let unserved = foreign.filter(|text| !evidence.served.foreign.contains(*text));
+        verdict.torn += unserved.count() as u64;
         verdict.faults.clear();
         self.verdicts.insert(follower, verdict);
     }
@@ -162,10 +167,10 @@ fn judge_source(
     output: &Output,
     (source, written): (&Source, &Written),
 ) -> Verdict {
-    let jumps = evidence.served.jumps.get(&(follower, source.clone()));
+    let broken = evidence.served.broken.get(&(follower, source.clone()));
     let printed = output.sources.get(source).map_or(&[][..], Vec::as_slice);
-    let none = Jumps::new();
-    let mut verdict = judge(written, printed, jumps.unwrap_or(&none));
+    let none = Broken::default();
+    let mut verdict = judge(written, printed, broken.unwrap_or(&none));
     let (pod, tag) = (&source.pod, &source.tag);
     for fault in &mut verdict.faults {
         *fault = format!("{pod} {tag}: {fault}");

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::process::{StepError, cargo, run as run_step, say, target_folder};
+use crate::process::{StepError, cargo, run as run_step, say, spelled, target_folder, timed};
 use judge::RunReport;
 use plan::{Plan, plan};
 use scenario::{Ground, Reach, Scenario};
@@ -124,23 +124,28 @@ fn summary(outcomes: &[Outcome]) -> (String, Vec<String>) {
     (report::render_table(&reports), failures.collect())
 }
 
-/// Runs the plans in lanes side by side: one for each slot of fake pods, and one for each real node.
+/// Runs the plans that disturb all others one by one, and then the rest in lanes side by side: one for each slot of
+/// fake pods, three for the steady node, and one for the node that may break.
 fn run_all(site: &Site, plans: &[Plan]) -> Vec<Outcome> {
-    let of = |ground| {
-        let plans = plans.iter().filter(|plan| plan.scenario.ground() == ground);
+    let of = |reach, ground| {
+        let plans = plans.iter();
+        let plans = plans
+            .filter(move |plan| plan.scenario.reach() == reach && plan.scenario.ground() == ground);
         Mutex::new(plans.cloned().collect::<VecDeque<Plan>>())
     };
-    let queues = [of(Ground::Fake), of(Ground::Steady), of(Ground::Fragile)];
-    let [fake, steady, fragile] = &queues;
-    let mut outcomes: Vec<Outcome> = thread::scope(|scope| {
-        let fakes = (0..SLOTS).map(|slot| (fake, slot));
-        let lanes: Vec<_> = fakes
-            .chain([(steady, 0), (fragile, 0)])
+    let mut outcomes = run_lane(site, &of(Reach::All, Ground::Fake), 0);
+    let [fake, steady, fragile] =
+        [Ground::Fake, Ground::Steady, Ground::Fragile].map(|ground| of(Reach::Own, ground));
+    let lanes = (0..SLOTS)
+        .map(|slot| (&fake, slot))
+        .chain([&steady, &steady, &steady, &fragile].map(|queue| (queue, 0)));
+    outcomes.extend(thread::scope(|scope| {
+        let lanes: Vec<_> = lanes
             .map(|(queue, slot)| scope.spawn(move || run_lane(site, queue, slot)))
             .collect();
         let ended = lanes.into_iter().filter_map(|lane| lane.join().ok());
-        ended.flatten().collect()
-    });
+        ended.flatten().collect::<Vec<Outcome>>()
+    }));
     let lost = plans.len() - outcomes.len();
     if let Some(first) = plans.first().filter(|_| lost > 0) {
         let text = format!("{lost} runs ended without an outcome");
@@ -157,33 +162,17 @@ fn run_lane(site: &Site, queue: &Mutex<VecDeque<Plan>>, slot: u8) -> Vec<Outcome
     };
     let mut outcomes = Vec::new();
     while let Some(plan) = next() {
-        let outcome = run_one(site, &plan, slot);
-        match &outcome {
-            Ok(report) => tell(&plan, &report::render_run(report)),
-            Err(error) => tell(&plan, &error.to_string()),
-        }
-        if let Ok(report) = &outcome {
-            report
-                .faults
-                .iter()
-                .take(5)
-                .for_each(|fault| say(format_args!("  {fault}")));
-        }
+        let (outcome, duration) = timed(|| run::run(site, &plan, slot));
+        let told = match &outcome {
+            Ok(report) => report::render_run(report),
+            Err(error) => error.to_string(),
+        };
+        tell(&plan, &format!("{told}, {}", spelled(duration)));
+        let faults = outcome.iter().flat_map(|report| &report.faults);
+        faults
+            .take(5)
+            .for_each(|fault| say(format_args!("  {fault}")));
         outcomes.push((plan, outcome));
     }
     outcomes
-}
-
-/// A run that disturbs all others is alone.
-fn run_one(site: &Site, plan: &Plan, slot: u8) -> Result<RunReport, StepError> {
-    match plan.scenario.reach() {
-        Reach::Own => {
-            let _beside = site.quiet.read().unwrap_or_else(PoisonError::into_inner);
-            run::run(site, plan, slot)
-        }
-        Reach::All => {
-            let _alone = site.quiet.write().unwrap_or_else(PoisonError::into_inner);
-            run::run(site, plan, slot)
-        }
-    }
 }

@@ -239,7 +239,13 @@ fn faults(scenario: Scenario, writer: &Writer, random: &mut Random) -> Vec<Step>
 /// Up to four faults of a kind, a second or two apart.
 fn several(scenario: Scenario, writer: &Writer, random: &mut Random) -> Vec<Step> {
     let mut at = Duration::ZERO;
-    let count = random.within(1..5);
+    // Answers add up to a wait that doubles each time.
+    let most = if scenario == Scenario::ErrorAnswers {
+        3
+    } else {
+        5
+    };
+    let count = random.within(1..most);
     let mut steps = Vec::new();
     for _ in 0..count {
         at += Duration::from_millis(random.within(400..2_000));
@@ -258,7 +264,7 @@ fn one(scenario: Scenario, writer: &Writer, random: &mut Random) -> RunFault {
         Scenario::Refused => RunFault::Refuse(Duration::from_millis(random.within(100..3_000))),
         Scenario::ErrorAnswers => RunFault::Answer {
             status: random.one_of(&[429, 500, 503]),
-            times: random.within(1..12),
+            times: random.within(1..5),
         },
         Scenario::TokenRotated => RunFault::RotateToken,
         Scenario::Truncation => RunFault::Truncate,

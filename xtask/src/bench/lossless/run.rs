@@ -49,7 +49,7 @@ pub(super) fn run(site: &Site, plan: &Plan, slot: u8) -> Result<RunReport, StepE
     let broken = |error| StepError::io("reading what was written and printed", error);
     let evidence = Evidence {
         truth: ended.truth,
-        served: served::read(&record).map_err(broken)?,
+        served: served::read(&record, &plan.writer.shape).map_err(broken)?,
         pods: ended.pods,
         followers: ended.followers,
         exit: ended.exit,

@@ -4,7 +4,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::RwLock;
 
 use testbed::{Error, LogRotation, Namespace, Options, Testbed, User};
 
@@ -33,8 +32,6 @@ pub(super) struct Site {
     pub(super) bed: Testbed,
     pub(super) plugin: PathBuf,
     pub(super) rivals: Rivals,
-    /// Read by runs that keep to themselves, written by those that disturb all.
-    pub(super) quiet: RwLock<()>,
     slots: Vec<Namespace>,
 }
 
@@ -70,7 +67,6 @@ impl Site {
             bed,
             plugin,
             rivals,
-            quiet: RwLock::new(()),
             slots,
         };
         site.reserve_fragile_node()?;

@@ -33,9 +33,15 @@ pub(super) enum Text {
     Torn,
 }
 
-/// Where streams of a follower went from one line straight to another that does not follow it: the kubelet's holes.
-/// Each line is given with the lines that came behind it.
-pub(super) type Jumps = BTreeMap<u64, BTreeSet<u64>>;
+/// What the kubelet itself broke inside the streams that a follower read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// Where a stream went from one line straight to another that does not follow it: each line, with the lines that
+    /// came behind it.
+    pub(super) jumps: BTreeMap<u64, BTreeSet<u64>>,
+    /// Lines of which a stream carried only a part, with a line's end behind it.
+    pub(super) torn: BTreeSet<u64>,
+}
 
 /// The figures of one source, or of several added up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,10 +84,10 @@ impl Verdict {
 }
 
 /// Compares what one attempt wrote with what a follower printed of it.
-pub(super) fn judge(written: &Written, printed: &[Printed], jumps: &Jumps) -> Verdict {
+pub(super) fn judge(written: &Written, printed: &[Printed], broken: &Broken) -> Verdict {
     let mut walk = Walk {
         written,
-        jumps,
+        broken,
         next: 1,
         seen: BTreeSet::new(),
         open: None,
@@ -101,7 +107,7 @@ pub(super) fn judge(written: &Written, printed: &[Printed], jumps: &Jumps) -> Ve
 
 struct Walk<'a> {
     written: &'a Written,
-    jumps: &'a Jumps,
+    broken: &'a Broken,
     /// The line that comes next if nothing is missing.
     next: u64,
     seen: BTreeSet<u64>,
@@ -112,6 +118,10 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn line(&mut self, number: u64, text: Text) {
+        if text == Text::Torn && self.broken.torn.contains(&number) {
+            // Printed as it was served; the line itself is missing.
+            return;
+        }
         if text == Text::Torn {
             self.verdict.torn += 1;
             return self.fault(format!("line {number} is torn"));
@@ -165,7 +175,7 @@ impl<'a> Walk<'a> {
 
     /// Whether one stream itself went from the line before `first` on to `number`.
     fn is_left_out(&self, first: u64, number: u64) -> bool {
-        let behind = self.jumps.get(&(first - 1));
+        let behind = self.broken.jumps.get(&(first - 1));
         behind.is_some_and(|numbers| numbers.contains(&number))
     }
 
@@ -240,7 +250,7 @@ mod tests {
     }
 
     fn judged(printed: &[Printed]) -> Verdict {
-        judge(&written(10, &[6]), printed, &Jumps::new())
+        judge(&written(10, &[6]), printed, &Broken::default())
     }
 
     /// The lines before and after a place, with something between.
@@ -378,10 +388,30 @@ mod tests {
 
     #[test]
     fn what_one_stream_itself_left_out_is_counted_apart_and_only_that() {
-        let jumps = Jumps::from([(3, BTreeSet::from([6]))]);
-        let verdict = judge(&written(10, &[]), &lines([1, 2, 3, 6, 7, 9, 10]), &jumps);
+        let broken = Broken {
+            jumps: [(3, [6].into())].into(),
+            ..Broken::default()
+        };
+        let verdict = judge(&written(10, &[]), &lines([1, 2, 3, 6, 7, 9, 10]), &broken);
         assert_eq!((verdict.left_out, verdict.lost), (2, 1));
         assert_eq!(verdict.faults, ["lines 8 to 8 are missing"]);
+    }
+
+    #[test]
+    fn a_line_that_was_served_torn_is_left_out_and_no_fault() {
+        let mut printed = lines(1..=3);
+        printed.push(Printed::Line {
+            number: 4,
+            text: Text::Torn,
+        });
+        printed.extend(lines(8..=10));
+        let broken = Broken {
+            jumps: [(3, [8].into())].into(),
+            torn: [4].into(),
+        };
+        let verdict = judge(&written(10, &[]), &printed, &broken);
+        assert_eq!((verdict.left_out, verdict.torn, verdict.lost), (4, 0, 0));
+        assert_eq!(verdict.faults, Vec::<String>::new());
     }
 
     #[test]
