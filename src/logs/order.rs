@@ -113,6 +113,7 @@ pub(super) const fn source_of(entry: &Entry<'_>) -> Option<SourceId> {
         | Entry::Gap { source, .. }
         | Entry::Message { source, .. }
         | Entry::Skipped { source, .. }
+        | Entry::Reopened { source }
         | Entry::Ended { source, .. } => Some(*source),
         Entry::Notice { .. } => None,
     }
@@ -128,14 +129,14 @@ const fn is_first_piece(entry: &Entry<'_>) -> bool {
     )
 }
 
-/// Whether more of the same line follows. Whatever is no piece ends a line that will not be whole.
+/// Whether more of the same line follows. Whatever else is no piece ends a line that will not be whole.
 const fn is_within_line(entry: &Entry<'_>) -> bool {
     matches!(
         entry,
         Entry::Piece {
             part: Part::First | Part::Middle,
             ..
-        }
+        } | Entry::Reopened { .. }
     )
 }
 

@@ -187,7 +187,8 @@ impl Saver {
                     file.index.mark(source.0, entry);
                 }
             }
-            Entry::Notice { .. } => {}
+            // The end of the source has their number.
+            Entry::Reopened { .. } | Entry::Notice { .. } => {}
         }
         if self.buffered >= BUFFERED {
             self.write()?;

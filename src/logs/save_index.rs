@@ -163,7 +163,10 @@ impl IndexWriter {
                 format!("message {}", json(&String::from_utf8_lossy(text)))
             }
             Entry::Ended { end, .. } => format!("ended {}", json(end)),
-            Entry::Opened { .. } | Entry::Piece { .. } | Entry::Notice { .. } => return,
+            Entry::Opened { .. }
+            | Entry::Piece { .. }
+            | Entry::Reopened { .. }
+            | Entry::Notice { .. } => return,
         };
         self.switch(source);
         self.line(&text);

@@ -160,6 +160,11 @@ impl SourceLog {
         out.write(Delivery::Message(message.as_bytes()), LineEnd::Newline);
     }
 
+    pub(super) fn tell_reopened(&self, spool: &SharedSpool) {
+        let source = self.source;
+        spool.write().push(&Entry::Reopened { source });
+    }
+
     pub(super) fn end(&self, outcome: Outcome, reconnects: u32, spool: &SharedSpool) {
         let end = SourceEnd {
             outcome,

@@ -351,7 +351,7 @@ impl SourceReader {
             (false, _) => Again::No,
             (true, Some(StreamEnd::Clean)) => Again::IfItBrings,
             (true, _) => {
-                self.reconnects += 1;
+                self.count_reconnect();
                 Again::No
             }
         };
@@ -361,8 +361,14 @@ impl SourceReader {
     fn count_delivery(&mut self) {
         if self.again == Again::IfItBrings {
             self.again = Again::No;
-            self.reconnects += 1;
+            self.count_reconnect();
         }
+    }
+
+    /// Told at once: whoever ends the run before the source ends wants to know, too.
+    fn count_reconnect(&mut self) {
+        self.reconnects += 1;
+        self.log.tell_reopened(&self.shared.spool);
     }
 
     fn take_refusal(&mut self, refusal: LogRefusal) -> Refusal {

@@ -69,12 +69,15 @@ impl Tally {
                 }
             }
             Entry::Skipped { attempts, .. } => self.skipped += u64::from(*attempts),
+            Entry::Reopened { source } => self.count_reconnects(*source, 1),
             Entry::Ended { source, end } => {
-                self.reconnects += u64::from(end.reconnects);
+                let mut unseen = end.reconnects;
                 if let Some(source) = self.source_mut(*source) {
                     source.outcome = Some(end.outcome);
-                    source.reconnects = end.reconnects;
+                    // Of a run that was saved only the end says how many there were.
+                    unseen = unseen.saturating_sub(source.reconnects);
                 }
+                self.count_reconnects(*source, unseen);
             }
             Entry::Message { .. } | Entry::Notice { .. } => {}
         }
@@ -117,6 +120,13 @@ impl Tally {
             0 => Access::Allowed,
             all if all == self.sources.len() => Access::Forbidden,
             _ => Access::Partly,
+        }
+    }
+
+    fn count_reconnects(&mut self, source: SourceId, count: u32) {
+        self.reconnects += u64::from(count);
+        if let Some(source) = self.source_mut(source) {
+            source.reconnects += count;
         }
     }
 
@@ -201,6 +211,21 @@ mod tests {
             piece(0, Part::Whole, LineEnd::Missing, "f"),
         ]);
         assert_eq!((tally.lines, tally.sources()[0].bytes), (3, 8));
+    }
+
+    #[test]
+    fn reconnects_count_at_once_and_once() {
+        let reopened = Entry::Reopened {
+            source: SourceId(0),
+        };
+        let running = counted(&[opened(0, "node-0"), reopened.clone(), reopened.clone()]);
+        assert_eq!(running.reconnects, 2);
+        let over = counted(&[
+            opened(0, "node-0"),
+            reopened,
+            ended(0, Outcome::Complete, 1),
+        ]);
+        assert_eq!((over.reconnects, over.sources()[0].reconnects), (1, 1));
     }
 
     #[test]

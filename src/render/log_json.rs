@@ -173,7 +173,7 @@ impl JsonLines {
                 reconnects: end.reconnects,
             },
             Entry::Notice { text } => Object::Notice { text },
-            Entry::Message { .. } | Entry::Piece { .. } => return None,
+            Entry::Message { .. } | Entry::Piece { .. } | Entry::Reopened { .. } => return None,
         })
     }
 

@@ -243,6 +243,11 @@ impl Testbed {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
+    /// A place for files of the caller's that shall go with the bed, on the same disk as the nodes' files.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.inner.folder.join(&format!("scratch/{name}"))
+    }
+
     /// The folder on this machine in which a real node, such as `n1`, keeps the logs of its pods: `/var/log/pods`.
     pub fn pod_logs(&self, node: &str) -> PathBuf {
         self.inner.folder.join(&format!("{node}/log/pods"))

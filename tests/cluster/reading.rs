@@ -214,6 +214,8 @@ impl Seen {
             Entry::Skipped { source, attempts } => {
                 self.sources[source.0 as usize].skipped += attempts;
             }
+            // Its end says how often.
+            Entry::Reopened { .. } => {}
             Entry::Ended { source, end } => {
                 self.sources[source.0 as usize].end = Some((end.outcome, end.reconnects));
             }

@@ -164,7 +164,7 @@ impl Sheet {
     /// What is no line, on standard error.
     fn say(&mut self, now: Duration, entry: &Entry<'_>) {
         match entry {
-            Entry::Piece { .. } => {}
+            Entry::Piece { .. } | Entry::Reopened { .. } => {}
             Entry::Opened { described, .. } => {
                 if let Form::Text(lines) = &mut self.form {
                     lines.open(described);
