@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;
 use kube::client::Body;
@@ -237,7 +238,7 @@ impl Cluster {
             code,
             protocol,
             wait,
-            body: String::from_utf8_lossy(&body).into_owned(),
+            body: text_of(body),
         })
     }
 
@@ -265,4 +266,10 @@ impl Cluster {
             },
         )
     }
+}
+/// Answers are UTF-8 but for those of a stranger. A list of a thousand pods is some megabytes, which are neither looked
+/// through byte by byte nor copied.
+fn text_of(body: Bytes) -> String {
+    String::from_utf8(body.into())
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
