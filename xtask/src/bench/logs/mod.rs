@@ -31,7 +31,7 @@ pub(crate) struct LogsArgs {
     #[arg(long, default_value_t = 1000)]
     pods: u16,
     /// How often each program is run
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 7)]
     rounds: usize,
     /// Seconds for which stern and kubectl may open followed logs, and for which lines come once all are open
     #[arg(long, default_value_t = 40)]
