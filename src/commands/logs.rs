@@ -23,7 +23,7 @@ use self::{
     thread::{Live, ReadBack, ShowingThread},
 };
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, JobObservation, fetch_job, nearest},
     commands::{CommandContext, job_name::fetch_job_name, signals::wait_for_signal},
     error::{CommandError, ErrorKind},
     logs::{
@@ -39,6 +39,8 @@ use crate::{
         spool::DEFAULT_LIMIT,
         stamp::Stamp,
     },
+    render::log_note::list_steps,
+    train_job::{Selection, steps, unknown_step},
     ui::Ui,
 };
 
@@ -55,16 +57,14 @@ pub(crate) async fn run(
         args,
         follows,
     };
-    match &args.files.from {
-        Some(folder) => run.read_back(ui, Saved::open(folder)?).await,
-        None => {
-            let (cluster, job) = tokio::select! {
-                found = run.find_job() => found?,
-                kind = wait_for_signal() => return Err(CommandError::silent(kind)),
-            };
-            run.read(ui, &cluster, job).await
-        }
+    if let Some(folder) = &args.files.from {
+        return run.read_back(ui, Saved::open(folder)?).await;
     }
+    let (cluster, job) = tokio::select! {
+        found = run.find_job() => found?,
+        kind = wait_for_signal() => return Err(CommandError::silent(kind)),
+    };
+    run.read(ui, &cluster, job).await
 }
 
 /// One run of the command.
@@ -78,6 +78,11 @@ impl Run<'_> {
     async fn find_job(&self) -> Result<(Cluster, String), CommandError> {
         let cluster = self.context.connect().await?;
         let job = fetch_job_name(&cluster, self.args.job.as_deref()).await?;
+        let selection = self.args.sources.selection();
+        if !selection.steps.is_empty() || !selection.nodes.is_empty() {
+            let observation = fetch_job(&cluster, cluster.namespace(), &job).await?;
+            refuse_unknown_step(&observation, &selection)?;
+        }
         Ok((cluster, job))
     }
 
@@ -205,6 +210,27 @@ impl Run<'_> {
             kubectl,
         }
     }
+}
+
+/// A step that the job has not would be waited for in vain.
+fn refuse_unknown_step(
+    observation: &JobObservation,
+    selection: &Selection,
+) -> Result<(), CommandError> {
+    let Some(name) = unknown_step(observation, selection) else {
+        return Ok(());
+    };
+    let job = &observation.train_job.name;
+    let steps: Vec<_> = steps(observation)
+        .into_iter()
+        .map(|step| step.name)
+        .collect();
+    let there = match nearest(&name, &steps) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("it has: {}", list_steps(&steps)),
+    };
+    let text = format!("TrainJob \"{job}\" has no step \"{name}\"");
+    Err(CommandError::new(ErrorKind::Usage, text).with_hint(there))
 }
 
 fn stamp_of(moment: Timestamp) -> Stamp {

@@ -32,7 +32,7 @@ pub(crate) async fn dispatch(
         Command::Tail(args) => logs::run(ui, context, args, Follows::Yes).await,
         Command::Runtimes(args) => until_signal(runtimes::run(ui, context, args)).await,
         Command::Explain(args) => explain::run(ui, context, args),
-        Command::Version(args) => until_signal(version::run(ui, context, args)).await,
+        Command::Version(args) => Box::pin(until_signal(version::run(ui, context, args))).await,
     }
 }
 

@@ -165,7 +165,7 @@ impl FileReader<'_> {
         show: &mut dyn FnMut(&Entry<'_>) -> Appetite,
     ) -> Result<Appetite, SavedError> {
         let left_out = self.left_out()?;
-        let mut log = self.open(&self.log_path)?;
+        let mut log = open(&self.log_path)?;
         let mut text = Vec::new();
         let mut current = None;
         for mark in self.marks()? {
@@ -244,15 +244,15 @@ impl FileReader<'_> {
                 _ => {}
             }
         }
-        lines
-            .values_mut()
-            .for_each(|lines| *lines = lines.saturating_sub(tail));
+        for lines in lines.values_mut() {
+            *lines = lines.saturating_sub(tail);
+        }
         Ok(lines)
     }
 
     /// The lines of the index; one that was cut short by the end of the program is left out.
     fn marks(&self) -> Result<impl Iterator<Item = Result<Mark, SavedError>> + use<>, SavedError> {
-        let mut index = self.open(&self.index_path)?;
+        let mut index = open(&self.index_path)?;
         let path = self.index_path.clone();
         let changed = move |what: String| SavedError::Changed {
             path: path.clone(),
@@ -266,23 +266,13 @@ impl FileReader<'_> {
         let mut line = String::new();
         Ok(std::iter::from_fn(move || {
             line.clear();
-            match index.read_line(&mut line) {
-                Err(error) => Some(Err(changed(error.to_string()))),
-                Ok(_) => {
-                    let line = line.strip_suffix('\n')?;
-                    let mark = parse_mark(line);
-                    Some(mark.ok_or_else(|| changed(format!("\"{line}\" says nothing"))))
-                }
+            if let Err(error) = index.read_line(&mut line) {
+                return Some(Err(changed(error.to_string())));
             }
+            let line = line.strip_suffix('\n')?;
+            let mark = parse_mark(line);
+            Some(mark.ok_or_else(|| changed(format!("\"{line}\" says nothing"))))
         }))
-    }
-
-    fn open(&self, path: &Path) -> Result<BufReader<File>, SavedError> {
-        let file = File::open(path).map_err(|cause| SavedError::File {
-            path: path.to_owned(),
-            cause,
-        })?;
-        Ok(BufReader::with_capacity(LONGEST_PIECE, file))
     }
 
     fn changed(&self, what: &str) -> SavedError {
@@ -291,6 +281,14 @@ impl FileReader<'_> {
             what: what.to_owned(),
         }
     }
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, SavedError> {
+    let file = File::open(path).map_err(|cause| SavedError::File {
+        path: path.to_owned(),
+        cause,
+    })?;
+    Ok(BufReader::with_capacity(LONGEST_PIECE, file))
 }
 
 fn is_wanted(selection: &Selection, source: &LogSource) -> bool {
@@ -426,7 +424,8 @@ impl Reading {
 
 fn later(stamp: Stamp, nanoseconds: i64) -> Stamp {
     let sum = i64::from(stamp.nanoseconds) + nanoseconds % 1_000_000_000;
-    let seconds = stamp.seconds + nanoseconds / 1_000_000_000 + sum.div_euclid(1_000_000_000);
+    let passed = nanoseconds / 1_000_000_000 + sum.div_euclid(1_000_000_000);
+    let seconds = stamp.seconds.saturating_add(passed);
     Stamp {
         seconds,
         nanoseconds: u32::try_from(sum.rem_euclid(1_000_000_000)).unwrap_or_default(),

@@ -197,7 +197,9 @@ mod tests {
 
     fn counted(entries: &[Entry<'_>]) -> Tally {
         let mut tally = Tally::default();
-        entries.iter().for_each(|entry| tally.count(entry));
+        for entry in entries {
+            tally.count(entry);
+        }
         tally
     }
 

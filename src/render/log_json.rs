@@ -339,7 +339,9 @@ mod tests {
                 },
                 Entry::Notice { text: "suspended" },
             ];
-            others.iter().for_each(|entry| lines.push(entry, out));
+            for entry in &others {
+                lines.push(entry, out);
+            }
         });
         let expected = [
             object("started", &json!({"node": "worker"})),

@@ -131,6 +131,8 @@ pub fn list_steps(steps: &[String]) -> String {
     if let Some(range) = range(steps) {
         return range;
     }
+    let mut steps = steps.to_vec();
+    steps.sort_by_cached_key(|step| numbered(step).unwrap_or_else(|| (step.clone(), 0)));
     if steps.len() <= NAMED {
         return steps.join(", ");
     }
@@ -141,16 +143,21 @@ pub fn list_steps(steps: &[String]) -> String {
     )
 }
 
+/// `node-12` as `node` and 12.
+fn numbered(step: &str) -> Option<(String, usize)> {
+    let (name, number) = step.rsplit_once('-')?;
+    Some((name.to_owned(), number.parse().ok()?))
+}
+
 /// The first and last name, where all the numbers between are there.
 fn range(steps: &[String]) -> Option<String> {
     if steps.len() < 3 {
         return None;
     }
-    let split = |step: &String| {
-        let (name, number) = step.rsplit_once('-')?;
-        Some((name.to_owned(), number.parse::<usize>().ok()?))
-    };
-    let mut numbered = steps.iter().map(split).collect::<Option<Vec<_>>>()?;
+    let mut numbered = steps
+        .iter()
+        .map(|step| numbered(step))
+        .collect::<Option<Vec<_>>>()?;
     numbered.sort_unstable();
     let ((first_name, first), (last_name, last)) = (numbered.first()?, numbered.last()?);
     let whole = first_name == last_name && last - first + 1 == steps.len();
@@ -281,8 +288,8 @@ mod tests {
     #[test]
     fn a_step_that_comes_again_was_restarted() {
         let mut notes = Notes::default();
-        notes.start("node-0");
         notes.start("node-1");
+        notes.start("node-0");
         assert_eq!(notes.take(Style::Plain), ["following node-0, node-1"]);
         notes.end("node-1");
         notes.end("node-0");

@@ -219,6 +219,10 @@ pub(super) struct FileArgs {
 
 /// What users of kubectl and stern are used to type, and what holds here anyway.
 #[derive(clap::Args, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags that mean nothing, so that none can be taken for another"
+)]
 struct HabitArgs {
     #[arg(long, hide = true, conflicts_with = "follow")]
     no_follow: bool,

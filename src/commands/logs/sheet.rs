@@ -13,7 +13,7 @@ use crate::{
     render::{
         log_json::JsonLines,
         log_line::{LineLook, Place, Prefixes, ShownPiece, Stamps, TextLines},
-        log_note::{Notes, render_gap, render_message, render_skipped, render_summary},
+        log_note::{News, Notes, render_gap, render_message, render_skipped, render_summary},
     },
     style::Role,
     ui::{Pen, Reader},
@@ -22,7 +22,7 @@ use crate::{
 /// What is written at once, in bytes.
 const BLOCK: usize = 64 << 10;
 /// So long the next notes of the same kind are waited for.
-const GATHERING: Duration = Duration::from_millis(500);
+const GATHERING: Duration = Duration::from_millis(300);
 
 /// What is shown, and how.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,8 @@ pub(super) struct Sheet {
     notes: Notes,
     /// Since when there are notes that were not said.
     noted: Option<Duration>,
+    /// When a restart was said last.
+    said: Option<Duration>,
     block: Vec<u8>,
     trouble: Option<io::Error>,
 }
@@ -74,6 +76,7 @@ impl Sheet {
             steps: Vec::new(),
             notes: Notes::default(),
             noted: None,
+            said: None,
             block: Vec::with_capacity(2 * BLOCK),
             trouble: None,
         }
@@ -171,15 +174,15 @@ impl Sheet {
                 }
                 self.steps.push(described.step.clone());
                 if self.look.follows == Follows::Yes {
-                    self.notes.start(&described.step);
-                    self.noted.get_or_insert(now);
+                    let news = self.notes.start(&described.step);
+                    self.note(now, news);
                 }
             }
             Entry::Ended { source, .. } => {
                 if self.look.follows == Follows::Yes {
                     let step = self.step(*source).to_owned();
-                    self.notes.end(&step);
-                    self.noted.get_or_insert(now);
+                    let news = self.notes.end(&step);
+                    self.note(now, news);
                 }
             }
             Entry::Gap {
@@ -206,6 +209,17 @@ impl Sheet {
                 let text = self.pen.status_style().paint(Role::Muted, text);
                 self.say_line(&text, Importance::Note);
             }
+        }
+    }
+
+    /// What is news is said before the lines that follow, unless it comes in numbers.
+    fn note(&mut self, now: Duration, news: News) {
+        let is_alone = self.said.is_none_or(|said| said + GATHERING <= now);
+        if news == News::Restart && is_alone && self.noted.is_none() {
+            self.said = Some(now);
+            self.say_notes();
+        } else {
+            self.noted.get_or_insert(now);
         }
     }
 
