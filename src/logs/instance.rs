@@ -105,7 +105,7 @@ impl Instance {
             Standing::Running | Standing::NodeLost => (self.follow, Served::Current),
             Standing::Ended => (Follow::No, Served::Current),
             Standing::Previous => (Follow::No, Served::Previous),
-            Standing::OutOfReach => return self.finish_marked(Reason::OutOfReach),
+            Standing::OutOfReach => return self.finish_gone(Reason::OutOfReach),
             Standing::PodGone => return self.finish_gone(Reason::PodGone),
         };
         let stream = Stream {
@@ -127,11 +127,20 @@ impl Instance {
                 let pause = REPLAY_PAUSE * (1 << self.alarms);
                 (stream.heard + pause).min(stream.opened + REPLAY_LIMIT)
             }
+            ReplayTime::Over | ReplayTime::Ended if self.is_lingering(stream) => {
+                stream.heard + LINGERING
+            }
             ReplayTime::Over | ReplayTime::Ended => {
                 stream.heard + SILENCE * (1 << self.alarms) + self.jitter
             }
         };
         self.wake_at = Some(quiet);
+    }
+
+    /// Whether the container has ended while its stream goes on.
+    fn is_lingering(&self, stream: Stream) -> bool {
+        stream.follow == Follow::Yes
+            && matches!(self.standing, Standing::Ended | Standing::Previous)
     }
 
     fn hear(&mut self, now: Duration) -> Vec<Action> {
@@ -746,6 +755,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_to_its_clean_end_is_whole_also_when_two_restarts_put_it_out_of_reach() {
+        let mut instance = following();
+        let events = [
+            Event::Ended(StreamEnd::Clean),
+            Event::Settled(Settled::Aligned),
+            Event::Status(Standing::OutOfReach),
+        ];
+        let finished = [Action::Finish(Outcome::Complete)];
+        assert_eq!(after(&mut instance, 1, &events), finished);
+    }
+
+    #[test]
     fn what_nobody_answered_for_is_marked_when_no_more_is_waited_for() {
         let refused = Event::Refused(Refusal::Busy(None));
         for (end, expected) in [
@@ -768,6 +789,29 @@ mod tests {
             ];
             assert_eq!(after(&mut instance, 1, &events), expected, "{end:?}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_was_opened_again_is_not_waited_for_either_once_its_container_has_ended() {
+        let mut instance = following();
+        let events = [
+            Event::Ended(StreamEnd::Broken),
+            Event::Status(Standing::Running),
+        ];
+        after(&mut instance, 1, &events);
+        let events = [
+            Event::Opened,
+            Event::Delivered,
+            Event::Status(Standing::Ended),
+        ];
+        after(&mut instance, 2, &events);
+        let mut woken = Vec::new();
+        while woken.last() != Some(&DRAIN) {
+            let wake_at = instance.wake_at().unwrap_or_default();
+            assert!(wake_at <= seconds(12), "it waits until {wake_at:?}");
+            woken.extend(instance.handle(wake_at, Event::Woken));
+        }
+        assert_eq!(woken, [Action::Settle, Action::Close, DRAIN]);
     }
 
     #[test]

@@ -18,9 +18,10 @@ use crate::{
     support::{kubectl, wait_until},
 };
 
-/// Writes `ATTEMPT line 1` up to a number, and then an end without a newline.
+/// Writes `ATTEMPT line 1` up to a number, and then an end without a newline. Each attempt leaves time to read the one
+/// before to its end, which nobody can once this one has ended too.
 const COUNTS: &str = r#"n=$(cat /state/n 2>/dev/null || echo 0); echo $((n+1)) >/state/n
-i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo "$n line $i"; done; printf "end of $n""#;
+[ $n -eq 0 ] || sleep 3; i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo "$n line $i"; done; printf "end of $n""#;
 
 fn counted(attempt: u32) -> String {
     let mut text = String::new();
