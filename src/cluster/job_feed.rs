@@ -34,6 +34,8 @@ const WATCH_SECONDS: u32 = 45;
 const PAGE: u32 = 100;
 /// Between two looks where watching is not allowed.
 const POLL: Duration = Duration::from_secs(3);
+/// Looks until watching is tried again: a server that has just started refuses what it allows a moment later.
+const POLLS: u32 = 10;
 /// Between a fault and the next try, in milliseconds.
 const RESTS: [u64; 6] = [100, 250, 500, 1000, 2000, 5000];
 const GONE: u16 = 410;
@@ -53,7 +55,8 @@ pub(super) enum FeedEvent<T> {
     /// New or changed.
     Seen(T),
     Gone(T),
-    /// The kind cannot be looked at. After [`FailureKind::Forbidden`] the feed ends; after others it goes on.
+    /// The kind cannot be looked at. After [`FailureKind::Forbidden`] the feed ends if nothing was ever seen; else it
+    /// tries again and again.
     Failed(Failure),
 }
 
@@ -71,6 +74,7 @@ where
         namespace: namespace.to_owned(),
         choice,
         listed: Vec::new(),
+        has_seen: false,
         source: Source::Unopened,
     };
     stream::unfold(feed, |mut feed| async move {
@@ -109,6 +113,8 @@ struct Feed<K: Watched> {
     choice: Choice,
     /// What a list has brought so far.
     listed: Vec<K::Kept>,
+    /// Whether a list ever came.
+    has_seen: bool,
     source: Source<K>,
 }
 
@@ -120,6 +126,8 @@ enum Source<K> {
     },
     Poll {
         next: Instant,
+        /// So many looks follow.
+        left: u32,
     },
     Over,
 }
@@ -129,10 +137,11 @@ impl<K: Watched> Feed<K> {
         loop {
             match &mut self.source {
                 Source::Over => return None,
-                Source::Unopened => self.open(self.cluster.way()),
-                Source::Poll { next } => {
+                Source::Unopened | Source::Poll { left: 0, .. } => self.open(self.cluster.way()),
+                Source::Poll { next, left } => {
+                    let left = *left - 1;
                     sleep_until(*next).await;
-                    return Some(self.poll().await);
+                    return Some(self.poll(left).await);
                 }
                 Source::Watch { way, events } => {
                     let event = events.next().await;
@@ -170,6 +179,7 @@ impl<K: Watched> Feed<K> {
             Ok(watcher::Event::Init) => self.listed.clear(),
             Ok(watcher::Event::InitApply(object)) => self.listed.push(object.into_kept()),
             Ok(watcher::Event::InitDone) => {
+                self.has_seen = true;
                 return Some(FeedEvent::All(std::mem::take(&mut self.listed)));
             }
             Ok(watcher::Event::Apply(object)) => return Some(FeedEvent::Seen(object.into_kept())),
@@ -189,10 +199,12 @@ impl<K: Watched> Feed<K> {
         let is_list = matches!(error, watcher::Error::InitialListFailed(_));
         match (&failure.kind, &self.choice) {
             // A list of many that may not be had is the end; a single object may be readable all the same.
-            (FailureKind::Forbidden(_), Choice::Labels(_)) if is_list => self.source = Source::Over,
+            (FailureKind::Forbidden(_), Choice::Labels(_)) if is_list && !self.has_seen => {
+                self.source = Source::Over;
+            }
             (FailureKind::Forbidden(_), _) => {
-                let next = Instant::now();
-                self.source = Source::Poll { next };
+                let (next, left) = (Instant::now(), POLLS);
+                self.source = Source::Poll { next, left };
                 return None;
             }
             (FailureKind::Unauthorized { .. }, _) => {
@@ -216,7 +228,7 @@ impl<K: Watched> Feed<K> {
         Some(FeedEvent::Failed(failure))
     }
 
-    async fn poll(&mut self) -> FeedEvent<K::Kept> {
+    async fn poll(&mut self, left: u32) -> FeedEvent<K::Kept> {
         let scope = Scope::Namespace(self.namespace.clone());
         let found = match &self.choice {
             Choice::Labels(labels) => self.cluster.fetch_list::<K>(&scope, Some(labels)).await,
@@ -226,11 +238,14 @@ impl<K: Watched> Feed<K> {
             }
         };
         let next = Instant::now() + POLL;
-        self.source = Source::Poll { next };
+        self.source = Source::Poll { next, left };
         match found {
-            Ok(objects) => FeedEvent::All(objects.into_iter().map(K::into_kept).collect()),
+            Ok(objects) => {
+                self.has_seen = true;
+                FeedEvent::All(objects.into_iter().map(K::into_kept).collect())
+            }
             Err(failure) => {
-                if matches!(failure.kind, FailureKind::Forbidden(_)) {
+                if matches!(failure.kind, FailureKind::Forbidden(_)) && !self.has_seen {
                     self.source = Source::Over;
                 }
                 FeedEvent::Failed(failure)

@@ -36,7 +36,7 @@ pub struct TrainJob {
     /// Another controller than Trainer's, from `spec.managedBy`.
     pub managed_by: Option<String>,
     pub conditions: Vec<JobCondition>,
-    /// The names of the ReplicatedJobs of which the status tells.
+    /// The names of the `ReplicatedJob`s of which the status tells.
     pub groups: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ pub struct JobSet {
     pub groups: Vec<JobGroup>,
 }
 
-/// A ReplicatedJob of a JobSet or of a runtime.
+/// A `ReplicatedJob` of a JobSet or of a runtime.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobGroup {
     pub name: String,

@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const DETAILS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(15)];
 /// What may be left out of an observation is not waited for any longer.
 const DETAILS_LIMIT: Duration = Duration::from_secs(5);
-/// A credential that is refused for so long is not taken any more. A server that starts refuses good ones, too.
+/// What is refused for so long will not be given any more.
 const REFUSED_LIMIT: Duration = Duration::from_mins(1);
 
 enum Sighting {
@@ -57,9 +57,15 @@ pub(super) struct JobWatch {
     deletion: Option<Deletion>,
     /// The job whose pods were looked at after its end.
     settled: Option<String>,
-    /// Since when the server cannot be asked.
-    stale_since: Option<Instant>,
+    troubles: Troubles,
     is_over: bool,
+}
+
+/// Since when the server cannot be asked about the job, and about its pods.
+#[derive(Default)]
+struct Troubles {
+    job: Option<Instant>,
+    pods: Option<Instant>,
 }
 
 /// A job that is gone.
@@ -94,7 +100,7 @@ impl JobWatch {
             details_at: now + DETAILS[0],
             deletion: None,
             settled: None,
-            stale_since: None,
+            troubles: Troubles::default(),
             is_over: false,
         }
     }
@@ -170,28 +176,43 @@ impl JobWatch {
     /// Takes in what a feed says. Gives back a failure that is new and may pass; ends with one that does not.
     fn take(&mut self, sighting: Sighting) -> Result<Option<Failure>, Failure> {
         match sighting {
-            Sighting::Job(FeedEvent::Failed(failure)) if is_final(&failure) => return Err(failure),
-            Sighting::Pod(FeedEvent::Failed(failure)) if is_final(&failure) => return Err(failure),
-            Sighting::JobSet(FeedEvent::Failed(failure)) if is_final(&failure) => {
-                self.job_set = Some(Sight::Hidden);
+            Sighting::Job(FeedEvent::Failed(failure)) => {
+                return self.take_trouble(failure, |troubles| &mut troubles.job);
             }
-            Sighting::Job(FeedEvent::Failed(failure))
-            | Sighting::JobSet(FeedEvent::Failed(failure))
-            | Sighting::Pod(FeedEvent::Failed(failure)) => return self.take_trouble(failure),
-            Sighting::Job(event) => self.take_job(event)?,
+            Sighting::Pod(FeedEvent::Failed(failure)) => {
+                return self.take_trouble(failure, |troubles| &mut troubles.pods);
+            }
+            // A job can be followed without it.
+            Sighting::JobSet(FeedEvent::Failed(failure)) => {
+                if is_refusal(&failure) || self.job_set.is_none() {
+                    self.job_set = Some(Sight::Hidden);
+                }
+            }
+            Sighting::Job(event) => {
+                self.troubles.job = None;
+                self.take_job(event)?;
+            }
             Sighting::JobSet(event) => self.take_job_set(event),
-            Sighting::Pod(event) => self.take_pods(event),
+            Sighting::Pod(event) => {
+                self.troubles.pods = None;
+                self.take_pods(event);
+            }
         }
-        self.stale_since = None;
         self.is_stirred = true;
         Ok(None)
     }
 
-    fn take_trouble(&mut self, failure: Failure) -> Result<Option<Failure>, Failure> {
-        let is_new = self.stale_since.is_none();
-        let since = *self.stale_since.get_or_insert_with(Instant::now);
-        let is_refused = matches!(failure.kind, FailureKind::Unauthorized { .. });
-        if is_refused && since.elapsed() > REFUSED_LIMIT {
+    /// Gives the failure back where it is the first of its outage; ends with one that waiting does not mend.
+    fn take_trouble(
+        &mut self,
+        failure: Failure,
+        of: fn(&mut Troubles) -> &mut Option<Instant>,
+    ) -> Result<Option<Failure>, Failure> {
+        let is_new = self.troubles.job.is_none() && self.troubles.pods.is_none();
+        let since = *of(&mut self.troubles).get_or_insert_with(Instant::now);
+        // What could be read once is refused for a moment by a server that has just started.
+        let is_tried = !self.is_whole() || since.elapsed() > REFUSED_LIMIT;
+        if is_refusal(&failure) && is_tried {
             return Err(failure);
         }
         Ok(is_new.then_some(failure))
@@ -320,10 +341,10 @@ impl JobWatch {
     }
 }
 
-/// Waiting does not mend it.
-fn is_final(failure: &Failure) -> bool {
+/// The server answers, and does not give it.
+fn is_refusal(failure: &Failure) -> bool {
     matches!(
         failure.kind,
-        FailureKind::Forbidden(_) | FailureKind::NotFound { .. }
+        FailureKind::Forbidden(_) | FailureKind::NotFound { .. } | FailureKind::Unauthorized { .. }
     )
 }

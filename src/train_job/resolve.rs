@@ -88,8 +88,8 @@ fn resolve_name(typed: &str, jobs: &[TrainJob]) -> Result<String, NameProblem> {
     if jobs.iter().any(|job| job.name == typed) {
         return Ok(typed.to_owned());
     }
-    let begins_so = |job: &&TrainJob| !typed.is_empty() && job.name.starts_with(typed);
-    let mut begin_so = names(jobs.iter().filter(begins_so));
+    let has_beginning = |job: &&TrainJob| !typed.is_empty() && job.name.starts_with(typed);
+    let mut begin_so = names(jobs.iter().filter(has_beginning));
     match begin_so.len() {
         1 => Ok(begin_so.remove(0)),
         0 => Err(NameProblem::Unknown {

@@ -26,7 +26,7 @@ pub enum StepKind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Step {
     pub kind: StepKind,
-    /// The ReplicatedJob.
+    /// The `ReplicatedJob`.
     pub group: String,
     /// Among the pods of its group.
     pub index: u32,

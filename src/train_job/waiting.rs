@@ -117,14 +117,14 @@ fn on_pods(observation: &JobObservation) -> Option<Wait> {
     let mut runs = false;
     for pod in &observation.pods {
         match hold(pod) {
-            Some((hold, details)) => {
-                let known = held.entry(hold).or_insert((Vec::new(), details));
+            Some((cause, details)) => {
+                let known = held.entry(cause).or_insert((Vec::new(), details));
                 known.0.push(roles.step_at(&pod.place));
             }
             None => runs = true,
         }
     }
-    let Some((hold, (mut steps, details))) = held.into_iter().next() else {
+    let Some((heaviest, (mut steps, details))) = held.into_iter().next() else {
         return missing(observation);
     };
     steps.sort();
@@ -133,7 +133,7 @@ fn on_pods(observation: &JobObservation) -> Option<Wait> {
         1 => first.clone(),
         all => format!("{first} and {} more", all - 1),
     };
-    match hold {
+    match heaviest {
         Hold::Starting if runs => missing(observation),
         Hold::Starting => Some(Wait::passing(format!("{who}: starting"))),
         Hold::Stuck(cause) => {
