@@ -167,3 +167,66 @@ async fn drive(
     }
     vitals.closing.store(true, Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Serves one stream that has said a word, asks the client to go elsewhere, and says another word.
+    async fn serve_and_say_goodbye(listener: TcpListener) {
+        let (wire, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(wire).await.unwrap();
+        let (_, mut answer) = connection.accept().await.unwrap().unwrap();
+        let mut body = answer.send_response(Response::new(()), false).unwrap();
+        body.send_data(Bytes::from("before"), false).unwrap();
+        connection.graceful_shutdown();
+        body.send_data(Bytes::from("after"), true).unwrap();
+        while let Some(request) = connection.accept().await {
+            drop(request);
+        }
+    }
+
+    const LARGE_ENOUGH: u32 = 1 << 16;
+
+    async fn connected() -> Connection {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve_and_say_goodbye(listener));
+        let wire: BoxedWire = Box::new(TokioIo::new(TcpStream::connect(address).await.unwrap()));
+        let (_, windows) = watch::channel(LARGE_ENOUGH);
+        Connection::open(wire, windows).await.unwrap()
+    }
+
+    fn request() -> Request<()> {
+        Request::get("http://server/log").body(()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_to_go_ends_its_streams_well_and_takes_no_more() {
+        let connection = connected().await;
+        let seat = connection.sit(&Arc::default());
+        assert_eq!((connection.streams(), connection.free()), (1, STREAMS - 1));
+        let mut body = seat.send(request()).await.unwrap().into_body();
+        assert_eq!(body.data().await.unwrap().unwrap(), "before");
+        assert_eq!(body.data().await.unwrap().unwrap(), "after");
+        assert!(body.data().await.is_none());
+        let late = connection.sit(&Arc::default());
+        let refused = late.send(request()).await.unwrap_err();
+        assert!(refused.is_go_away() || refused.is_io(), "{refused}");
+        assert!(late.is_closing());
+        assert_eq!(connection.free(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_seat_that_is_left_is_free_and_told() {
+        let connection = connected().await;
+        let left = Arc::new(Notify::new());
+        let seats: Vec<_> = (0..STREAMS).map(|_| connection.sit(&left)).collect();
+        assert_eq!(connection.free(), 0);
+        drop(seats);
+        left.notified().await;
+        assert_eq!(connection.free(), STREAMS);
+    }
+}
