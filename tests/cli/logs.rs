@@ -278,9 +278,9 @@ fn as_json_every_line_is_an_object_of_the_published_schema() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    objects
-        .iter()
-        .for_each(|object| assert_follows("logs", object));
+    for object in &objects {
+        assert_follows("logs", object);
+    }
     let types: Vec<_> = objects
         .iter()
         .map(|object| object["type"].as_str().unwrap())

@@ -386,14 +386,14 @@ fn hostile_bytes(environment: &[(&str, &str)], name: &str) -> Option<Vec<u8>> {
 /// The text without colours; anything else that could move a cursor is a failure.
 #[track_caller]
 fn without_colours(bytes: &[u8]) -> String {
-    let text = std::str::from_utf8(bytes).expect("a terminal gets text only");
+    let text = std::str::from_utf8(bytes).unwrap();
     let mut plain = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\u{1b}') {
         plain.push_str(before);
-        let body = after.strip_prefix('[').expect("only colours");
+        let body = after.strip_prefix('[').unwrap();
         let end = body.find(|letter: char| !letter.is_ascii_digit() && letter != ';');
-        let end = end.expect("a whole sequence");
+        let end = end.unwrap();
         assert_eq!(&body[end..=end], "m", "{text:?}");
         assert!(!body[..end].split(';').any(|one| one == "8"), "{text:?}");
         rest = &body[end + 1..];
