@@ -8,8 +8,8 @@ use testbed::AdminFiles;
 use super::ground::{Ground, JOB, Job, SELECTOR};
 use crate::process::StepError;
 
-/// What one curl opens at most; the rest falls to others beside it.
-const STREAMS_A_CURL: usize = 250;
+/// What one curl opens at most; the rest falls to others beside it. With as many as fit one connection curl is quickest.
+const STREAMS_A_CURL: usize = 90;
 
 /// One of the four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
