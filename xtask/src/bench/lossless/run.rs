@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use serde_json::json;
 use testbed::ActiveFault;
 use testbed::kwok::FATE;
 
@@ -109,8 +108,12 @@ impl<'a> Running<'a> {
             .then(|| RotatingToken::create(site, namespace, folder))
             .transpose()?;
         let keeping = Keeping::start(site, plan, namespace, folder)?;
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects(plan, namespace)});
-        site.bed.apply(&list.to_string())?;
+        for object in objects(plan, namespace) {
+            // A moment passes until the webhook for jobs knows a new runtime.
+            until("the job's objects are taken", || {
+                site.bed.apply(&object.to_string()).is_ok()
+            })?;
+        }
         let mut running = Running {
             plan,
             place,
