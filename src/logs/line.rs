@@ -362,7 +362,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(ProptestConfig::with_cases(500))]
 
         #[test]
         fn the_same_bytes_give_the_same_pieces_however_they_were_cut(

@@ -12,5 +12,5 @@ mod node_model;
 #[cfg(test)]
 fn cases() -> u32 {
     let wanted = std::env::var("ALIGNMENT_CASES").ok();
-    wanted.and_then(|text| text.parse().ok()).unwrap_or(600)
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(400)
 }
