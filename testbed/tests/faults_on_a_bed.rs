@@ -50,6 +50,23 @@ fn set(namespace: &Namespace, resource: &str, fault: Fault, times: Times) -> Act
 }
 
 #[test]
+fn each_slot_of_fake_pods_has_a_log_of_its_own() {
+    if is_skipped() {
+        return;
+    }
+    let texts = [(0, "first slot"), (1, "second slot")].map(|(slot, said)| {
+        let namespace = BED.fake_slot(slot).unwrap();
+        let record = format!("2026-01-31T12:00:00.000000000Z stdout F {said}\n");
+        std::fs::write(BED.fake_slot_log(slot), record).unwrap();
+        let pod = fake_pod(&namespace, "slot", &json!({}));
+        BED.apply(&pod.to_string()).unwrap();
+        namespace.wait_phase("slot", "Running", 30).unwrap();
+        text(&kubectl(&namespace, &["logs", "slot"]).stdout)
+    });
+    assert_eq!(texts, ["first slot\n", "second slot\n"]);
+}
+
+#[test]
 fn kubectl_says_what_a_server_in_trouble_answers() {
     if is_skipped() {
         return;
@@ -225,6 +242,14 @@ fn webhooks_that_nobody_reaches_refuse_objects_until_they_are_back() {
     bed.probe_webhooks().unwrap();
 }
 
+fn fake_pod(namespace: &Namespace, name: &str, annotations: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace.name(), "annotations": annotations},
+        "spec": {"nodeName": "fake-1", "containers": [{"name": "main", "image": "testbed/fake:1"}]},
+    })
+}
+
 /// What a test sees of a fake pod after its fate: phase, and of its container the state with reason and exit code.
 fn seen(namespace: &Namespace, pod: &str) -> Value {
     let output = kubectl(namespace, &["get", "pod", pod, "--output=json"]);
@@ -269,12 +294,8 @@ fn a_pod_on_a_fake_node_meets_the_fate_that_it_names() {
         ),
     ];
     for (fate, _) in &cases {
-        let pod = json!({
-            "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": fate, "namespace": namespace.name(),
-                "annotations": {FATE: fate, AFTER: "1s", EXIT_CODE: "3"}},
-            "spec": {"nodeName": "fake-1", "containers": [{"name": "main", "image": "testbed/fake:1"}]},
-        });
+        let annotations = json!({FATE: fate, AFTER: "1s", EXIT_CODE: "3"});
+        let pod = fake_pod(&namespace, fate, &annotations);
         BED.apply(&pod.to_string()).unwrap();
     }
     for (fate, expected) in &cases {

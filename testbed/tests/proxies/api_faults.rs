@@ -46,6 +46,38 @@ fn without_a_fault_everything_passes_whole() {
 }
 
 #[test]
+fn what_a_client_was_served_is_kept_with_its_request_and_nothing_else() {
+    let site = Site::start();
+    let folder = site.authority.folder.path().join("served");
+    let recording = site.control.record("/lines", &folder).unwrap();
+    let fault = set(&site, "/lines", Fault::CutAfter(1000));
+    let agent = [("user-agent", "reader/1")];
+    for protocol in BOTH {
+        let client = Client::new(&site, None);
+        let got = client.get(protocol, "/lines?a=b", &agent).unwrap();
+        assert_eq!(got.body.len(), 1000);
+        assert!(client.get(protocol, "/who", &agent).unwrap().is_whole);
+    }
+    drop((recording, fault));
+    Client::new(&site, None)
+        .get(Protocol::Http2, "/lines", &agent)
+        .unwrap();
+    let records: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|record| std::fs::read_to_string(record.unwrap().path()).unwrap())
+        .collect();
+    assert_eq!(records.len(), 2, "none of /who, none after the end");
+    for record in &records {
+        let (head, body) = record.split_once('\n').unwrap();
+        assert!(
+            head.starts_with("GET ") && head.ends_with("/lines?a=b reader/1"),
+            "{head}"
+        );
+        assert_eq!(body, &LINE.repeat(LINES)[..1000]);
+    }
+}
+
+#[test]
 fn a_cut_breaks_the_connection_before_any_answer_and_only_where_it_was_set() {
     let site = Site::start();
     let _fault = set(&site, "/lines", Fault::Cut);
