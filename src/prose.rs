@@ -75,14 +75,29 @@ pub fn width(text: &str) -> usize {
 /// One line: control characters of the cluster's text, and those that turn the reading direction, are shown, not obeyed.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() || turns_direction(character) {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
+    text.chars()
+        .for_each(|character| push_visible(character, &mut shown));
     shown
+}
+
+/// Whether a character does something to a terminal rather than stand on it.
+pub fn must_be_shown(character: char) -> bool {
+    character.is_control() || turns_direction(character)
+}
+
+/// Appends the character, by a name where it has to be shown: `\n`, `^G`, `\u{9b}`.
+pub fn push_visible(character: char, shown: &mut String) {
+    match character {
+        '\n' => shown.push_str("\\n"),
+        '\t' => shown.push_str("\\t"),
+        '\u{7f}' => shown.push_str("^?"),
+        '\0'..='\u{1f}' => {
+            shown.push('^');
+            shown.push(char::from(character as u8 + b'@'));
+        }
+        _ if must_be_shown(character) => shown.extend(character.escape_unicode()),
+        _ => shown.push(character),
+    }
 }
 
 /// Characters that show a text in another order than it has: U+202A to U+202E and U+2066 to U+2069.
@@ -184,5 +199,6 @@ mod tests {
     #[test]
     fn foreign_text_is_one_line_in_its_own_order() {
         assert_eq!(visible("a\nb\u{202e}c"), "a\\nb\\u{202e}c");
+        assert_eq!(visible("\u{1b}[2J\r\t\u{9b}"), "^[[2J^M\\t\\u{9b}");
     }
 }

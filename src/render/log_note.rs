@@ -262,7 +262,7 @@ mod tests {
     fn a_message_is_one_line_and_moves_no_cursor() {
         assert_eq!(
             render_message("node-0", b"no such\x1b[2J\nfile\xff\n", Style::Plain),
-            "node-0: no such\\u{1b}[2J\\nfile\u{fffd}"
+            "node-0: no such^[[2J\\nfile\u{fffd}"
         );
     }
 

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    prose::{colour_sequence, turns_direction},
+    prose::{colour_sequence, must_be_shown, push_visible},
     style::Style,
 };
 
@@ -34,44 +34,49 @@ pub(super) fn push(text: &[u8], style: Style, out: &mut Vec<u8>) -> Colours {
     }
     let text: Cow<'_, str> = String::from_utf8_lossy(text);
     let mut colours = Colours::Untouched;
+    let mut strings = Strings::MayEnd;
+    let mut shown = String::new();
     let mut rest = text.as_ref();
     while let Some(place) = rest.find(is_special) {
         out.extend_from_slice(&rest.as_bytes()[..place]);
         rest = &rest[place..];
-        rest = match (colour_sequence(rest), foreign_sequence(rest)) {
-            (Some(length), _) => {
-                if style == Style::Coloured {
-                    out.extend_from_slice(&rest.as_bytes()[..length]);
-                    colours = Colours::Changed;
-                }
-                &rest[length..]
+        if let Some(length) = colour_sequence(rest) {
+            if style == Style::Coloured {
+                out.extend_from_slice(&rest.as_bytes()[..length]);
+                colours = Colours::Changed;
             }
-            (None, Some(length)) => &rest[length..],
-            (None, None) => push_visible(rest, out),
-        };
+            rest = &rest[length..];
+        } else if let Some(length) = foreign_sequence(rest, &mut strings) {
+            rest = &rest[length..];
+        } else {
+            let mut characters = rest.chars();
+            shown.clear();
+            characters
+                .by_ref()
+                .take(1)
+                .for_each(|character| push_visible(character, &mut shown));
+            out.extend_from_slice(shown.as_bytes());
+            rest = characters.as_str();
+        }
     }
     out.extend_from_slice(rest.as_bytes());
     colours
 }
 
-fn is_special(character: char) -> bool {
-    (character.is_control() && character != '\t') || turns_direction(character)
+/// Whether a control string can still end in what is left of the text. Without this a line of nothing but their
+/// beginnings would be searched to its end for each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Strings {
+    MayEnd,
+    NeverEnd,
 }
 
-/// Shows the first character by its name; what follows it.
-fn push_visible<'a>(text: &'a str, out: &mut Vec<u8>) -> &'a str {
-    let mut characters = text.chars();
-    match characters.next() {
-        None => {}
-        Some('\u{7f}') => out.extend_from_slice(b"^?"),
-        Some(control @ '\0'..='\u{1f}') => out.extend_from_slice(&[b'^', control as u8 + b'@']),
-        Some(other) => out.extend(other.escape_unicode().map(|character| character as u8)),
-    }
-    characters.as_str()
+fn is_special(character: char) -> bool {
+    character != '\t' && must_be_shown(character)
 }
 
 /// The length of the whole control sequence that the text begins with (ECMA-48, 5.3 to 5.6).
-fn foreign_sequence(text: &str) -> Option<usize> {
+fn foreign_sequence(text: &str, strings: &mut Strings) -> Option<usize> {
     let mut characters = text.chars();
     let introducer = match characters.next()? {
         '\u{1b}' => characters.next()?,
@@ -82,7 +87,7 @@ fn foreign_sequence(text: &str) -> Option<usize> {
     let body = characters.as_str();
     let length = match introducer {
         '[' => control_sequence(body)?,
-        ']' | 'P' | 'X' | '^' | '_' => control_string(body)?,
+        ']' | 'P' | 'X' | '^' | '_' => control_string(body, strings)?,
         ' '..='/' => {
             let end = body.find(|character| !matches!(character, ' '..='/'))?;
             matches!(body.as_bytes()[end], b'0'..=b'~').then_some(end + 1)?
@@ -101,17 +106,30 @@ fn control_sequence(body: &str) -> Option<usize> {
     matches!(body.as_bytes()[end], b'@'..=b'~').then_some(end + 1)
 }
 
-/// Up to BEL or the string terminator.
-fn control_string(body: &str) -> Option<usize> {
-    let ends = ["\u{7}", "\u{1b}\\", "\u{9c}"];
-    let ends = ends
-        .iter()
-        .filter_map(|end| body.find(end).map(|place| place + end.len()));
-    ends.min()
+/// Up to BEL or the string terminator, whichever comes first.
+fn control_string(body: &str, strings: &mut Strings) -> Option<usize> {
+    if *strings == Strings::NeverEnd {
+        return None;
+    }
+    let mut searched = 0;
+    while let Some(place) = body[searched..].find(['\u{7}', '\u{1b}', '\u{9c}']) {
+        let found = &body[searched + place..];
+        let length = ["\u{7}", "\u{1b}\\", "\u{9c}"]
+            .iter()
+            .find_map(|end| found.starts_with(end).then_some(end.len()));
+        if let Some(length) = length {
+            return Some(searched + place + length);
+        }
+        searched += place + 1;
+    }
+    *strings = Strings::NeverEnd;
+    None
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     fn shown(text: &[u8], style: Style) -> String {
@@ -179,5 +197,29 @@ mod tests {
         assert_eq!(last_state(b"10%\r100%\r"), b"100%");
         assert_eq!(last_state(b"a line of DOS\r"), b"a line of DOS");
         assert_eq!(last_state(b"\r\r"), b"");
+    }
+
+    #[test]
+    fn the_first_end_of_a_control_string_counts() {
+        let text = "a\u{1b}]0;x\u{1b}[1m\u{7}b\u{9c}c";
+        assert_eq!(shown(text.as_bytes(), Style::Plain), "abc");
+    }
+
+    #[test]
+    fn hostile_lines_take_no_longer_than_others() {
+        let length = 256 << 10;
+        for (sequence, expected) in [
+            ("\u{1b}]", "^[]"),
+            ("\u{1b}P\u{1b}[0", "^[P^[[0"),
+            ("\u{1b}]\u{7}", ""),
+            ("\u{9d}", "\\u{9d}"),
+        ] {
+            let times = length / sequence.len();
+            let start = Instant::now();
+            let shown = shown(sequence.repeat(times).as_bytes(), Style::Coloured);
+            assert_eq!(shown, expected.repeat(times), "{sequence:?}");
+            // A search to the end of the line for each of them takes minutes.
+            assert!(start.elapsed() < Duration::from_secs(10), "{sequence:?}");
+        }
     }
 }

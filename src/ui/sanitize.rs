@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::prose::{colour_sequence, turns_direction};
+use crate::prose::{colour_sequence, must_be_shown, push_visible};
 
 /// The text with every control character shown as `^X`, except line ends, tabs and colour sequences.
 pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
@@ -15,8 +15,11 @@ pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
         let length = if let Some(length) = colour_sequence(rest) {
             clean.push_str(&rest[..length]);
             length
+        } else if is_foreign(character) {
+            push_visible(character, &mut clean);
+            character.len_utf8()
         } else {
-            push_visible(&mut clean, character);
+            clean.push(character);
             character.len_utf8()
         };
         rest = &rest[length..];
@@ -24,20 +27,9 @@ pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// Line ends and tabs are our own.
 fn is_foreign(character: char) -> bool {
-    (character.is_control() && !matches!(character, '\n' | '\t')) || turns_direction(character)
-}
-
-fn push_visible(clean: &mut String, character: char) {
-    match character {
-        _ if !is_foreign(character) => clean.push(character),
-        '\u{7f}' => clean.push_str("^?"),
-        '\0'..='\u{1f}' => {
-            clean.push('^');
-            clean.push(char::from(character as u8 + b'@'));
-        }
-        other => clean.extend(other.escape_unicode()),
-    }
+    must_be_shown(character) && !matches!(character, '\n' | '\t')
 }
 
 #[cfg(test)]
