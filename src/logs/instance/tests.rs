@@ -1,0 +1,590 @@
+//! What an instance does in each situation, and what never happens whatever comes.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const FOLLOW: Action = Action::Open(Follow::Yes, Served::Current);
+const DRAIN: Action = Action::Open(Follow::No, Served::Current);
+const DRAIN_PREVIOUS: Action = Action::Open(Follow::No, Served::Previous);
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// An instance that follows a running container, with its stream open.
+fn following() -> Instance {
+    let mut instance = Instance::new(Follow::Yes, Standing::Running, Duration::ZERO);
+    assert_eq!(instance.handle(seconds(0), Event::Start), [FOLLOW]);
+    instance.handle(seconds(0), Event::Delivered);
+    instance
+}
+
+/// Feeds events, all at the same time, and gives the actions of the last.
+fn after(instance: &mut Instance, now: u64, events: &[Event]) -> Vec<Action> {
+    let mut actions = Vec::new();
+    for event in events {
+        actions = instance.handle(seconds(now), *event);
+    }
+    actions
+}
+
+#[test]
+fn an_end_of_stream_is_no_end_of_a_container() {
+    for end in [StreamEnd::Clean, StreamEnd::Broken] {
+        let mut instance = following();
+        let events = [Event::Ended(end), Event::Settled(Settled::Aligned)];
+        let events = if end == StreamEnd::Clean {
+            &events[..]
+        } else {
+            &events[..1]
+        };
+        assert_eq!(after(&mut instance, 1, events), [Action::AskStatus]);
+        assert_eq!(
+            after(&mut instance, 1, &[Event::Status(Standing::Running)]),
+            [FOLLOW]
+        );
+    }
+}
+
+#[test]
+fn streams_without_anything_new_are_opened_less_and_less_often() {
+    let mut instance = following();
+    let mut now = 1;
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        after(
+            &mut instance,
+            now,
+            &[
+                Event::Ended(StreamEnd::Clean),
+                Event::Settled(Settled::Aligned),
+                Event::Status(Standing::Running),
+            ],
+        );
+        let wait = match instance.state {
+            State::Resting => instance.wake_at().unwrap().as_secs() - now,
+            _ => 0,
+        };
+        waits.push(wait);
+        now += wait;
+        instance.handle(seconds(now), Event::Woken);
+    }
+    assert_eq!(waits, [0, 1, 2, 4, 8, 16, 30, 30, 30]);
+    let events = [
+        Event::Delivered,
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+        Event::Status(Standing::Running),
+    ];
+    assert_eq!(
+        after(&mut instance, now, &events),
+        [FOLLOW],
+        "a line resets it"
+    );
+}
+
+#[test]
+fn an_ended_container_is_drained_and_its_end_compared() {
+    let mut instance = following();
+    let events = [
+        Event::Status(Standing::Ended),
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+        Event::Status(Standing::Ended),
+    ];
+    assert_eq!(after(&mut instance, 1, &events), [DRAIN]);
+    assert_eq!(
+        after(&mut instance, 1, &[Event::Ended(StreamEnd::Clean)]),
+        [Action::Settle]
+    );
+    let check = Action::CheckEnd(Served::Current);
+    assert_eq!(
+        after(&mut instance, 1, &[Event::Settled(Settled::Aligned)]),
+        [check]
+    );
+    let finished = Action::Finish(Outcome::Complete);
+    assert_eq!(
+        after(&mut instance, 1, &[Event::EndChecked(Some(End::Reached))]),
+        [finished]
+    );
+    assert_eq!(
+        after(
+            &mut instance,
+            2,
+            &[Event::Woken, Event::Status(Standing::Running)]
+        ),
+        []
+    );
+}
+
+#[test]
+fn an_end_that_never_compares_equal_is_looked_at_some_times_and_believed() {
+    let mut instance = following();
+    after(
+        &mut instance,
+        1,
+        &[
+            Event::Ended(StreamEnd::Clean),
+            Event::Settled(Settled::Aligned),
+            Event::Status(Standing::Ended),
+        ],
+    );
+    let drained = [
+        Event::Delivered,
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+    ];
+    for _ in 0..3 {
+        assert_eq!(
+            after(&mut instance, 1, &drained),
+            [Action::CheckEnd(Served::Current)]
+        );
+        assert_eq!(
+            after(&mut instance, 1, &[Event::EndChecked(Some(End::Ahead))]),
+            [DRAIN]
+        );
+    }
+    assert_eq!(
+        after(&mut instance, 1, &drained),
+        [Action::Finish(Outcome::Complete)]
+    );
+}
+
+#[test]
+fn a_drain_that_ends_because_the_kubelet_stops_is_not_believed() {
+    let mut instance = following();
+    after(
+        &mut instance,
+        1,
+        &[
+            Event::Ended(StreamEnd::Clean),
+            Event::Settled(Settled::Aligned),
+            Event::Status(Standing::Ended),
+        ],
+    );
+    for settled in [Settled::Aligned, Settled::Empty, Settled::Undecided] {
+        after(
+            &mut instance,
+            1,
+            &[
+                Event::Delivered,
+                Event::Ended(StreamEnd::Clean),
+                Event::Settled(settled),
+            ],
+        );
+        assert_eq!(
+            after(&mut instance, 1, &[Event::EndChecked(None)]),
+            [Action::AskStatus]
+        );
+        assert_eq!(
+            after(&mut instance, 1, &[Event::Status(Standing::Ended)]),
+            [DRAIN],
+            "{settled:?}"
+        );
+    }
+}
+
+#[test]
+fn a_replay_that_pauses_before_its_place_is_not_given_up() {
+    let mut instance = following();
+    instance.handle(instance.wake_at().unwrap(), Event::Woken);
+    let check = [Action::CheckEnd(Served::Current)];
+    assert_eq!(
+        after(&mut instance, 5, &[Event::Settled(Settled::Undecided)]),
+        check
+    );
+    let events = [Event::Repeated, Event::EndChecked(Some(End::Ahead))];
+    assert_eq!(after(&mut instance, 6, &events), [Action::Close, FOLLOW]);
+}
+
+#[test]
+fn a_replaced_container_is_drained_from_previous() {
+    let mut instance = following();
+    let events = [
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+        Event::Status(Standing::Previous),
+    ];
+    assert_eq!(after(&mut instance, 1, &events), [DRAIN_PREVIOUS]);
+}
+
+#[test]
+fn a_container_two_attempts_back_is_marked() {
+    let mut instance = following();
+    let events = [
+        Event::Ended(StreamEnd::Broken),
+        Event::Status(Standing::OutOfReach),
+    ];
+    let marked = [
+        Action::Mark(Reason::OutOfReach),
+        Action::Finish(Outcome::Incomplete),
+    ];
+    assert_eq!(after(&mut instance, 1, &events), marked);
+}
+
+#[test]
+fn a_place_that_is_lost_is_given_up_only_when_the_status_cannot_lag_any_more() {
+    let mut instance = following();
+    assert_eq!(
+        after(&mut instance, 5, &[Event::Lost]),
+        [Action::Close, Action::AskStatus]
+    );
+    assert_eq!(
+        after(&mut instance, 5, &[Event::Status(Standing::Running)]),
+        []
+    );
+    assert_eq!(
+        after(&mut instance, 7, &[Event::Woken]),
+        [Action::AskStatus]
+    );
+    assert_eq!(
+        after(&mut instance, 7, &[Event::Status(Standing::Running)]),
+        [Action::GiveUpPlace, FOLLOW]
+    );
+}
+
+#[test]
+fn a_place_that_is_lost_because_another_container_answered_is_not_given_up() {
+    let mut instance = following();
+    after(
+        &mut instance,
+        5,
+        &[Event::Lost, Event::Status(Standing::Running)],
+    );
+    assert_eq!(
+        after(&mut instance, 6, &[Event::Status(Standing::Previous)]),
+        [DRAIN_PREVIOUS]
+    );
+}
+
+#[test]
+fn a_silent_stream_is_looked_at_and_opened_again_if_there_is_more() {
+    let mut instance = following();
+    assert_eq!(
+        instance.handle(instance.wake_at().unwrap(), Event::Woken),
+        [Action::Settle]
+    );
+    let late = instance.wake_at().unwrap();
+    assert_eq!(late, seconds(30));
+    assert_eq!(
+        instance.handle(late, Event::Woken),
+        [Action::CheckEnd(Served::Current)]
+    );
+    assert_eq!(
+        after(&mut instance, 31, &[Event::EndChecked(Some(End::Ahead))]),
+        [Action::Close, FOLLOW]
+    );
+}
+
+#[test]
+fn what_came_while_the_end_was_looked_at_makes_the_look_worthless() {
+    let mut instance = following();
+    instance.handle(seconds(5), Event::Woken);
+    instance.handle(seconds(30), Event::Woken);
+    let events = [Event::Delivered, Event::EndChecked(Some(End::Ahead))];
+    assert_eq!(after(&mut instance, 31, &events), []);
+}
+
+#[test]
+fn an_empty_drain_is_a_hole_only_if_the_stream_before_was_cut() {
+    for (end, expected) in [
+        (StreamEnd::Clean, vec![Action::Finish(Outcome::Complete)]),
+        (
+            StreamEnd::Broken,
+            vec![
+                Action::Mark(Reason::Rotated),
+                Action::Finish(Outcome::Incomplete),
+            ],
+        ),
+    ] {
+        let mut instance = following();
+        let events = [
+            Event::Ended(end),
+            Event::Settled(Settled::Aligned),
+            Event::Status(Standing::Ended),
+            Event::Ended(StreamEnd::Clean),
+        ];
+        after(&mut instance, 1, &events);
+        let empty = [
+            Event::Settled(Settled::Empty),
+            Event::EndChecked(Some(End::Empty)),
+        ];
+        assert_eq!(after(&mut instance, 1, &empty), [Action::AskStatus]);
+        assert_eq!(
+            after(&mut instance, 3, &[Event::Status(Standing::Ended)]),
+            expected
+        );
+    }
+}
+
+#[test]
+fn what_was_read_to_its_clean_end_is_whole_also_when_two_restarts_put_it_out_of_reach() {
+    let mut instance = following();
+    let events = [
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+        Event::Status(Standing::OutOfReach),
+    ];
+    let finished = [Action::Finish(Outcome::Complete)];
+    assert_eq!(after(&mut instance, 1, &events), finished);
+}
+
+#[test]
+fn what_nobody_answered_for_is_marked_when_no_more_is_waited_for() {
+    let refused = Event::Refused(Refusal::Busy(None));
+    for (end, expected) in [
+        (StreamEnd::Clean, vec![Action::Finish(Outcome::Complete)]),
+        (
+            StreamEnd::Broken,
+            vec![
+                Action::Mark(Reason::NoAnswer),
+                Action::Finish(Outcome::Incomplete),
+            ],
+        ),
+    ] {
+        let mut instance = following();
+        let events = [
+            Event::Ended(end),
+            Event::Settled(Settled::Aligned),
+            Event::Status(Standing::Ended),
+            refused,
+            Event::GiveUp,
+        ];
+        assert_eq!(after(&mut instance, 1, &events), expected, "{end:?}");
+    }
+}
+
+#[test]
+fn a_stream_that_was_opened_again_is_not_waited_for_either_once_its_container_has_ended() {
+    let mut instance = following();
+    let events = [
+        Event::Ended(StreamEnd::Broken),
+        Event::Status(Standing::Running),
+    ];
+    after(&mut instance, 1, &events);
+    let events = [
+        Event::Opened,
+        Event::Delivered,
+        Event::Status(Standing::Ended),
+    ];
+    after(&mut instance, 2, &events);
+    let mut woken = Vec::new();
+    while woken.last() != Some(&DRAIN) {
+        let wake_at = instance.wake_at().unwrap_or_default();
+        assert!(wake_at <= seconds(12), "it waits until {wake_at:?}");
+        woken.extend(instance.handle(wake_at, Event::Woken));
+    }
+    assert_eq!(woken, [Action::Settle, Action::Close, DRAIN]);
+}
+
+#[test]
+fn the_log_of_what_has_ended_is_asked_for_more_often() {
+    let rests = |standing| {
+        let mut instance = Instance::new(Follow::Yes, standing, Duration::ZERO);
+        instance.handle(seconds(0), Event::Start);
+        let mut rest = || {
+            instance.handle(seconds(0), Event::Refused(Refusal::Busy(None)));
+            let rest = instance.wake_at().unwrap_or_default();
+            instance.handle(rest, Event::Woken);
+            rest.as_secs()
+        };
+        (0..8).map(|_| rest()).max()
+    };
+    assert_eq!(rests(Standing::Running), Some(30));
+    assert_eq!(rests(Standing::Ended), Some(8));
+}
+
+#[test]
+fn a_pod_that_went_after_its_kubelet_was_stopped_is_marked() {
+    let mut instance = following();
+    after(
+        &mut instance,
+        1,
+        &[
+            Event::Ended(StreamEnd::Clean),
+            Event::Settled(Settled::Aligned),
+            Event::Status(Standing::Running),
+        ],
+    );
+    let events = [
+        Event::Refused(Refusal::Busy(None)),
+        Event::Status(Standing::PodGone),
+    ];
+    let marked = [
+        Action::Mark(Reason::PodGone),
+        Action::Finish(Outcome::Incomplete),
+    ];
+    assert_eq!(after(&mut instance, 2, &events), marked);
+}
+
+#[test]
+fn a_busy_server_is_left_alone_for_as_long_as_it_wants() {
+    let mut instance = following();
+    after(
+        &mut instance,
+        1,
+        &[
+            Event::Ended(StreamEnd::Broken),
+            Event::Status(Standing::Running),
+        ],
+    );
+    after(
+        &mut instance,
+        1,
+        &[Event::Refused(Refusal::Busy(Some(seconds(17))))],
+    );
+    assert_eq!(instance.wake_at(), Some(seconds(18)));
+}
+
+#[test]
+fn without_following_one_whole_stream_is_all() {
+    let mut instance = Instance::new(Follow::No, Standing::Running, Duration::ZERO);
+    assert_eq!(instance.handle(seconds(0), Event::Start), [DRAIN]);
+    let events = [
+        Event::Delivered,
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+    ];
+    assert_eq!(
+        after(&mut instance, 0, &events),
+        [Action::Finish(Outcome::Complete)]
+    );
+}
+
+/// What answers the instance: requests under way and how they may end.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "five things that may be under way, each alone"
+)]
+struct Server {
+    is_open: bool,
+    is_settling: bool,
+    is_asked: bool,
+    is_checking: bool,
+    is_finished: bool,
+}
+
+impl Server {
+    fn take(&mut self, actions: &[Action]) {
+        for action in actions {
+            assert!(!self.is_finished, "an action after the last");
+            match action {
+                Action::Open(..) => {
+                    assert!(!std::mem::replace(&mut self.is_open, true), "two streams");
+                }
+                Action::Close => assert!(
+                    std::mem::replace(&mut self.is_open, false),
+                    "nothing to close"
+                ),
+                Action::Settle => self.is_settling = true,
+                Action::CheckEnd(_) => self.is_checking = true,
+                Action::AskStatus => self.is_asked = true,
+                Action::GiveUpPlace | Action::Mark(_) => {}
+                Action::Finish(_) => self.is_finished = true,
+            }
+        }
+    }
+
+    /// An event that fits, chosen by a number.
+    fn event(&mut self, choice: u8, standing: Standing) -> Event {
+        if std::mem::take(&mut self.is_settling) {
+            let settled = [
+                Settled::Aligned,
+                Settled::Aligned,
+                Settled::Empty,
+                Settled::Undecided,
+            ];
+            return Event::Settled(settled[usize::from(choice % 4)]);
+        }
+        if std::mem::take(&mut self.is_asked) {
+            return Event::Status(standing);
+        }
+        if self.is_checking && choice.is_multiple_of(2) {
+            self.is_checking = false;
+            let ends = [Some(End::Reached), Some(End::Ahead), Some(End::Empty), None];
+            return Event::EndChecked(ends[usize::from(choice / 2 % 4)]);
+        }
+        self.stream_event(choice, standing)
+    }
+
+    fn stream_event(&mut self, choice: u8, standing: Standing) -> Event {
+        let is_over = |server: &mut Self, event| {
+            server.is_open = false;
+            event
+        };
+        match (self.is_open, choice % 12) {
+            (true, 0 | 1) => Event::Delivered,
+            (true, 2) => Event::Opened,
+            (true, 3 | 4) => is_over(self, Event::Ended(StreamEnd::Clean)),
+            (true, 5) => is_over(self, Event::Ended(StreamEnd::Broken)),
+            (true, 6) => is_over(self, Event::Refused(Refusal::Busy(None))),
+            (true, 7) => is_over(self, Event::Refused(Refusal::NotThere)),
+            (true, 8) => Event::Reopen,
+            (true, 9) => Event::Lost,
+            (_, 10) => Event::Status(standing),
+            _ => Event::Woken,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn there_is_never_more_than_one_stream_and_always_something_to_wait_for(
+        choices in prop::collection::vec((any::<u8>(), 0u64..40), 1..80), standings in prop::collection::vec(0usize..6, 8),
+    ) {
+        let all = [Standing::Running, Standing::Ended, Standing::Previous, Standing::NodeLost, Standing::OutOfReach, Standing::PodGone];
+        let mut instance = Instance::new(Follow::Yes, Standing::Running, Duration::ZERO);
+        let mut server = Server::default();
+        server.take(&instance.handle(seconds(0), Event::Start));
+        let mut now = 0;
+        for (step, (choice, time)) in choices.iter().enumerate() {
+            now += time;
+            let standing = all[standings[step / 10]];
+            let event = server.event(*choice, standing);
+            if server.is_finished {
+                break;
+            }
+            server.take(&instance.handle(seconds(now), event));
+            let is_waiting = server.is_open || server.is_settling || server.is_asked || server.is_checking;
+            prop_assert!(server.is_finished || is_waiting || instance.wake_at().is_some(), "stuck: {:?}", instance);
+        }
+    }
+
+    #[test]
+    fn an_ended_container_is_finished_with_once_requests_succeed(
+        choices in prop::collection::vec((any::<u8>(), 0u64..40), 0..60),
+    ) {
+        let mut instance = Instance::new(Follow::Yes, Standing::Running, Duration::ZERO);
+        let mut server = Server::default();
+        server.take(&instance.handle(seconds(0), Event::Start));
+        let mut now = 0;
+        for (choice, time) in choices {
+            now += time;
+            let event = server.event(choice, Standing::Running);
+            if !server.is_finished {
+                server.take(&instance.handle(seconds(now), event));
+            }
+        }
+        for _ in 0..40 {
+            if server.is_finished {
+                return Ok(());
+            }
+            now += 40;
+            let is_asked = server.is_settling || server.is_asked || server.is_checking;
+            let event = match (is_asked, server.is_open) {
+                (true, _) => server.event(0, Standing::Ended),
+                (false, true) => server.stream_event(3, Standing::Ended),
+                (false, false) => Event::Woken,
+            };
+            server.take(&instance.handle(seconds(now), event));
+            if !server.is_finished {
+                server.take(&instance.handle(seconds(now), Event::Status(Standing::Ended)));
+            }
+        }
+        prop_assert!(false, "not finished: {:?}", instance);
+    }
+}
