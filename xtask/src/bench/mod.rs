@@ -9,6 +9,7 @@ mod spread;
 mod start;
 mod verify;
 
+use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -45,31 +46,73 @@ enum Name {
 /// A comparison of the release binary, whose path it is given, with its rival.
 type Compare = fn(&Path) -> Result<Comparison, StepError>;
 
-/// Runs what was chosen, all of it, and ends with what is over its limit.
+/// Runs what was chosen, all of it, and ends with what is over its limit or could not be measured.
 pub(crate) fn bench(args: &BenchArgs) -> Result<(), StepError> {
     let names = match args.names.as_slice() {
         [] => &[Name::Start, Name::Verify],
         names => names,
     };
-    let mut missed = Vec::new();
+    let mut outcome = Outcome::default();
     if names.contains(&Name::Cluster) {
-        missed.extend(cluster::measure()?);
+        outcome.add("cluster", cluster::measure());
     }
     if names.contains(&Name::Logs) {
-        missed.extend(measure_logs(&args.logs)?);
+        outcome.add("logs", measure_logs(&args.logs));
     }
     if names.contains(&Name::Lossless) {
-        lossless::lossless(&args.lossless, args.logs.plugin())?;
+        let judged = lossless::lossless(&args.lossless, args.logs.plugin());
+        outcome.add::<String>("lossless", judged.map(|()| Vec::new()));
     }
     let comparisons: Vec<Compare> = names.iter().filter_map(|name| comparison(*name)).collect();
     if !comparisons.is_empty() {
-        missed.extend(compare(&comparisons)?);
+        compare(&comparisons, &mut outcome);
     }
-    if missed.is_empty() {
-        return Ok(());
+    outcome.end()
+}
+
+/// What went wrong so far.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// Names of figures that are over their limits.
+    missed: Vec<String>,
+    /// What could not be measured, or not as it must be, and why.
+    failed: Vec<String>,
+}
+
+impl Outcome {
+    /// Keeps what a measurement found, so that those after it are made too.
+    fn add<S: Into<String>>(&mut self, name: &str, measured: Result<Vec<S>, StepError>) {
+        match measured {
+            Ok(missed) => self.missed.extend(missed.into_iter().map(Into::into)),
+            Err(error) => {
+                let text = format!("{name}: {}", in_full(&error));
+                say(&text);
+                self.failed.push(text);
+            }
+        }
     }
-    let text = format!("over the limit: {}", missed.join(", "));
-    Err(StepError::Steps(text))
+
+    fn end(self) -> Result<(), StepError> {
+        let mut texts = self.failed;
+        if !self.missed.is_empty() {
+            texts.push(format!("over the limit: {}", self.missed.join(", ")));
+        }
+        if texts.is_empty() {
+            return Ok(());
+        }
+        Err(StepError::Steps(texts.join("\n")))
+    }
+}
+
+/// An error with its causes.
+fn in_full(error: &StepError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
 }
 
 fn comparison(name: Name) -> Option<Compare> {
@@ -81,7 +124,7 @@ fn comparison(name: Name) -> Option<Compare> {
 }
 
 /// With the release binary, unless another build is named.
-fn measure_logs(args: &logs::LogsArgs) -> Result<Vec<&'static str>, StepError> {
+fn measure_logs(args: &logs::LogsArgs) -> Result<Vec<String>, StepError> {
     let plugin = match args.plugin() {
         Some(plugin) => plugin.to_path_buf(),
         None => build_release()?,
@@ -89,20 +132,24 @@ fn measure_logs(args: &logs::LogsArgs) -> Result<Vec<&'static str>, StepError> {
     logs::measure(&plugin, args)
 }
 
-/// Builds the release binary, runs the comparisons, and returns what is over its limit.
-fn compare(comparisons: &[Compare]) -> Result<Vec<&'static str>, StepError> {
-    let plugin = build_release()?;
-    let mut missed = Vec::new();
-    if judge_size(&plugin)? == Kept::No {
-        missed.push("size of the release binary");
-    }
-    for compare in comparisons {
-        let comparison = compare(&plugin)?;
-        if comparison.report() == Kept::No {
-            missed.push(comparison.what);
+/// Builds the release binary, looks at its size, and runs the comparisons.
+fn compare(comparisons: &[Compare], outcome: &mut Outcome) {
+    let built = build_release().and_then(|plugin| Ok((judge_size(&plugin)?, plugin)));
+    let plugin = match built {
+        Ok((Kept::Yes, plugin)) => plugin,
+        Ok((Kept::No, plugin)) => {
+            outcome.add("", Ok(vec!["size of the release binary"]));
+            plugin
         }
+        Err(error) => return outcome.add::<String>("release binary", Err(error)),
+    };
+    for compare in comparisons {
+        let missed = compare(&plugin).map(|comparison| match comparison.report() {
+            Kept::Yes => Vec::new(),
+            Kept::No => vec![comparison.what],
+        });
+        outcome.add("comparison", missed);
     }
-    Ok(missed)
 }
 
 fn build_release() -> Result<PathBuf, StepError> {
@@ -130,4 +177,22 @@ fn say_row(row: &str) {
     use std::io::Write as _;
     // A closed standard output leaves nobody to read the row.
     let _ = writeln!(std::io::stdout().lock(), "{row}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome;
+    use crate::process::StepError;
+
+    #[test]
+    fn a_measurement_that_fails_hides_nothing_of_the_others() {
+        let mut outcome = Outcome::default();
+        let source = std::io::Error::other("no room");
+        outcome.add::<String>("logs", Err(StepError::io("a file", source)));
+        outcome.add("start", Ok(vec!["`--help`"]));
+        outcome.add::<String>("lossless", Ok(Vec::new()));
+        let error = outcome.end().unwrap_err().to_string();
+        assert_eq!(error, "logs: a file: no room\nover the limit: `--help`");
+        assert!(Outcome::default().end().is_ok());
+    }
 }

@@ -29,23 +29,43 @@ pub(super) struct Rival {
 /// What was measured, and what must be at most `limit`.
 #[derive(Clone, Debug)]
 pub(super) struct Figure {
-    pub(super) what: &'static str,
+    /// With the sizes that it was measured with.
+    pub(super) what: String,
     pub(super) unit: Unit,
     pub(super) ours: Vec<f64>,
     /// The limit is of the ratio; without a rival it is of the value.
     pub(super) rival: Option<Rival>,
     pub(super) limit: f64,
+    pub(super) judging: Judging,
+}
+
+/// Whether the limit holds for what was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judging {
+    /// The sizes are those of the limit.
+    Judged,
+    /// They were made smaller.
+    Reduced,
 }
 
 impl Figure {
-    pub(super) fn name(&self) -> &'static str {
-        self.what
+    /// Shows the row. The name of a figure whose median does not keep the limit.
+    pub(super) fn report(&self) -> Option<String> {
+        say_row(&self.row());
+        let is_missed = self.judging == Judging::Judged && self.kept() == Kept::No;
+        is_missed.then(|| self.what.clone())
     }
 
-    /// Shows the row; the median is what must keep the limit.
-    pub(super) fn report(&self) -> Kept {
-        say_row(&self.row());
+    fn kept(&self) -> Kept {
         Kept::judge(self.judged().median, self.limit)
+    }
+
+    fn verdict(&self) -> &'static str {
+        match (self.judging, self.kept()) {
+            (Judging::Reduced, _) => "reduced, not judged",
+            (Judging::Judged, Kept::Yes) => "kept",
+            (Judging::Judged, Kept::No) => "MISSED",
+        }
     }
 
     /// What the limit is for: ratios run by run, or our values.
@@ -60,10 +80,7 @@ impl Figure {
     fn row(&self) -> String {
         let ours = self.unit.show(Spread::of(self.ours.iter().copied()).median);
         let judged = self.judged();
-        let kept = match Kept::judge(judged.median, self.limit) {
-            Kept::Yes => "kept",
-            Kept::No => "MISSED",
-        };
+        let verdict = self.verdict();
         let Some(rival) = &self.rival else {
             let (low, high) = (
                 self.unit.show(judged.minimum),
@@ -71,7 +88,7 @@ impl Figure {
             );
             let limit = self.unit.show(self.limit);
             return format!(
-                "| {} | {ours} | | | {low} to {high} | {limit} | {kept} |",
+                "| {} | {ours} | | | {low} to {high} | {limit} | {verdict} |",
                 self.what
             );
         };
@@ -79,7 +96,7 @@ impl Figure {
             .unit
             .show(Spread::of(rival.values.iter().copied()).median);
         format!(
-            "| {} | {ours} | {} | {theirs} | {:.3} ({:.3} to {:.3}) | {:.3} | {kept} |",
+            "| {} | {ours} | {} | {theirs} | {:.3} ({:.3} to {:.3}) | {:.3} | {verdict} |",
             self.what, rival.name, judged.median, judged.minimum, judged.maximum, self.limit
         )
     }
@@ -87,16 +104,27 @@ impl Figure {
 
 #[cfg(test)]
 mod tests {
-    use super::{Figure, Rival, Unit};
+    use super::{Figure, Judging, Rival, Unit};
 
     fn figure(rival: Option<Rival>, limit: f64) -> Figure {
         Figure {
-            what: "reading",
+            what: "reading".to_owned(),
             unit: Unit::Seconds,
             ours: vec![1.0, 2.0, 3.0],
             rival,
             limit,
+            judging: Judging::Judged,
         }
+    }
+
+    #[test]
+    fn what_was_measured_with_smaller_sizes_keeps_no_limit_and_misses_none() {
+        let mut figure = figure(None, 1.5);
+        assert_eq!(figure.report().as_deref(), Some("reading"));
+        figure.judging = Judging::Reduced;
+        assert_eq!(figure.report(), None);
+        let row = figure.row();
+        assert!(row.ends_with("| 1.50 s | reduced, not judged |"), "{row}");
     }
 
     #[test]

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use super::LogsArgs;
 use super::figure::{Figure, Rival, Unit};
 use super::observer::{Observer, wait_for_files};
+use super::printed::{Printed, Written};
 use super::running::{Memory, Running};
+use super::sizes::Size;
 use super::tools::{Follow, Tool, Tools};
 use crate::process::{StepError, say};
 
@@ -43,13 +45,20 @@ pub(super) fn measure(tools: &Tools<'_>, args: &LogsArgs) -> Result<Vec<Figure>,
     tools.ground.write_log(FIRST_LINES)?;
     let stern = open_some(tools, Tool::Stern, patience)?;
     open_some(tools, Tool::Kubectl, patience)?;
-    Ok(figures(ours, curls, memory, &stern))
+    Ok(figures(args, (ours, curls), memory, &stern))
 }
 
-fn figures(ours: Vec<f64>, curls: Vec<f64>, memory: Memory, stern: &Opened) -> Vec<Figure> {
+fn figures(
+    args: &LogsArgs,
+    (ours, curls): (Vec<f64>, Vec<f64>),
+    memory: Memory,
+    stern: &Opened,
+) -> Vec<Figure> {
+    let pods = args.pods();
+    let held = args.judging(&[Size::Pods, Size::Follow]);
     vec![
         Figure {
-            what: "many pods followed: time until every pod's first line",
+            what: format!("{pods} pods followed: time until every pod's first line"),
             unit: Unit::Seconds,
             ours,
             rival: Some(Rival {
@@ -57,16 +66,18 @@ fn figures(ours: Vec<f64>, curls: Vec<f64>, memory: Memory, stern: &Opened) -> V
                 values: curls,
             }),
             limit: TIME_LIMIT,
+            judging: args.judging(&[Size::Pods, Size::Rounds]),
         },
         Figure {
-            what: "many pods followed: most memory",
+            what: format!("{pods} pods followed: most memory"),
             unit: Unit::Bytes,
             ours: vec![memory.peak],
             rival: None,
             limit: MEMORY_LIMIT,
+            judging: held,
         },
         Figure {
-            what: "many pods followed: most memory beside stern",
+            what: format!("{pods} pods followed: most memory"),
             unit: Unit::Bytes,
             ours: vec![memory.peak],
             rival: Some(Rival {
@@ -74,6 +85,7 @@ fn figures(ours: Vec<f64>, curls: Vec<f64>, memory: Memory, stern: &Opened) -> V
                 values: vec![stern.memory.peak],
             }),
             limit: STERN_MEMORY_LIMIT,
+            judging: held,
         },
     ]
 }
@@ -134,17 +146,18 @@ fn all_opened(tool: Tool, opened: usize, pods: usize) -> Result<(), StepError> {
 /// The plugin's memory after lines have come for a while, every one of which it must have printed.
 fn hold(tools: &Tools<'_>, patience: Duration) -> Result<Memory, StepError> {
     let pods = tools.ground.many.pods.len();
-    tools.ground.write_log(FIRST_LINES)?;
+    let first = tools.ground.write_log(FIRST_LINES)?;
     let (running, observer) = observe(tools, Tool::Plugin)?;
     let seen = observer.wait(OPEN_LIMIT, |seen| seen.pods() >= pods);
     all_opened(Tool::Plugin, seen.pods(), pods)?;
-    let writer = tools.ground.write_on();
+    let writer = tools.ground.write_on(first);
     thread::sleep(patience);
-    let lines = (FIRST_LINES + writer.stop()?) * pods;
-    observer.wait(SETTLE_LIMIT, |seen| seen.lines >= lines);
+    let written = writer.stop()?;
+    let lines = written.lines() * pods;
+    observer.wait(SETTLE_LIMIT, |seen| seen.printed.lines() >= lines);
     let memory = running.memory()?;
     drop(running);
-    exactly(observer.finish(), lines)?;
+    exactly(&observer.finish(), &written, pods)?;
     say(format_args!(
         "{} printed all {lines} lines of {pods} pods; memory {:.1} MB, at most {:.1} MB",
         Tool::Plugin.name(),
@@ -155,14 +168,10 @@ fn hold(tools: &Tools<'_>, patience: Duration) -> Result<Memory, StepError> {
 }
 
 /// The plugin's lines must be those that were written, each once.
-pub(super) fn exactly(printed: usize, written: usize) -> Result<(), StepError> {
-    if printed == written {
-        return Ok(());
-    }
+pub(super) fn exactly(printed: &Printed, written: &Written, pods: usize) -> Result<(), StepError> {
     let name = Tool::Plugin.name();
-    Err(StepError::Steps(format!(
-        "{name} printed {printed} of {written} lines"
-    )))
+    let judged = printed.judge(written, pods);
+    judged.map_err(|why| StepError::Steps(format!("{name} {why}")))
 }
 
 /// How far a program came that opens only so many logs a second.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use testbed::{FakeLogs, Options, Testbed};
 
+use super::printed::Written;
 use crate::process::{StepError, say};
 
 /// The job's name, in a namespace of its own.
@@ -19,6 +20,8 @@ pub(super) const JOB: &str = "job";
 pub(super) const SELECTOR: &str = "jobset.sigs.k8s.io/jobset-name=job";
 /// Pods of the small job.
 pub(super) const FEW: u16 = 3;
+/// Bytes of a line as it is served with its stamp, without its newline.
+pub(super) const LINE_LENGTH: usize = 116;
 /// Lines that a writer adds in a second.
 pub(super) const LINES_A_SECOND: u32 = 10;
 
@@ -71,15 +74,16 @@ impl Ground {
     }
 
     /// Gives all containers a log with this many lines, a millisecond apart, the last about now.
-    pub(super) fn write_log(&self, lines: usize) -> Result<(), StepError> {
+    pub(super) fn write_log(&self, lines: usize) -> Result<Written, StepError> {
         let count = u32::try_from(lines).unwrap_or(u32::MAX);
         let begin = Timestamp::now() - SignedDuration::from_millis(i64::from(count));
-        let text: String = (0..count)
-            .map(|number| {
-                let stamp = begin + SignedDuration::from_millis(i64::from(number));
-                line(stamp, number)
-            })
-            .collect();
+        let (mut text, mut written) = (String::new(), Written::default());
+        for number in 0..count {
+            let stamp = begin + SignedDuration::from_millis(i64::from(number));
+            let served = served(stamp, number);
+            text.push_str(&recorded(&served));
+            written.add(served.as_bytes());
+        }
         // Another file in its place, so that no reader takes it for a longer one.
         let (path, fresh) = (
             self.bed.fake_log(),
@@ -87,14 +91,15 @@ impl Ground {
         );
         fs::write(&fresh, text)
             .and_then(|()| fs::rename(&fresh, &path))
-            .map_err(|error| StepError::io(path.display(), error))
+            .map_err(|error| StepError::io(path.display(), error))?;
+        Ok(written)
     }
 
     /// Adds lines to the log of all containers, [`LINES_A_SECOND`], until it is told to stop.
-    pub(super) fn write_on(&self) -> Writer {
+    pub(super) fn write_on(&self, written: Written) -> Writer {
         let stop = Arc::new(AtomicBool::new(false));
         let (path, told) = (self.bed.fake_log(), Arc::clone(&stop));
-        let thread = thread::spawn(move || append(&path, &told));
+        let thread = thread::spawn(move || append(&path, &told, written));
         Writer { stop, thread }
     }
 }
@@ -137,22 +142,28 @@ fn running_pods(bed: &Testbed, namespace: &str) -> Result<Vec<String>, StepError
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// A line as training prints them, in the format of container runtimes; 117 bytes when it is served with its stamp.
-fn line(stamp: Timestamp, number: u32) -> String {
+/// A line as training prints them, as it is served with its stamp.
+pub(super) fn served(stamp: Timestamp, number: u32) -> String {
     let stamp = stamp.strftime(STAMP);
     let text = "epoch=1 loss=0.123456 lr=1e-4 throughput=1234.5 samples/s, all are well";
-    format!("{stamp} stdout F step={number:08} {text}\n")
+    format!("{stamp} step={number:08} {text}")
+}
+
+/// The same in the format of container runtimes.
+fn recorded(served: &str) -> String {
+    let (stamp, text) = served.split_once(' ').unwrap_or_default();
+    format!("{stamp} stdout F {text}\n")
 }
 
 /// Adds lines to a log on a thread of its own.
 pub(super) struct Writer {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<io::Result<usize>>,
+    thread: JoinHandle<io::Result<Written>>,
 }
 
 impl Writer {
-    /// Ends the writing, and returns how many lines were added.
-    pub(super) fn stop(self) -> Result<usize, StepError> {
+    /// Ends the writing, and returns all that was written, also before.
+    pub(super) fn stop(self) -> Result<Written, StepError> {
         self.stop.store(true, Ordering::Relaxed);
         match self.thread.join() {
             Ok(written) => written.map_err(|error| StepError::io("the log of the pods", error)),
@@ -161,25 +172,29 @@ impl Writer {
     }
 }
 
-fn append(path: &PathBuf, stop: &AtomicBool) -> io::Result<usize> {
+fn append(path: &PathBuf, stop: &AtomicBool, mut written: Written) -> io::Result<Written> {
     let mut file = File::options().append(true).open(path)?;
-    let mut written = 0;
+    let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
-        file.write_all(line(Timestamp::now(), written).as_bytes())?;
-        written += 1;
+        let served = served(Timestamp::now(), number);
+        file.write_all(recorded(&served).as_bytes())?;
+        written.add(served.as_bytes());
+        number += 1;
         thread::sleep(Duration::from_secs(1) / LINES_A_SECOND);
     }
-    Ok(written as usize)
+    Ok(written)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::line;
+    use super::{LINE_LENGTH, recorded, served};
 
     #[test]
-    fn a_line_has_117_bytes_when_it_is_served() {
-        let line = line(jiff::Timestamp::UNIX_EPOCH, 7);
-        assert!(line.starts_with("1970-01-01T00:00:00.000000000Z stdout F step=00000007 "));
-        assert_eq!(line.len() - "stdout F ".len(), 117);
+    fn a_line_is_recorded_as_a_runtime_does_and_served_with_its_stamp() {
+        let served = served(jiff::Timestamp::UNIX_EPOCH, 7);
+        assert_eq!(served.len(), LINE_LENGTH);
+        let recorded = recorded(&served);
+        assert!(recorded.starts_with("1970-01-01T00:00:00.000000000Z stdout F step=00000007 "));
+        assert_eq!(recorded.len(), LINE_LENGTH + " stdout F".len() + 1);
     }
 }

@@ -1,6 +1,5 @@
-//! Watches what arrives of many followed logs: how many lines, of how many pods, and when the last pod's first came.
+//! Watches what arrives of many followed logs: which lines, of how many pods, and when the last pod's first came.
 
-use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::ChildStdout;
@@ -8,10 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::printed::Printed;
+
 /// How exactly an arrival in a file is seen.
 const PERIOD: Duration = Duration::from_millis(5);
 
-/// Reads the lines that a program prints, each with its pod as the first word.
+/// Reads the lines that a program prints, each with its pod before it.
 pub(super) struct Observer {
     seen: Arc<Mutex<Seen>>,
     thread: JoinHandle<()>,
@@ -20,15 +21,14 @@ pub(super) struct Observer {
 /// What has arrived so far.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
-    pub(super) lines: usize,
-    pods: HashSet<Vec<u8>>,
+    pub(super) printed: Printed,
     /// When the newest pod's first line came.
     pub(super) newest: Instant,
 }
 
 impl Seen {
     pub(super) fn pods(&self) -> usize {
-        self.pods.len()
+        self.printed.pods()
     }
 }
 
@@ -36,8 +36,7 @@ impl Observer {
     /// Begins to read.
     pub(super) fn new(stdout: ChildStdout) -> Observer {
         let seen = Arc::new(Mutex::new(Seen {
-            lines: 0,
-            pods: HashSet::new(),
+            printed: Printed::default(),
             newest: Instant::now(),
         }));
         let shared = Arc::clone(&seen);
@@ -59,12 +58,12 @@ impl Observer {
         }
     }
 
-    /// All lines, once the program has ended.
-    pub(super) fn finish(self) -> usize {
-        // A reader that broke down has counted too few, which the caller sees.
+    /// All that was printed, once the program has ended.
+    pub(super) fn finish(self) -> Printed {
+        // A reader that broke down has seen too little, which the caller notices.
         let _ = self.thread.join();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.lines
+        seen.printed.clone()
     }
 }
 
@@ -72,12 +71,12 @@ fn read(stdout: ChildStdout, seen: &Mutex<Seen>) {
     let mut reader = BufReader::with_capacity(256 * 1024, stdout);
     let mut line = Vec::new();
     while let Ok(1..) = reader.read_until(b'\n', &mut line) {
-        let pod = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let now = Instant::now();
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.lines += 1;
-        if !seen.pods.contains(pod) {
-            seen.pods.insert(pod.to_owned());
-            seen.newest = Instant::now();
+        let before = seen.pods();
+        seen.printed.add(line.strip_suffix(b"\n").unwrap_or(&line));
+        if seen.pods() > before {
+            seen.newest = now;
         }
         drop(seen);
         line.clear();

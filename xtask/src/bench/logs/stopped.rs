@@ -10,6 +10,7 @@ use super::followed::{FIRST_LINES, exactly};
 use super::ground::LINES_A_SECOND;
 use super::observer::Observer;
 use super::running::Running;
+use super::sizes::Size;
 use super::tools::{Follow, Tool, Tools};
 use crate::process::{StepError, say};
 
@@ -26,19 +27,20 @@ pub(super) fn measure(tools: &Tools<'_>, args: &LogsArgs) -> Result<Figure, Step
     say(format_args!(
         "\n{pods} followed pods of {LINES_A_SECOND} lines a second, and nobody who reads"
     ));
-    tools.ground.write_log(FIRST_LINES)?;
-    let writer = tools.ground.write_on();
+    let first = tools.ground.write_log(FIRST_LINES)?;
+    let writer = tools.ground.write_on(first);
     let mut commands = tools.commands(Tool::Plugin, &tools.ground.many, Follow::Yes);
     let mut running = Running::start(commands.remove(0), Stdio::piped(), tools.folder())?;
     let early_memory = memory_at(&running, EARLY)?;
     let late_memory = memory_at(&running, late)?;
-    let lines = (FIRST_LINES + writer.stop()?) * pods;
+    let written = writer.stop()?;
+    let lines = written.lines() * pods;
     let stdout = running.stdout();
     let stdout = stdout.ok_or_else(|| StepError::Steps("no standard output".to_owned()))?;
     let (observer, start) = (Observer::new(stdout), Instant::now());
-    observer.wait(DRAIN_LIMIT, |seen| seen.lines >= lines);
+    observer.wait(DRAIN_LIMIT, |seen| seen.printed.lines() >= lines);
     drop(running);
-    exactly(observer.finish(), lines)?;
+    exactly(&observer.finish(), &written, pods)?;
     say(format_args!(
         "memory {:.1} MB after {} s, {:.1} MB after {} s; then all {lines} lines came in {:.1} s",
         early_memory / 1e6,
@@ -48,7 +50,10 @@ pub(super) fn measure(tools: &Tools<'_>, args: &LogsArgs) -> Result<Figure, Step
         start.elapsed().as_secs_f64()
     ));
     Ok(Figure {
-        what: "many pods followed, nobody reads: memory at the end",
+        what: format!(
+            "{pods} pods followed, nobody reads: memory after {} s",
+            late.as_secs()
+        ),
         unit: Unit::Bytes,
         ours: vec![late_memory],
         rival: Some(Rival {
@@ -56,6 +61,7 @@ pub(super) fn measure(tools: &Tools<'_>, args: &LogsArgs) -> Result<Figure, Step
             values: vec![early_memory],
         }),
         limit: LIMIT,
+        judging: args.judging(&[Size::Pods, Size::Stopped]),
     })
 }
 

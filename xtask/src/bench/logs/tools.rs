@@ -102,8 +102,8 @@ impl<'a> Tools<'a> {
         let mut command = self.ground.bed.command_inside(&self.stern);
         command
             .args(["--selector", SELECTOR, "--namespace", job.namespace])
-            .args(["--timestamps=default", "--tail=-1", "--color=never"])
-            .arg("--only-log-lines")
+            .args(["--timestamps=default", "--timezone=UTC"])
+            .args(["--tail=-1", "--color=never", "--only-log-lines"])
             .arg(format!("--max-log-requests={}", job.pods.len()));
         if follow == Follow::No {
             command.arg("--no-follow");
@@ -114,8 +114,8 @@ impl<'a> Tools<'a> {
     fn curl(&self, job: &Job, pods: &[String], follow: Follow) -> Command {
         let mut command = self.ground.bed.command_inside("curl");
         command
-            .args(["--silent", "--no-progress-meter", "--fail", "--no-buffer"])
-            .args(["--http2", "--parallel", "--parallel-max", "300"])
+            .args(["--silent", "--no-progress-meter", "--fail", "--http2"])
+            .args(["--parallel", "--parallel-max", "300"])
             .arg("--cacert")
             .arg(&self.admin.authority)
             .arg("--cert")
@@ -123,7 +123,11 @@ impl<'a> Tools<'a> {
             .arg("--key")
             .arg(&self.admin.key);
         let follow = match follow {
-            Follow::Yes => "&follow=true",
+            Follow::Yes => {
+                // Otherwise it keeps the first lines back. With lines that are all there it would only slow it down.
+                command.arg("--no-buffer");
+                "&follow=true"
+            }
             Follow::No => "",
         };
         for pod in pods {

@@ -1,16 +1,17 @@
 //! Many lines at once: how long it takes to read them all, and how much of the processor.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::fs::File;
+use std::process::Stdio;
 use std::time::Duration;
 
 use super::LogsArgs;
 use super::figure::{Figure, Rival, Unit};
 use super::ground::Job;
+use super::printed::{Printed, Written, take_file};
 use super::running::{Running, Usage};
+use super::sizes::Size;
 use super::tools::{Follow, Tool, Tools};
-use crate::process::{StepError, output, say, spelled};
+use crate::process::{StepError, say, spelled};
 
 /// Beside curl, which does nothing with the lines.
 const WALL_LIMIT: f64 = 1.15;
@@ -28,18 +29,20 @@ pub(super) struct Volume {
 /// The job of three pods, read by all four in turn.
 pub(super) fn measure(tools: &Tools<'_>, args: &LogsArgs) -> Result<Volume, StepError> {
     let job = &tools.ground.few;
-    let lines = write_log(tools, job, args.lines)?;
+    let written = write_log(tools, job, args.lines)?;
     let mut usages: [Vec<Usage>; 4] = Default::default();
     for round in 1..=args.rounds {
         for (tool, usages) in Tool::ALL.into_iter().zip(&mut usages) {
-            let usage = read_all(tools, tool, job, lines)?;
+            let usage = read_all(tools, tool, job, &written)?;
             say_usage(round, tool, usage);
             usages.push(usage);
         }
     }
     let [plugin, curl, kubectl, stern] = usages;
+    let judging = args.judging(&[Size::Lines, Size::Rounds]);
+    let sizes = args.sizes_of_volume(job.pods.len());
     let figure = |what, rival: Tool, theirs: &[Usage], limit, value: fn(&Usage) -> f64| Figure {
-        what,
+        what: format!("{sizes}: {what}"),
         unit: Unit::Seconds,
         ours: plugin.iter().map(value).collect(),
         rival: Some(Rival {
@@ -47,20 +50,21 @@ pub(super) fn measure(tools: &Tools<'_>, args: &LogsArgs) -> Result<Volume, Step
             values: theirs.iter().map(value).collect(),
         }),
         limit,
+        judging,
     };
     let wall = |usage: &Usage| usage.wall;
     let user = |usage: &Usage| usage.user;
     let figures = vec![
-        figure("three pods: time", Tool::Curl, &curl, WALL_LIMIT, wall),
+        figure("time", Tool::Curl, &curl, WALL_LIMIT, wall),
         figure(
-            "three pods: user processor time beside stern",
+            "user processor time",
             Tool::Stern,
             &stern,
             STERN_LIMIT,
             user,
         ),
         figure(
-            "three pods: user processor time beside kubectl",
+            "user processor time",
             Tool::Kubectl,
             &kubectl,
             KUBECTL_LIMIT,
@@ -77,36 +81,39 @@ pub(super) fn measure_many(
     few: &[Usage],
 ) -> Result<Figure, StepError> {
     let job = &tools.ground.many;
-    let lines = write_log(tools, job, args.lines)?;
+    let written = write_log(tools, job, args.lines)?;
+    let lines = written.lines() * job.pods.len();
     let a_million = |usage: &Usage, lines: usize| usage.processor() * 1e6 / as_float(lines);
     let mut many = Vec::new();
     for round in 1..=args.rounds {
-        let usage = read_all(tools, Tool::Plugin, job, lines)?;
+        let usage = read_all(tools, Tool::Plugin, job, &written)?;
         say_usage(round, Tool::Plugin, usage);
         many.push(a_million(&usage, lines));
     }
     let few_lines = lines_of(&tools.ground.few, args.lines);
     let few = few.iter().map(|usage| a_million(usage, few_lines));
+    let sizes = args.sizes_of_volume(job.pods.len());
     Ok(Figure {
-        what: "a million lines of many pods: processor time",
+        what: format!("{sizes}: processor time for a million lines"),
         unit: Unit::Seconds,
         ours: many,
         rival: Some(Rival {
-            name: "the same of three pods".to_owned(),
+            name: format!("the same, {} pods", tools.ground.few.pods.len()),
             values: few.collect(),
         }),
         limit: MANY_LIMIT,
+        judging: args.judging(&[Size::Lines, Size::Pods, Size::Rounds]),
     })
 }
 
 /// Gives the pods of a job so many lines together, and has them read once so that the log server knows them.
-fn write_log(tools: &Tools<'_>, job: &Job, lines: usize) -> Result<usize, StepError> {
-    tools.ground.write_log(lines / job.pods.len())?;
+fn write_log(tools: &Tools<'_>, job: &Job, lines: usize) -> Result<Written, StepError> {
+    let written = tools.ground.write_log(lines / job.pods.len())?;
     let lines = lines_of(job, lines);
     let pods = job.pods.len();
     say(format_args!("\n{lines} lines of {pods} pods"));
-    read_all(tools, Tool::Curl, job, lines)?;
-    Ok(lines)
+    read_all(tools, Tool::Curl, job, &written)?;
+    Ok(written)
 }
 
 /// What `lines` come to when each pod has the same number of them.
@@ -114,46 +121,44 @@ fn lines_of(job: &Job, lines: usize) -> usize {
     lines / job.pods.len() * job.pods.len()
 }
 
-/// Runs a program to its end; it must have printed exactly so many lines.
-fn read_all(tools: &Tools<'_>, tool: Tool, job: &Job, lines: usize) -> Result<Usage, StepError> {
-    let printed = tools.folder().join("standard-output");
+/// Runs a program to its end; afterwards, what it printed must be what was written.
+fn read_all(
+    tools: &Tools<'_>,
+    tool: Tool,
+    job: &Job,
+    written: &Written,
+) -> Result<Usage, StepError> {
+    let output = tools.folder().join("standard-output");
     let mut running = Vec::new();
     for command in tools.commands(tool, job, Follow::No) {
-        let file =
-            File::create(&printed).map_err(|error| StepError::io(printed.display(), error))?;
+        let file = File::create(&output).map_err(|error| StepError::io(output.display(), error))?;
         running.push(Running::start(command, Stdio::from(file), tools.folder())?);
     }
     let mut whole = Usage::default();
     for running in running {
         whole = whole.beside(running.finish()?);
     }
-    let files: Vec<PathBuf> = match tool {
-        Tool::Curl => job.pods.iter().map(|pod| tools.curl_file(pod)).collect(),
-        Tool::Plugin | Tool::Kubectl | Tool::Stern => vec![printed],
-    };
-    let counted = count_lines(&files)?;
-    if counted == lines {
-        return Ok(whole);
-    }
-    Err(StepError::Steps(format!(
-        "{} printed {counted} of {lines} lines",
-        tool.name()
-    )))
+    let judged = printed(tools, tool, job)?.judge(written, job.pods.len());
+    let name = tool.name();
+    judged.map_err(|why| StepError::Steps(format!("{name} {why}")))?;
+    Ok(whole)
 }
 
-/// Counts the lines of files, and removes them.
-fn count_lines(files: &[PathBuf]) -> Result<usize, StepError> {
-    let mut count = Command::new("sh");
-    count
-        .args(["-c", "cat -- \"$@\" | wc -l", "sh"])
-        .args(files);
-    let counted = output(&mut count)?;
-    for file in files {
-        fs::remove_file(file).map_err(|error| StepError::io(file.display(), error))?;
+/// What a program has printed, which is removed; curl has a file for each pod.
+fn printed(tools: &Tools<'_>, tool: Tool, job: &Job) -> Result<Printed, StepError> {
+    let mut printed = Printed::default();
+    if tool == Tool::Curl {
+        for pod in &job.pods {
+            take_file(&tools.curl_file(pod), |file| {
+                printed.read_file_of(pod, file)
+            })?;
+        }
+        return Ok(printed);
     }
-    let text = String::from_utf8_lossy(&counted.stdout);
-    let number = text.trim().parse();
-    number.map_err(|_| StepError::Steps(format!("`wc -l` printed {text:?}")))
+    take_file(&tools.folder().join("standard-output"), |file| {
+        printed.read_file(file)
+    })?;
+    Ok(printed)
 }
 
 fn say_usage(round: usize, tool: Tool, usage: Usage) {
