@@ -13,6 +13,7 @@ use testbed::{ActiveFault, Fault, Matcher, Times};
 
 use super::plan::{Plan, RunFault};
 use super::process::{Process, Valve};
+use super::run::PLUGIN;
 use super::site::{FRAGILE, Site, until};
 use super::token::RotatingToken;
 use super::truth::Keeper;
@@ -20,8 +21,18 @@ use crate::process::StepError;
 
 /// How long a cut goes on, so that it meets every stream, and those that are just being opened.
 const CUT: Duration = Duration::from_millis(300);
+/// Between two looks at a fault.
+const LOOK: Duration = Duration::from_millis(50);
 /// How long a fault waits for bytes that it counts.
 const ARMED: Duration = Duration::from_millis(1_500);
+/// How long a fault waits for a stream that it meets.
+const MEETING: Duration = Duration::from_secs(10);
+/// After this time nothing of what came before the stall is on its way any more.
+const SETTLED: Duration = Duration::from_millis(1_500);
+/// The plugin takes a stream for stalled no sooner than after this time.
+const PATIENCE: Duration = Duration::from_secs(25);
+/// A pipe that nobody reads is full with about this many bytes.
+const FULL_PIPE: u64 = 60_000;
 
 /// What faults act on.
 pub(super) struct Stage<'a> {
@@ -34,49 +45,54 @@ pub(super) struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Makes all faults of the plan happen. Those that wait for a request stay set until the returned values go.
+    /// Makes all faults of the plan happen. Gives those that met nothing.
     pub(super) fn play(
         &self,
         plan: &Plan,
         followers: &BTreeMap<String, Process>,
-    ) -> Result<Vec<ActiveFault>, StepError> {
+    ) -> Result<Vec<String>, StepError> {
         let start = Instant::now();
-        let mut waiting = Vec::new();
+        let mut missed = Vec::new();
         for step in &plan.faults {
             // The time of a fault is the plan's.
             thread::sleep(step.at.saturating_sub(start.elapsed()));
-            self.happen(step.fault, followers, &mut waiting)?;
+            if self.happen(step.fault, followers)? == Effect::None {
+                missed.push(format!("{:?} met nothing", step.fault));
+            }
         }
-        Ok(waiting)
+        Ok(missed)
     }
 
     fn happen(
         &self,
         fault: RunFault,
         followers: &BTreeMap<String, Process>,
-        waiting: &mut Vec<ActiveFault>,
-    ) -> Result<(), StepError> {
+    ) -> Result<Effect, StepError> {
+        match fault {
+            RunFault::Cut => self.strike(Fault::Cut, CUT),
+            RunFault::BreakMidLine(bytes) => self.strike(Fault::BreakMidLine(bytes), ARMED),
+            RunFault::CutAfter(bytes) => self.strike(Fault::CutAfter(bytes), ARMED),
+            RunFault::Refuse(rest) => self.refuse(rest),
+            RunFault::Answer { status, rest } => self.answer(status, rest),
+            RunFault::Stall(rest) => self.stall(rest, followers),
+            RunFault::RotateToken => self.rotate_token(),
+            RunFault::RestReader(rest) => self.rest_reader(rest, followers),
+            RunFault::StopProcesses(rest) => {
+                signal(followers, Signal::STOP);
+                thread::sleep(rest);
+                let stopped = followers.values().all(Process::is_stopped);
+                signal(followers, Signal::CONT);
+                Ok(Effect::of(stopped))
+            }
+            _ => self.break_cluster(fault).map(|()| Effect::Met),
+        }
+    }
+
+    /// What the bed does, or says that it cannot.
+    fn break_cluster(&self, fault: RunFault) -> Result<(), StepError> {
         let bed = &self.site.bed;
         match fault {
-            RunFault::Cut => self.cut()?,
-            RunFault::BreakMidLine(bytes) => self.armed(Fault::BreakMidLine(bytes))?,
-            RunFault::CutAfter(bytes) => self.armed(Fault::CutAfter(bytes))?,
-            RunFault::Refuse(rest) => {
-                let _refused = self.set(Fault::Refuse, Times::Always)?;
-                self.cut()?;
-                thread::sleep(rest);
-            }
-            RunFault::Answer { status, times } => {
-                waiting.push(self.set(Fault::Answer(status), Times::Next(times))?);
-                self.cut()?;
-            }
-            RunFault::Stall(rest) => {
-                let streams = (followers.len().max(1) * self.pods.len()) as u64;
-                let _stalled = self.set(Fault::Stall, Times::Next(streams))?;
-                thread::sleep(rest);
-            }
             RunFault::RestartApiServer => bed.restart_api_server()?,
-            RunFault::RotateToken => self.rotate_token()?,
             RunFault::DeletePod => self.delete_pod()?,
             RunFault::Truncate => self.truncate()?,
             RunFault::StopKubelet(rest) => {
@@ -89,16 +105,7 @@ impl Stage<'_> {
                 thread::sleep(rest);
                 bed.start_node(FRAGILE)?;
             }
-            RunFault::RestReader(rest) => {
-                self.valve.close();
-                thread::sleep(rest);
-                self.valve.open();
-            }
-            RunFault::StopProcesses(rest) => {
-                signal(followers, Signal::STOP);
-                thread::sleep(rest);
-                signal(followers, Signal::CONT);
-            }
+            other => return Err(StepError::Steps(format!("nothing makes {other:?} happen"))),
         }
         Ok(())
     }
@@ -113,27 +120,74 @@ impl Stage<'_> {
         set.set(matcher, fault, times).map_err(untold)
     }
 
-    fn cut(&self) -> Result<(), StepError> {
-        let _cut = self.set(Fault::Cut, Times::Always)?;
-        thread::sleep(CUT);
-        Ok(())
+    /// Sets a fault, waits until it meets a stream, and keeps it for so long then.
+    fn strike(&self, fault: Fault, keep: Duration) -> Result<Effect, StepError> {
+        let set = self.set(fault, Times::Always)?;
+        wait_met(&set)?;
+        thread::sleep(keep);
+        met(&set)
     }
 
-    fn armed(&self, fault: Fault) -> Result<(), StepError> {
-        let _armed = self.set(fault, Times::Always)?;
-        thread::sleep(ARMED);
-        Ok(())
+    /// Cuts the streams, and lets nobody connect from then on. What is refused would not meet the cut.
+    fn refuse(&self, rest: Duration) -> Result<Effect, StepError> {
+        let cut = self.set(Fault::Cut, Times::Always)?;
+        wait_met(&cut)?;
+        let refused = self.set(Fault::Refuse, Times::Always)?;
+        let effect = met(&cut)?;
+        drop(cut);
+        thread::sleep(rest);
+        drop(refused);
+        Ok(effect)
+    }
+
+    /// Cuts the streams, and whoever asks again meanwhile is answered with this status.
+    fn answer(&self, status: u16, rest: Duration) -> Result<Effect, StepError> {
+        let answers = self.set(Fault::Answer(status), Times::Always)?;
+        let cut = self.strike(Fault::Cut, CUT)?;
+        wait_met(&answers)?;
+        thread::sleep(rest);
+        Ok(cut.and(met(&answers)?))
+    }
+
+    /// A stall that is shorter than the plugin's patience shows in that the plugin prints nothing.
+    fn stall(
+        &self,
+        rest: Duration,
+        followers: &BTreeMap<String, Process>,
+    ) -> Result<Effect, StepError> {
+        let printed = || followers.get(PLUGIN).map_or(0, Process::printed);
+        let streams = (followers.len().max(1) * self.pods.len()) as u64;
+        let stalled = self.set(Fault::Stall, Times::Next(streams))?;
+        thread::sleep(SETTLED);
+        let before = printed();
+        thread::sleep(rest.saturating_sub(SETTLED));
+        let is_still = rest > PATIENCE || printed() == before;
+        Ok(Effect::of(is_still).and(met(&stalled)?))
+    }
+
+    /// A reader rests if the plugin's pipe is full in the end.
+    fn rest_reader(
+        &self,
+        rest: Duration,
+        followers: &BTreeMap<String, Process>,
+    ) -> Result<Effect, StepError> {
+        self.valve.close();
+        thread::sleep(rest);
+        let held = followers.get(PLUGIN).map_or(Ok(0), Process::held_back);
+        self.valve.open();
+        let held = held.map_err(|error| StepError::io("the plugin's pipe", error))?;
+        Ok(Effect::of(held >= FULL_PIPE))
     }
 
     /// Cut at once, and again when the old token is worth nothing any more.
-    fn rotate_token(&self) -> Result<(), StepError> {
+    fn rotate_token(&self) -> Result<Effect, StepError> {
         let Some(token) = &self.token else {
             return Err(StepError::Steps("this run has no token".to_owned()));
         };
         let old = token.rotate()?;
-        self.cut()?;
+        let first = self.strike(Fault::Cut, CUT)?;
         until("the old token is refused", || !token.is_taken(&old))?;
-        self.cut()
+        Ok(first.and(self.strike(Fault::Cut, CUT)?))
     }
 
     fn delete_pod(&self) -> Result<(), StepError> {
@@ -156,6 +210,38 @@ impl Stage<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a fault happened to anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    Met,
+    None,
+}
+
+impl Effect {
+    fn of(is_met: bool) -> Effect {
+        if is_met { Self::Met } else { Self::None }
+    }
+
+    fn and(self, other: Effect) -> Effect {
+        Self::of(self == Self::Met && other == Self::Met)
+    }
+}
+
+/// Waits until a fault has met something, for so long at most.
+fn wait_met(fault: &ActiveFault) -> Result<(), StepError> {
+    let start = Instant::now();
+    while met(fault)? == Effect::None && start.elapsed() < MEETING {
+        thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// A fault that is used up has met all that it was for.
+fn met(fault: &ActiveFault) -> Result<Effect, StepError> {
+    let hits = fault.hits().map_err(untold)?;
+    Ok(Effect::of(hits.is_none_or(|hits| hits > 0)))
 }
 
 fn signal(followers: &BTreeMap<String, Process>, signal: Signal) {

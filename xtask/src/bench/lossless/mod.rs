@@ -8,6 +8,7 @@ mod line;
 mod plan;
 mod printed;
 mod process;
+mod proof;
 mod random;
 mod report;
 mod run;
@@ -22,6 +23,7 @@ mod truth;
 mod verdict;
 mod writer;
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -50,6 +52,9 @@ pub(crate) struct LosslessArgs {
     /// lossless: this fault in every run, in place of the seed's own
     #[arg(long)]
     scenario: Option<Scenario>,
+    /// lossless: with fewer lines at full speed, as `cargo xtask test` runs its sample
+    #[arg(long)]
+    sample: bool,
     /// lossless: without stern and kubectl beside the plugin
     #[arg(long)]
     alone: bool,
@@ -64,12 +69,24 @@ impl LosslessArgs {
         }
     }
 
+    /// What a repetition must say besides the seed.
+    fn again(&self) -> String {
+        let [alone, sample] = [(self.alone, " --alone"), (self.sample, " --sample")]
+            .map(|(is_set, flag)| if is_set { flag } else { "" });
+        format!("{alone}{sample}")
+    }
+
     fn plans(&self) -> Vec<Plan> {
         let first = self.seed.unwrap_or(FIRST_SEED);
         let alone = if self.seed.is_some() { 1 } else { 20 };
         let runs = self.runs.unwrap_or(alone);
         let seeds = first..first + runs;
-        seeds.map(|seed| plan(seed, self.scenario)).collect()
+        let plans = seeds.map(|seed| plan(seed, self.scenario));
+        if self.sample {
+            plans.map(Plan::shortened).collect()
+        } else {
+            plans.collect()
+        }
     }
 }
 
@@ -87,7 +104,7 @@ pub(crate) fn lossless(args: &LosslessArgs, plugin: Option<&Path>) -> Result<(),
     };
     let site = Site::start(plugin, rivals)?;
     let outcomes = run_all(&site, &args.plans());
-    let (table, failures) = summary(&outcomes);
+    let (table, failures) = summary(&outcomes, &args.again());
     super::say_row(table.trim_end());
     if failures.is_empty() {
         return Ok(());
@@ -104,8 +121,9 @@ fn build_plugin() -> Result<PathBuf, StepError> {
 /// A plan and what became of it.
 type Outcome = (Plan, Result<RunReport, StepError>);
 
-/// The table of all runs that came to a verdict, and a text for each that failed.
-fn summary(outcomes: &[Outcome]) -> (String, Vec<String>) {
+/// The table of all runs that came to a verdict, and a text for each that failed, with the command and these options
+/// that run it again.
+fn summary(outcomes: &[Outcome], options: &str) -> (String, Vec<String>) {
     let reports: Vec<RunReport> = outcomes
         .iter()
         .filter_map(|(_, outcome)| outcome.as_ref().ok().cloned())
@@ -118,27 +136,29 @@ fn summary(outcomes: &[Outcome]) -> (String, Vec<String>) {
         };
         let (seed, scenario) = (plan.seed, plan.scenario.name());
         Some(format!(
-            "seed {seed} ({scenario}) failed; run it again with: cargo xtask bench lossless --seed {seed} --scenario {scenario}\n  {text}"
+            "seed {seed} ({scenario}) failed; run it again with: cargo xtask bench lossless --seed {seed} --scenario {scenario}{options}\n  {text}"
         ))
     });
     (report::render_table(&reports), failures.collect())
 }
 
-/// Runs the plans that disturb all others one by one, and then the rest in lanes side by side: one for each slot of
-/// fake pods, three for the steady node, and one for the node that may break.
+/// Runs the plans that disturb all others one by one, and then the rest in lanes side by side, the longest first: one
+/// lane for each slot of fake pods, five for the steady node, and one for the node that may break.
 fn run_all(site: &Site, plans: &[Plan]) -> Vec<Outcome> {
     let of = |reach, ground| {
         let plans = plans.iter();
         let plans = plans
             .filter(move |plan| plan.scenario.reach() == reach && plan.scenario.ground() == ground);
-        Mutex::new(plans.cloned().collect::<VecDeque<Plan>>())
+        let mut plans: Vec<Plan> = plans.cloned().collect();
+        plans.sort_by_key(|plan| Reverse(plan.expected()));
+        Mutex::new(VecDeque::from(plans))
     };
     let mut outcomes = run_lane(site, &of(Reach::All, Ground::Fake), 0);
     let [fake, steady, fragile] =
         [Ground::Fake, Ground::Steady, Ground::Fragile].map(|ground| of(Reach::Own, ground));
     let lanes = (0..SLOTS)
         .map(|slot| (&fake, slot))
-        .chain([&steady, &steady, &steady, &fragile].map(|queue| (queue, 0)));
+        .chain([&steady, &steady, &steady, &steady, &steady, &fragile].map(|queue| (queue, 0)));
     outcomes.extend(thread::scope(|scope| {
         let lanes: Vec<_> = lanes
             .map(|(queue, slot)| scope.spawn(move || run_lane(site, queue, slot)))
@@ -175,4 +195,38 @@ fn run_lane(site: &Site, queue: &Mutex<VecDeque<Plan>>, slot: u8) -> Vec<Outcome
         outcomes.push((plan, outcome));
     }
     outcomes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_run_is_told_with_the_command_that_repeats_it() {
+        let args = LosslessArgs {
+            seed: Some(15),
+            alone: true,
+            sample: true,
+            ..LosslessArgs::default()
+        };
+        let plans = args.plans();
+        assert_eq!(plans, [plan(15, None).shortened()]);
+        let failed = Err(StepError::Steps("no line".to_owned()));
+        let (_, failures) = summary(&[(plans[0].clone(), failed)], &args.again());
+        let expected = "seed 15 (flood) failed; run it again with: cargo xtask bench lossless --seed 15 --scenario flood --alone --sample\n  no line";
+        assert_eq!(failures, [expected]);
+    }
+
+    #[test]
+    fn a_run_with_a_fault_is_a_failure_and_one_without_is_none() {
+        let report = |faults: &[&str]| RunReport {
+            scenario: Scenario::Refused,
+            verdicts: [].into(),
+            reconnects: 0,
+            faults: faults.iter().map(|text| (*text).to_owned()).collect(),
+        };
+        let outcome = |faults| (plan(1, None), Ok(report(faults)));
+        let (_, failures) = summary(&[outcome(&[]), outcome(&["lost"])], "");
+        assert_eq!(failures.len(), 1);
+    }
 }

@@ -50,7 +50,7 @@ pub(super) enum Output {
     Text,
 }
 
-/// A fault, counted from when the follower has printed its first line.
+/// A fault, counted from when the follower has printed a line of each writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) at: Duration,
@@ -67,10 +67,10 @@ pub(super) enum RunFault {
     CutAfter(u64),
     /// The streams are cut, and so long no connection is accepted.
     Refuse(Duration),
-    /// The streams are cut, and so many requests are answered with this HTTP status.
+    /// The streams are cut, and for so long requests are answered with this HTTP status.
     Answer {
         status: u16,
-        times: u64,
+        rest: Duration,
     },
     /// Nothing moves on the open streams for so long.
     Stall(Duration),
@@ -111,7 +111,31 @@ pub(super) fn plan(seed: u64, scenario: Option<Scenario>) -> Plan {
     plan
 }
 
+/// Lines at full speed in a run of the sample: enough that the file is rotated several times meanwhile.
+const SAMPLE_FLOOD: u64 = 500_000;
+
 impl Plan {
+    /// The plan as `cargo xtask test` takes it: the same, but with fewer lines where there are most.
+    pub(super) fn shortened(mut self) -> Plan {
+        self.writer.lines = self.writer.lines.min(SAMPLE_FLOOD);
+        self
+    }
+
+    /// About how long the run takes, to begin with the longest.
+    pub(super) fn expected(&self) -> Duration {
+        let rests = self.faults.iter().map(|step| match step.fault {
+            RunFault::KillNode(_) => Duration::from_secs(40),
+            RunFault::StopKubelet(_) | RunFault::DeletePod => Duration::from_secs(20),
+            RunFault::RotateToken => Duration::from_secs(10),
+            _ => Duration::ZERO,
+        });
+        let least = match self.writer.pace {
+            Pace::FullSpeed => Duration::from_mins(1),
+            Pace::Bursts(_) => self.duration() * u32::try_from(self.writer.attempts).unwrap_or(1),
+        };
+        least + rests.sum::<Duration>()
+    }
+
     /// Where two things cannot be had together, the scenario's own comes first.
     fn restrain(&mut self) {
         let loud = matches!(
@@ -120,6 +144,24 @@ impl Plan {
         );
         if loud {
             self.nodes = 1;
+        }
+        // Only the JSON names the attempts that nobody can read any more.
+        if matches!(
+            self.scenario,
+            Scenario::ContainerRestarted | Scenario::NodeKilled
+        ) {
+            self.output = Output::Json;
+        }
+        // The writer goes on after the stall, and not for much longer.
+        if let (
+            Some(Step {
+                fault: RunFault::Stall(rest),
+                ..
+            }),
+            Pace::Bursts(burst),
+        ) = (self.faults.first(), self.writer.pace)
+        {
+            self.writer.lines = burst * BURSTS_A_SECOND * (rest.as_secs() + 6);
         }
         // Fake pods share what they have written, so only the names in the JSON tell them apart.
         if self.nodes > 1 && self.scenario.ground() == super::scenario::Ground::Fake {
@@ -140,12 +182,12 @@ impl Plan {
 
 fn writer(scenario: Scenario, random: &mut Random) -> Writer {
     let (burst, seconds) = match scenario {
-        Scenario::StalledStream => (random.within(5..40), 45),
+        Scenario::StalledStream => (random.within(5..40), 48),
         // So slow that the file is not rotated before the next attempt is gone, too.
         Scenario::ContainerRestarted => (random.within(2..12), random.within(3..7)),
         Scenario::KubeletStopped => (random.within(1..4), 25),
         Scenario::NodeKilled => (random.within(1..4), 12),
-        Scenario::ReaderStopped | Scenario::ProcessStopped => (random.within(300..450), 50),
+        Scenario::ReaderStopped | Scenario::ProcessStopped => (random.within(300..450), 44),
         Scenario::Rotation => (random.within(40..300), random.within(12..25)),
         Scenario::Truncation => (random.within(5..60), 12),
         _ => (random.within(5..200), random.within(8..14)),
@@ -255,16 +297,29 @@ fn several(scenario: Scenario, writer: &Writer, random: &mut Random) -> Vec<Step
     steps
 }
 
+fn lines_a_second(writer: &Writer) -> u64 {
+    match writer.pace {
+        Pace::Bursts(burst) => burst * BURSTS_A_SECOND,
+        Pace::FullSpeed => writer.lines,
+    }
+}
+
 fn one(scenario: Scenario, writer: &Writer, random: &mut Random) -> RunFault {
     match scenario {
-        Scenario::CutMidLine => RunFault::BreakMidLine(random.within(0..40_000)),
+        // No more than flows in a second, or the fault would not come to pass.
+        Scenario::CutMidLine => {
+            let most = lines_a_second(writer) * writer.shape.streamed_bytes();
+            RunFault::BreakMidLine(random.within(0..most.min(40_000)))
+        }
         Scenario::CutBetweenEqualStamps => {
-            RunFault::CutAfter(random.within(0..400) * writer.shape.streamed_bytes())
+            let lines = random.within(1..lines_a_second(writer).min(400));
+            RunFault::CutAfter(lines * writer.shape.streamed_bytes())
         }
         Scenario::Refused => RunFault::Refuse(Duration::from_millis(random.within(100..3_000))),
         Scenario::ErrorAnswers => RunFault::Answer {
             status: random.one_of(&[429, 500, 503]),
-            times: random.within(1..5),
+            // Longer than a follower waits before it asks again.
+            rest: Duration::from_millis(random.within(1_500..3_500)),
         },
         Scenario::TokenRotated => RunFault::RotateToken,
         Scenario::Truncation => RunFault::Truncate,
@@ -293,6 +348,36 @@ mod tests {
         let mut all = ALL.to_vec();
         all.sort();
         assert_eq!(drawn, all);
+    }
+
+    #[test]
+    fn bytes_that_a_fault_waits_for_flow_within_a_second() {
+        for seed in 0..640 {
+            for scenario in [Scenario::CutMidLine, Scenario::CutBetweenEqualStamps] {
+                let plan = plan(seed, Some(scenario));
+                let flowing = lines_a_second(&plan.writer) * plan.writer.shape.streamed_bytes();
+                let struck = plan.faults.iter().all(|step| match step.fault {
+                    RunFault::BreakMidLine(bytes) | RunFault::CutAfter(bytes) => bytes <= flowing,
+                    _ => false,
+                });
+                assert!(struck, "{plan:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_sample_differs_only_in_the_lines_of_a_flood() {
+        for seed in 0..64 {
+            let (whole, short) = (plan(seed, None), plan(seed, None).shortened());
+            if whole.scenario == Scenario::Flood {
+                assert_eq!(
+                    (whole.writer.lines, short.writer.lines),
+                    (1_000_000, 500_000)
+                );
+            } else {
+                assert_eq!(whole, short);
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What each follower printed, in its own format: the plugin's JSON or text, stern's JSON, kubectl's plain lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
@@ -8,6 +8,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::line::{Shape, tag_and_number};
+use super::plan::Output as Format;
+use super::scenario::Reason;
 use super::stamp::Stamp;
 use super::truth::{Source, Truth};
 use super::verdict::{Printed, Text};
@@ -24,8 +26,18 @@ pub(super) struct Output {
     /// All lines, foreign ones included.
     pub(super) lines: u64,
     /// Attempts of which the follower says that nobody saw them.
-    pub(super) skipped: u64,
+    pub(super) skipped: Vec<Skipped>,
+    /// Lines under a name that is not theirs, or out of the order of attempts.
+    pub(super) misplaced: Vec<String>,
     pub(super) summary: Option<Summary>,
+}
+
+/// So many attempts of a pod came and went unseen before this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Skipped {
+    pub(super) pod: String,
+    pub(super) before: u32,
+    pub(super) attempts: u64,
 }
 
 /// The plugin's own account.
@@ -41,9 +53,12 @@ pub(super) struct Summary {
 #[serde(default, rename_all = "camelCase")]
 struct Object {
     r#type: String,
+    step: String,
     pod: String,
     attempt: u32,
+    time: String,
     text: String,
+    reason: String,
     part: Option<String>,
     after: Option<String>,
     before: Option<String>,
@@ -96,6 +111,8 @@ pub(super) fn of_plugin_json(stdout: &Path, shape: &Shape, truth: &Truth) -> io:
         current: BTreeMap::new(),
         early: BTreeMap::new(),
         begun: BTreeMap::new(),
+        names: BTreeMap::new(),
+        newest: BTreeMap::new(),
         shape,
     };
     for_lines(stdout, |line| reading.object(line))?;
@@ -113,6 +130,10 @@ struct Json<'a> {
     early: BTreeMap<Attempt, Vec<Printed>>,
     /// Lines of which the end is still to come.
     begun: BTreeMap<Attempt, String>,
+    /// Under which attempt the lines of a source come.
+    names: BTreeMap<Source, u32>,
+    /// Of each pod, the newest attempt of which a line came.
+    newest: BTreeMap<String, u32>,
     shape: &'a Shape,
 }
 
@@ -125,7 +146,11 @@ impl Json<'_> {
         match object.r#type.as_str() {
             "line" => self.line(attempt, &object),
             "gap" => self.gap(attempt, &object),
-            "skipped" => self.output.skipped += object.attempts,
+            "skipped" => self.output.skipped.push(Skipped {
+                pod: object.pod,
+                before: object.attempt,
+                attempts: object.attempts,
+            }),
             "summary" => {
                 self.output.summary = Some(Summary {
                     lines: object.lines,
@@ -154,9 +179,41 @@ impl Json<'_> {
             };
             self.output.sources.entry(source).or_default().extend(early);
         }
-        if let Some(source) = self.output.line(self.shape, &object.pod, &text) {
-            self.current.insert(attempt, source);
+        match self.output.line(self.shape, &object.pod, &text) {
+            Some(source) => {
+                self.judge_names(&source, object);
+                self.current.insert(attempt, source);
+            }
+            None => self.piece(&attempt, object),
         }
+    }
+
+    /// What no writer wrote stands beside markers all the same.
+    fn piece(&mut self, attempt: &Attempt, object: &Object) {
+        if let Some(source) = self.current.get(attempt) {
+            let items = self.output.sources.entry(source.clone()).or_default();
+            items.push(Printed::Piece(Stamp::parse(&object.time)));
+        }
+    }
+
+    /// A writer's tag is one attempt of one pod of one step, and the attempts of a pod come one after the other.
+    fn judge_names(&mut self, source: &Source, object: &Object) {
+        let (pod, tag, attempt) = (&source.pod, &source.tag, object.attempt);
+        if object.step != step_of(pod) {
+            let text = format!("a line of {pod} came as one of {:?}", object.step);
+            self.output.misplaced.push(text);
+        }
+        let first = *self.names.entry(source.clone()).or_insert(attempt);
+        if first != attempt {
+            let text = format!("{pod} {tag}: lines of attempt {first} came as ones of {attempt}");
+            self.output.misplaced.push(text);
+        }
+        let newest = self.newest.entry(pod.clone()).or_insert(attempt);
+        if attempt < *newest {
+            let text = format!("{pod}: a line of attempt {attempt} came after ones of {newest}");
+            self.output.misplaced.push(text);
+        }
+        *newest = attempt.max(*newest);
     }
 
     fn gap(&mut self, attempt: Attempt, object: &Object) {
@@ -164,6 +221,7 @@ impl Json<'_> {
         let marker = Printed::Marker {
             after: stamp(&object.after),
             before: stamp(&object.before),
+            reason: Reason::parse(&object.reason),
         };
         match self.current.get(&attempt) {
             Some(source) => {
@@ -174,13 +232,24 @@ impl Json<'_> {
         }
     }
 
-    /// A marker of an attempt without lines is one of the pod's first attempt of which nothing was printed.
+    /// Attempts as the plugin counts them are those of the node's files. A marker of an attempt without lines is one of
+    /// an attempt of which nothing was printed.
     fn end(mut self, truth: &Truth) -> Output {
-        for ((pod, _), markers) in std::mem::take(&mut self.early) {
-            let silent = truth
-                .keys()
-                .find(|source| source.pod == pod && !self.output.sources.contains_key(source));
-            match silent.cloned() {
+        for (source, attempt) in &self.names {
+            let written = truth.get(source).and_then(|written| written.attempt);
+            if let Some(written) = written.filter(|written| written != attempt) {
+                let (pod, tag) = (&source.pod, &source.tag);
+                let text = format!("{pod} {tag}: attempt {written} came as attempt {attempt}");
+                self.output.misplaced.push(text);
+            }
+        }
+        for ((pod, attempt), markers) in std::mem::take(&mut self.early) {
+            let silent = truth.iter().find(|(source, written)| {
+                source.pod == pod
+                    && written.attempt.is_none_or(|of| of == attempt)
+                    && !self.output.sources.contains_key(source)
+            });
+            match silent.map(|(source, _)| source.clone()) {
                 Some(source) => {
                     self.output.sources.insert(source, markers);
                 }
@@ -211,6 +280,10 @@ pub(super) fn of_plugin_text(
         let (step, text) = line.split_once(" | ").unwrap_or(("", line));
         let tag = text.split(' ').next().unwrap_or_default();
         let pod = pods.get(tag).copied().unwrap_or_default();
+        if step.trim() != step_of(pod) && (!pod.is_empty() || step.is_empty()) {
+            let text = format!("a line of {pod:?} came behind {step:?}");
+            output.misplaced.push(text);
+        }
         if let Some(source) = output.line(shape, pod, text) {
             steps
                 .entry(source)
@@ -222,6 +295,9 @@ pub(super) fn of_plugin_text(
             && !marker.place(&mut output, &steps, truth)
         {
             output.foreign.push(line.to_owned());
+        }
+        if line.contains("came and went unseen") {
+            output.misplaced.push(line.to_owned());
         }
         if let Some(summary) = text_summary(line) {
             output.summary = Some(summary);
@@ -235,10 +311,15 @@ struct TextMarker<'a> {
     step: &'a str,
     after: Option<Stamp>,
     before: Option<Stamp>,
+    reason: Option<Reason>,
 }
 
 impl<'a> TextMarker<'a> {
     fn parse(line: &'a str) -> Option<TextMarker<'a>> {
+        let why = line
+            .split_once('(')
+            .and_then(|(_, rest)| rest.split_once(')'))
+            .map_or("", |(why, _)| why);
         let words: Vec<&str> = line.strip_prefix(MARKER)?.split(' ').collect();
         let behind = |word: &str| {
             let at = words.iter().position(|found| *found == word)?;
@@ -248,21 +329,20 @@ impl<'a> TextMarker<'a> {
             step: words.first()?,
             after: behind("between").or_else(|| behind("after")),
             before: behind("and").or_else(|| behind("before")),
+            reason: Reason::parse(why),
         })
     }
 
     /// Puts the marker behind the line that it names, in a source of its step; whether there is one.
     fn place(self, output: &mut Output, steps: &BTreeMap<Source, String>, truth: &Truth) -> bool {
         for (source, items) in &mut output.sources {
-            let ours = steps
-                .get(source)
-                .is_some_and(|step| step.is_empty() || step == self.step);
+            let ours = steps.get(source).is_some_and(|step| step == self.step);
             let stamp_of = |item: &Printed| match item {
                 Printed::Line { number, .. } => {
                     let index = usize::try_from(number - 1).ok()?;
                     truth.get(source)?.stamps.get(index)?.clone()
                 }
-                Printed::Marker { .. } => None,
+                Printed::Marker { .. } | Printed::Piece(_) => None,
             };
             let at = match (&self.after, &self.before) {
                 (Some(_), _) => items
@@ -273,8 +353,18 @@ impl<'a> TextMarker<'a> {
                 (None, None) => None,
             };
             if let Some(at) = at.filter(|_| ours) {
-                let Self { after, before, .. } = self;
-                items.insert(at, Printed::Marker { after, before });
+                let Self {
+                    after,
+                    before,
+                    reason,
+                    ..
+                } = self;
+                let marker = Printed::Marker {
+                    after,
+                    before,
+                    reason,
+                };
+                items.insert(at, marker);
                 return true;
             }
         }
@@ -319,6 +409,33 @@ pub(super) fn of_kubectl(files: &[(String, &Path)], shape: &Shape) -> io::Result
     Ok(output)
 }
 
+/// `node-1` of `writer-node-0-1-abcde`: a pod's step, by the index at the end of its name.
+fn step_of(pod: &str) -> String {
+    let index = pod.rsplit('-').nth(1).unwrap_or_default();
+    format!("node-{index}")
+}
+
+/// How many writers have had a line printed by the plugin so far.
+pub(super) fn writers_shown(stdout: &Path, format: Format) -> io::Result<u64> {
+    let mut writers = BTreeSet::new();
+    for_lines(stdout, |line| {
+        let (name, text) = match format {
+            Format::Json => match serde_json::from_str::<Object>(line) {
+                Ok(object) if object.r#type == "line" => (object.pod, object.text),
+                _ => return,
+            },
+            Format::Text => match line.split_once(" | ") {
+                Some((step, text)) => (step.trim().to_owned(), text.to_owned()),
+                None => return,
+            },
+        };
+        if tag_and_number(&text).is_some() {
+            writers.insert(name);
+        }
+    })?;
+    Ok(writers.len() as u64)
+}
+
 /// Each line without its end, whatever bytes are in it.
 fn for_lines(path: &Path, mut each: impl FnMut(&str)) -> io::Result<()> {
     let mut file = BufReader::new(File::open(path)?);
@@ -347,7 +464,7 @@ mod tests {
 
     fn source(tag: &str) -> Source {
         Source {
-            pod: "pod".to_owned(),
+            pod: "writer-node-0-0-abcde".to_owned(),
             tag: tag.to_owned(),
         }
     }
@@ -364,6 +481,7 @@ mod tests {
         Printed::Marker {
             after: stamp(after),
             before: stamp(before),
+            reason: Some(Reason::Rotated),
         }
     }
 
@@ -380,11 +498,11 @@ mod tests {
 
     fn json(attempt: u32, text: &str) -> String {
         format!(
-            r#"{{"type":"line","step":"node-0","pod":"pod","attempt":{attempt},"time":"x","text":"{text}"}}"#
+            r#"{{"type":"line","step":"node-0","pod":"writer-node-0-0-abcde","attempt":{attempt},"time":"x","text":"{text}"}}"#
         ) + "\n"
     }
 
-    const GAP: &str = r#"{"type":"gap","pod":"pod","attempt":0,"after":"2026-01-31T12:00:01.5Z","before":null,"reason":"rotated"}"#;
+    const GAP: &str = r#"{"type":"gap","pod":"writer-node-0-0-abcde","attempt":0,"after":"2026-01-31T12:00:01.5Z","before":null,"reason":"rotated"}"#;
 
     #[test]
     fn the_plugins_json_is_read_with_markers_in_their_place_and_its_summary() {
@@ -425,6 +543,53 @@ mod tests {
     }
 
     #[test]
+    fn lines_under_another_name_or_attempt_and_attempts_that_go_back_are_found() {
+        let read = |text: String, truth: &Truth| {
+            let (_home, path) = file(&text);
+            of_plugin_json(&path, &SHAPE, truth).unwrap().misplaced
+        };
+        let one = json(0, &line("abcd1234", 1));
+        let none = Truth::new();
+        assert_eq!(read(one.clone(), &none), [""; 0]);
+        let other_step = one.replace("\"node-0\"", "\"node-1\"");
+        assert_eq!(read(other_step, &none).len(), 1);
+        assert_eq!(
+            read(one.clone() + &json(1, &line("abcd1234", 2)), &none).len(),
+            1
+        );
+        let back = json(1, &line("efgh1234", 1)) + &one;
+        assert_eq!(read(back, &none).len(), 1);
+        let second = Written {
+            attempt: Some(1),
+            ..Written::default()
+        };
+        let truth = Truth::from([(source("abcd1234"), second)]);
+        assert_eq!(read(one, &truth).len(), 1);
+    }
+
+    #[test]
+    fn every_line_of_text_stands_behind_the_name_of_its_step() {
+        let truth = Truth::from([(source("abcd1234"), Written::default())]);
+        let (_said, stderr) = file("");
+        for (prefix, misplaced) in [("node-0 | ", 0), ("node-1 | ", 1), ("", 1)] {
+            let (_home, stdout) = file(&format!("{prefix}{}\n", line("abcd1234", 1)));
+            let output = of_plugin_text((&stdout, &stderr), &SHAPE, &truth).unwrap();
+            assert_eq!(output.misplaced.len(), misplaced, "{prefix:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_line_of_a_writer_shows_that_the_plugin_prints() {
+        let started = "{\"type\":\"started\",\"pod\":\"writer-node-0-0-abcde\"}\n";
+        let (_home, path) = file(&(started.to_owned() + &json(0, "failed to watch file")));
+        assert_eq!(writers_shown(&path, Format::Json).unwrap(), 0);
+        let (_home, path) = file(&json(0, &line("abcd1234", 1)));
+        assert_eq!(writers_shown(&path, Format::Json).unwrap(), 1);
+        let (_home, path) = file(&format!("node-0 | {}\n", line("abcd1234", 1)));
+        assert_eq!(writers_shown(&path, Format::Text).unwrap(), 1);
+    }
+
+    #[test]
     fn torn_and_foreign_text_is_told_from_lines() {
         let text =
             json(0, &line("abcd1234", 1)[..18]) + &json(0, "failed to watch file") + "no json\n";
@@ -434,7 +599,8 @@ mod tests {
             number: 1,
             text: Text::Torn,
         };
-        assert_eq!(output.sources[&source("abcd1234")], [torn]);
+        let piece = Printed::Piece(None);
+        assert_eq!(output.sources[&source("abcd1234")], [torn, piece]);
         assert_eq!(output.foreign, ["failed to watch file", "no json"]);
     }
 
@@ -445,7 +611,7 @@ mod tests {
             source("abcd1234"),
             Written {
                 stamps: (1..=4).map(stamp).collect(),
-                file_starts: [].into(),
+                ..Written::default()
             },
         )]);
         let lines: String = [1, 2, 4]
@@ -484,7 +650,7 @@ mod tests {
     #[test]
     fn the_rivals_lines_are_read_as_they_print_them() {
         let text = format!(
-            "{{\"message\":\"{}\",\"nodeName\":\"n1\",\"podName\":\"pod\",\"containerName\":\"node\"}}\n",
+            "{{\"message\":\"{}\",\"nodeName\":\"n1\",\"podName\":\"writer-node-0-0-abcde\",\"containerName\":\"node\"}}\n",
             line("abcd1234", 2)
         );
         let (_home, path) = file(&text);
@@ -492,7 +658,11 @@ mod tests {
         assert_eq!(output.sources[&source("abcd1234")], [whole(2)]);
 
         let (_home, path) = file(&(line("abcd1234", 2) + "\nunexpected EOF\n"));
-        let output = of_kubectl(&[("pod".to_owned(), path.as_path())], &SHAPE).unwrap();
+        let output = of_kubectl(
+            &[("writer-node-0-0-abcde".to_owned(), path.as_path())],
+            &SHAPE,
+        )
+        .unwrap();
         assert_eq!(output.sources[&source("abcd1234")], [whole(2)]);
         assert_eq!(output.foreign, ["unexpected EOF"]);
     }

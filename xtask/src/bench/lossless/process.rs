@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -63,6 +64,8 @@ pub(super) enum Way {
 pub(super) struct Process {
     child: Child,
     copying: Option<JoinHandle<io::Result<()>>>,
+    /// The pipe that the valve closes, once more.
+    pipe: Option<OwnedFd>,
     pub(super) stdout: PathBuf,
     pub(super) stderr: PathBuf,
 }
@@ -79,21 +82,22 @@ impl Process {
         let (stdout, stderr) = (path("out"), path("err"));
         let file = File::create(&stdout)?;
         command.stdin(Stdio::null()).stderr(File::create(&stderr)?);
-        let mut copying = None;
+        let (mut copying, mut pipe) = (None, None);
         let child = match way {
             Way::File => command.stdout(file).spawn()?,
             Way::Valve(valve) => {
                 let mut child = command.stdout(Stdio::piped()).spawn()?;
-                copying = child
-                    .stdout
-                    .take()
-                    .map(|pipe| thread::spawn(move || copy(pipe, file, &valve)));
+                if let Some(out) = child.stdout.take() {
+                    pipe = Some(out.as_fd().try_clone_to_owned()?);
+                    copying = Some(thread::spawn(move || copy(out, file, &valve)));
+                }
                 child
             }
         };
         Ok(Process {
             child,
             copying,
+            pipe,
             stdout,
             stderr,
         })
@@ -142,6 +146,25 @@ impl Process {
             self.signal(Signal::KILL);
         }
         self.wait(REST).map(drop)
+    }
+
+    /// Bytes that it wrote and nobody has read, behind a closed valve.
+    pub(super) fn held_back(&self) -> io::Result<u64> {
+        match &self.pipe {
+            Some(pipe) => Ok(rustix::io::ioctl_fionread(pipe)?),
+            None => Ok(0),
+        }
+    }
+
+    /// Whether a signal stopped it, and it has not gone on.
+    pub(super) fn is_stopped(&self) -> bool {
+        let path = format!("/proc/{}/stat", self.child.id());
+        // The name in brackets may hold anything; the state stands behind it.
+        std::fs::read_to_string(path).is_ok_and(|stat| {
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|rest| rest.starts_with('T'))
+        })
     }
 
     /// Bytes that came out so far.
@@ -194,10 +217,27 @@ mod tests {
             "the pipe holds it all"
         );
         assert_eq!(process.printed(), 0);
+        assert!(process.held_back().unwrap() > 5_000);
         valve.open();
         assert!(process.wait(Duration::from_secs(10)).unwrap().is_some());
         let text = std::fs::read_to_string(&process.stdout).unwrap();
         assert_eq!(text.lines().count(), 2000);
+    }
+
+    #[test]
+    fn a_process_that_a_signal_stopped_is_known() {
+        let home = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sleep");
+        command.arg("1000");
+        let process = Process::start(&mut command, home.path(), "slow", Way::File).unwrap();
+        assert!(!process.is_stopped());
+        assert_eq!(process.held_back().unwrap(), 0);
+        process.signal(Signal::STOP);
+        let start = Instant::now();
+        while !process.is_stopped() && start.elapsed() < Duration::from_secs(10) {
+            thread::sleep(PERIOD);
+        }
+        assert!(process.is_stopped());
     }
 
     #[test]

@@ -14,8 +14,9 @@ use testbed::kwok::FATE;
 use super::fault::{Stage, log_requests, untold};
 use super::judge::{Evidence, RunReport, judge_run};
 use super::plan::{Plan, RunFault};
+use super::printed::writers_shown;
 use super::process::{Process, Valve, Way};
-use super::scenario::Ground;
+use super::scenario::{Ground, Scenario};
 use super::served;
 use super::site::{FRAGILE, Place, Rivals, Site, kubectl_command, stern_command, until};
 use super::token::RotatingToken;
@@ -31,6 +32,8 @@ const END_LIMIT: Duration = Duration::from_mins(4);
 const REST_LIMIT: Duration = Duration::from_secs(30);
 /// The plugin's name among the followers.
 pub(super) const PLUGIN: &str = "plugin";
+/// The folder of what the followers were served.
+const RECORD: &str = "served";
 pub(super) const STERN: &str = "stern";
 
 /// Runs a plan in a slot and judges it.
@@ -39,18 +42,25 @@ pub(super) fn run(site: &Site, plan: &Plan, slot: u8) -> Result<RunReport, StepE
     let namespace = place.namespace();
     let folder = site.bed.scratch(&format!("{namespace}-{}", plan.seed));
     fs::create_dir_all(&folder).map_err(|error| StepError::io(folder.display(), error))?;
-    let record = folder.join("served");
+    let record = folder.join(RECORD);
     let door = site.bed.between_client_and_server();
     let recording = door
         .record(log_requests(namespace), &record)
         .map_err(untold)?;
-    let ended = Running::start(site, plan, &place, &folder)?.follow(recording)?;
+    let running = Running::start(site, plan, &place, &folder);
+    let ended = running.and_then(|running| running.follow(recording));
+    if ended.is_err() {
+        // The slot is for others then. Why the run failed says more than why this did.
+        let _ = clean_up(site, &place);
+    }
+    let ended = ended?;
     let broken = |error| StepError::io("reading what was written and printed", error);
     let evidence = Evidence {
         truth: ended.truth,
         served: served::read(&record, &plan.writer.shape).map_err(broken)?,
         pods: ended.pods,
         followers: ended.followers,
+        missed: ended.missed,
         exit: ended.exit,
     };
     let report = judge_run(plan, &evidence).map_err(broken)?;
@@ -88,6 +98,7 @@ struct Ended {
     truth: Truth,
     pods: Vec<String>,
     followers: BTreeMap<String, (PathBuf, PathBuf)>,
+    missed: Vec<String>,
     exit: Option<i32>,
 }
 
@@ -199,18 +210,30 @@ impl<'a> Running<'a> {
     fn follow(mut self, recording: ActiveFault) -> Result<Ended, StepError> {
         let writing = self.start_writing();
         let plugin = &self.followers[PLUGIN];
-        let begun = until("the plugin prints", || plugin.printed() > 0);
+        let shows_all = || {
+            writers_shown(&plugin.stdout, self.plan.output)
+                .is_ok_and(|shown| shown >= self.plan.nodes)
+        };
+        let begun = until("the plugin prints a line of each writer", shows_all);
         let played = begun.and_then(|()| self.stage.play(self.plan, &self.followers));
         let written = writing.map_or(Ok(()), join);
-        // An open stream could end now, and a fault that still waits would meet what ends the run.
-        let set = played?;
+        let missed = played?;
         written?;
+        if let Scenario::Refused | Scenario::ErrorAnswers | Scenario::TokenRotated =
+            self.plan.scenario
+        {
+            // The job's end would come before the stream that follows the fault. What does not come is judged later.
+            let record = self.folder.join(RECORD);
+            let _ = until("the plugin follows again", || {
+                served::most_begun(&record) > 1
+            });
+        }
         if let Place::Slot(..) = self.place {
             self.complete_fake_pods()?;
         }
         let exit = self.end_followers()?;
-        drop((set, recording));
-        self.gather(exit)
+        drop(recording);
+        self.gather(exit, missed)
     }
 
     fn start_writing(&self) -> Option<JoinHandle<Result<(), StepError>>> {
@@ -248,7 +271,7 @@ impl<'a> Running<'a> {
         Ok(exit)
     }
 
-    fn gather(self, exit: Option<i32>) -> Result<Ended, StepError> {
+    fn gather(self, exit: Option<i32>, missed: Vec<String>) -> Result<Ended, StepError> {
         let truth = match self.keeping {
             Some(keeping) => keeping.end()?,
             None => self.fake_truth()?,
@@ -267,6 +290,7 @@ impl<'a> Running<'a> {
             truth,
             pods: self.stage.pods,
             followers: paths,
+            missed,
             exit,
         })
     }
@@ -280,7 +304,7 @@ impl<'a> Running<'a> {
         let mut truth = Truth::new();
         for pod in &self.stage.pods {
             CriReader::default()
-                .read(&log, pod, &mut truth)
+                .read(&log, (pod, None), &mut truth)
                 .map_err(|error| StepError::io(log.display(), error))?;
         }
         Ok(truth)

@@ -61,11 +61,30 @@ pub(super) enum Reach {
     All,
 }
 
-/// Whether the cluster may have dropped lines for good, so that markers are right where lines are missing.
+/// Why lines may be missing, as a marker of the plugin says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holes {
-    Never,
-    Possible,
+pub(super) enum Reason {
+    Rotated,
+    OutOfReach,
+    PodGone,
+    NodeLost,
+    NoAnswer,
+    BufferFull,
+}
+
+impl Reason {
+    /// Of the plugin's JSON, or of the words in the brackets of its text.
+    pub(super) fn parse(text: &str) -> Option<Reason> {
+        Some(match text {
+            "rotated" | "log rotated" => Self::Rotated,
+            "out-of-reach" | "two restarts later" => Self::OutOfReach,
+            "pod-gone" | "pod gone" => Self::PodGone,
+            "node-lost" | "node lost" => Self::NodeLost,
+            "no-answer" | "no answer" => Self::NoAnswer,
+            text if text.starts_with("buffer") => Self::BufferFull,
+            _ => return None,
+        })
+    }
 }
 
 impl Scenario {
@@ -96,16 +115,18 @@ impl Scenario {
         }
     }
 
-    pub(super) fn holes(self) -> Holes {
+    /// What a marker may say: where it is empty, the cluster has every line for as long as it takes to read it. A
+    /// truncated file is gone as a rotated one is, and nothing tells the two apart.
+    pub(super) fn excuses(self) -> &'static [Reason] {
         match self {
             Self::Rotation
             | Self::Truncation
-            | Self::NodeKilled
-            | Self::ContainerRestarted
             | Self::ReaderStopped
             | Self::ProcessStopped
-            | Self::Flood => Holes::Possible,
-            _ => Holes::Never,
+            | Self::Flood => &[Reason::Rotated],
+            Self::ContainerRestarted => &[Reason::OutOfReach],
+            Self::NodeKilled => &[Reason::NodeLost, Reason::OutOfReach],
+            _ => &[],
         }
     }
 

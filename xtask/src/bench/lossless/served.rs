@@ -9,7 +9,7 @@ use std::path::Path;
 use super::line::{Shape, tag_and_number};
 use super::stamp::Stamp;
 use super::truth::Source;
-use super::verdict::Broken;
+use super::verdict::Carried;
 
 /// Who follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,13 +22,15 @@ pub(super) enum Follower {
 /// In the order of the table.
 pub(super) const FOLLOWERS: [Follower; 3] = [Follower::Plugin, Follower::Stern, Follower::Kubectl];
 
-/// What the streams of each follower left out, source by source.
+/// What the streams of each follower carried, source by source.
 #[derive(Debug, Default)]
 pub(super) struct Served {
-    pub(super) broken: BTreeMap<(Follower, Source), Broken>,
-    /// Text that streams carried as lines and no writer wrote: pieces of torn lines, and words of the kubelet.
-    pub(super) foreign: BTreeSet<String>,
-    pub(super) streams: BTreeMap<Follower, u64>,
+    pub(super) carried: BTreeMap<(Follower, Source), Carried>,
+    /// Text that a follower's streams carried as lines and no writer wrote: pieces of torn lines, and words of the
+    /// kubelet.
+    pub(super) foreign: BTreeMap<Follower, BTreeSet<String>>,
+    /// The streams that were to go on, by follower and pod.
+    pub(super) streams: BTreeMap<(Follower, String), u64>,
 }
 
 /// Reads all records of a folder; one that never was made had no stream.
@@ -41,15 +43,37 @@ pub(super) fn read(folder: &Path, shape: &Shape) -> io::Result<Served> {
     Ok(served)
 }
 
+/// How often the plugin began to follow the pod that it began to follow most often, by the records so far.
+pub(super) fn most_begun(folder: &Path) -> u64 {
+    let records = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut begun: BTreeMap<String, u64> = BTreeMap::new();
+    for record in records {
+        let mut head = Vec::new();
+        let read = File::open(record.path())
+            .and_then(|file| BufReader::new(file).read_until(b'\n', &mut head));
+        let head = String::from_utf8_lossy(&head);
+        // A record that is just being begun is looked at again.
+        if let (Ok(_), Some((Follower::Plugin, pod))) = (read, follower_and_pod(&head))
+            && head.contains("follow=true")
+        {
+            *begun.entry(pod).or_default() += 1;
+        }
+    }
+    begun.into_values().max().unwrap_or(0)
+}
+
 impl Served {
     fn read_record(&mut self, path: &Path, shape: &Shape) -> io::Result<()> {
         let mut record = BufReader::new(File::open(path)?);
         let mut line = Vec::new();
         record.read_until(b'\n', &mut line)?;
-        let Some((follower, pod)) = follower_and_pod(&String::from_utf8_lossy(&line)) else {
+        let head = String::from_utf8_lossy(&line).into_owned();
+        let Some((follower, pod)) = follower_and_pod(&head) else {
             return Ok(());
         };
-        *self.streams.entry(follower).or_default() += 1;
+        if head.contains("follow=true") {
+            *self.streams.entry((follower, pod.clone())).or_default() += 1;
+        }
         let mut stream = Stream {
             follower,
             pod,
@@ -79,24 +103,24 @@ impl Stream {
     fn line(&mut self, text: &str, shape: &Shape, served: &mut Served) {
         let line = without_stamp(text);
         let Some((tag, number)) = tag_and_number(line) else {
-            served.foreign.insert(line.to_owned());
+            let foreign = served.foreign.entry(self.follower).or_default();
+            foreign.insert(line.to_owned());
             return;
         };
         let source = Source {
             pod: self.pod.clone(),
             tag: tag.to_owned(),
         };
+        let carried = served.carried.entry((self.follower, source)).or_default();
         if !shape.is_whole(tag, number, line) {
-            let broken = served.broken.entry((self.follower, source)).or_default();
-            broken.torn.insert(number);
+            carried.torn.insert(number);
             return;
         }
+        carried.whole.insert(number);
         if let Some((of, from)) = &self.last
             && of == tag
-            && number > from + 1
         {
-            let broken = served.broken.entry((self.follower, source)).or_default();
-            broken.jumps.entry(*from).or_default().insert(number);
+            (from + 1..number).for_each(|between| carried.jumped.insert(between));
         }
         self.last = Some((tag.to_owned(), number));
     }
@@ -129,6 +153,7 @@ fn without_stamp(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::lossless::verdict::Numbers;
 
     const HEAD: &str = "GET /api/v1/namespaces/a/pods/b/log?follow=true&timestamps=true";
 
@@ -150,6 +175,10 @@ mod tests {
         read(folder.path(), &SHAPE).unwrap()
     }
 
+    fn numbers(of: &Numbers) -> Vec<u64> {
+        (0..20).filter(|number| of.contains(*number)).collect()
+    }
+
     fn source() -> Source {
         Source {
             pod: "b".to_owned(),
@@ -166,9 +195,30 @@ mod tests {
         ] {
             let body = [4, 5, 9, 10].map(line).concat();
             let served = served(&format!("{HEAD} {agent}"), &body);
-            let broken = &served.broken[&(follower, source())];
-            assert_eq!(broken.jumps, [(5, [9].into())].into());
-            assert_eq!(served.streams[&follower], 1);
+            let carried = &served.carried[&(follower, source())];
+            assert_eq!(numbers(&carried.jumped), [6, 7, 8]);
+            assert_eq!(numbers(&carried.whole), [4, 5, 9, 10]);
+            assert_eq!(served.streams[&(follower, "b".to_owned())], 1);
+        }
+    }
+
+    #[test]
+    fn only_the_plugins_streams_that_go_on_are_counted_as_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let heads = [
+            (HEAD, "kubectl-trainer/0.1.0"),
+            (HEAD, "kubectl-trainer/0.1.0"),
+            (HEAD, "stern/v0"),
+            (
+                "GET /api/v1/namespaces/a/pods/b/log",
+                "kubectl-trainer/0.1.0",
+            ),
+        ];
+        for (number, (head, agent)) in heads.into_iter().enumerate() {
+            let path = folder.path().join(number.to_string());
+            fs::write(path, format!("{head} {agent}\n")).unwrap();
+            let expected = [1, 2, 2, 2][number];
+            assert_eq!(most_begun(folder.path()), expected);
         }
     }
 
@@ -177,20 +227,20 @@ mod tests {
         let head = format!("{HEAD} kubectl/v1");
         let torn = line(5)[..50].to_owned() + "\n2026-01-31T12:00:00.000000000Z 567.\n";
         let served = served(&head, &(line(4) + &torn + &line(9) + &line(10)[..50]));
-        let broken = &served.broken[&(Follower::Kubectl, source())];
-        assert_eq!(broken.torn, [5].into());
-        assert_eq!(broken.jumps, [(4, [9].into())].into());
-        assert_eq!(served.foreign, ["567.".to_owned()].into());
+        let carried = &served.carried[&(Follower::Kubectl, source())];
+        assert_eq!(carried.torn, [5].into());
+        assert_eq!(numbers(&carried.jumped), [5, 6, 7, 8]);
+        let foreign = &served.foreign[&Follower::Kubectl];
+        assert_eq!(*foreign, ["567.".to_owned()].into());
+        assert!(!served.foreign.contains_key(&Follower::Plugin));
     }
 
     #[test]
     fn a_stream_that_begins_late_leaves_nothing_out() {
         let body = [4, 5, 6].map(line).concat();
-        assert!(
-            served(&format!("{HEAD} kubectl/v1"), &body)
-                .broken
-                .is_empty()
-        );
+        let served = served(&format!("{HEAD} kubectl/v1"), &body);
+        let carried = &served.carried[&(Follower::Kubectl, source())];
+        assert_eq!(numbers(&carried.jumped), [0; 0]);
     }
 
     #[test]

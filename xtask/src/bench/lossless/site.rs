@@ -17,7 +17,7 @@ const TRAINER: &str = "kubeflow-system";
 /// The node that runs may break.
 pub(super) const FRAGILE: &str = "n2";
 /// Fake pods in so many namespaces have a log of their own at a time.
-pub(super) const SLOTS: u8 = 2;
+pub(super) const SLOTS: u8 = 4;
 
 /// Whether stern and kubectl follow too.
 #[derive(Clone, Debug)]

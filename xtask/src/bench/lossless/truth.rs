@@ -33,6 +33,7 @@ pub(super) struct Keeper {
 #[derive(Debug)]
 struct Kept {
     pod: String,
+    attempt: u32,
     /// None for a copy.
     inode: Option<u64>,
     path: PathBuf,
@@ -80,6 +81,7 @@ impl Keeper {
             if fs::hard_link(&found.path, &path).is_ok() {
                 self.kept.push(Kept {
                     pod,
+                    attempt: found.attempt,
                     inode: Some(inode),
                     path,
                 });
@@ -133,6 +135,7 @@ impl Keeper {
             .set_len(0)?;
         let copy = Kept {
             pod: pod.to_owned(),
+            attempt: found.attempt,
             inode: None,
             path,
         };
@@ -147,7 +150,8 @@ impl Keeper {
         let mut truth = Truth::new();
         for kept in &self.kept {
             let reader = readers.entry(&kept.pod).or_default();
-            reader.read(&kept.path, &kept.pod, &mut truth)?;
+            let of = (kept.pod.as_str(), Some(kept.attempt));
+            reader.read(&kept.path, of, &mut truth)?;
         }
         Ok(truth)
     }
@@ -196,7 +200,13 @@ pub(super) struct CriReader {
 }
 
 impl CriReader {
-    pub(super) fn read(&mut self, path: &Path, pod: &str, truth: &mut Truth) -> io::Result<()> {
+    /// Adds a file of a pod's attempt.
+    pub(super) fn read(
+        &mut self,
+        path: &Path,
+        (pod, attempt): (&str, Option<u32>),
+        truth: &mut Truth,
+    ) -> io::Result<()> {
         let mut file = BufReader::new(fs::File::open(path)?);
         let mut record = String::new();
         let mut starts_file = self.files > 0;
@@ -211,6 +221,7 @@ impl CriReader {
                     tag: tag.to_owned(),
                 };
                 let written = truth.entry(source).or_default();
+                written.attempt = attempt;
                 put(written, number, stamp);
                 if starts_file && begins {
                     written.file_starts.insert(number);

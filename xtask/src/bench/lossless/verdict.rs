@@ -1,7 +1,8 @@
 //! The comparison, pure: what was written, what a follower printed and marked, and what its own streams left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::scenario::Reason;
 use super::stamp::Stamp;
 
 /// What one attempt of one container wrote: lines 1 to `stamps.len()`.
@@ -11,6 +12,8 @@ pub(super) struct Written {
     pub(super) stamps: Vec<Option<Stamp>>,
     /// The lines with which a new file begins.
     pub(super) file_starts: BTreeSet<u64>,
+    /// The container's restarts before, where the files' names tell it.
+    pub(super) attempt: Option<u32>,
 }
 
 /// What a follower printed of one attempt, in its order.
@@ -24,7 +27,11 @@ pub(super) enum Printed {
     Marker {
         after: Option<Stamp>,
         before: Option<Stamp>,
+        /// None for one that is not known.
+        reason: Option<Reason>,
     },
+    /// A piece of a torn line, which no writer wrote so, with the stamp under which it came.
+    Piece(Option<Stamp>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +40,34 @@ pub(super) enum Text {
     Torn,
 }
 
-/// What the kubelet itself broke inside the streams that a follower read.
+/// What all streams that a follower read carried of one source, and what the kubelet broke in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Broken {
-    /// Where a stream went from one line straight to another that does not follow it: each line, with the lines that
-    /// came behind it.
-    pub(super) jumps: BTreeMap<u64, BTreeSet<u64>>,
+pub(super) struct Carried {
+    /// Lines that came whole in one stream at least.
+    pub(super) whole: Numbers,
+    /// Lines that one stream at least passed over, going straight from an earlier to a later one.
+    pub(super) jumped: Numbers,
     /// Lines of which a stream carried only a part, with a line's end behind it.
     pub(super) torn: BTreeSet<u64>,
+}
+
+/// A set of numbers of lines, most of which are in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Numbers(Vec<bool>);
+
+impl Numbers {
+    pub(super) fn insert(&mut self, number: u64) {
+        let index = usize::try_from(number).unwrap_or(0);
+        if self.0.len() <= index {
+            self.0.resize(index + 1, false);
+        }
+        self.0[index] = true;
+    }
+
+    pub(super) fn contains(&self, number: u64) -> bool {
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        self.0.get(index).copied().unwrap_or(false)
+    }
 }
 
 /// The figures of one source, or of several added up.
@@ -83,13 +110,20 @@ impl Verdict {
     }
 }
 
-/// Compares what one attempt wrote with what a follower printed of it.
-pub(super) fn judge(written: &Written, printed: &[Printed], broken: &Broken) -> Verdict {
+/// Compares what one attempt wrote with what a follower printed of it. Markers may have these reasons.
+pub(super) fn judge(
+    written: &Written,
+    printed: &[Printed],
+    carried: &Carried,
+    excuses: &[Reason],
+) -> Verdict {
     let mut walk = Walk {
         written,
-        broken,
+        carried,
+        excuses,
         next: 1,
         seen: BTreeSet::new(),
+        before: Neighbour::Nothing,
         open: None,
         verdict: Verdict {
             written: written.stamps.len() as u64,
@@ -99,7 +133,12 @@ pub(super) fn judge(written: &Written, printed: &[Printed], broken: &Broken) -> 
     for item in printed {
         match item {
             Printed::Line { number, text } => walk.line(*number, *text),
-            Printed::Marker { after, before } => walk.marker(after.as_ref(), before.as_ref()),
+            Printed::Piece(stamp) => walk.pass(Neighbour::of(stamp.as_ref())),
+            Printed::Marker {
+                after,
+                before,
+                reason,
+            } => walk.marker((after.as_ref(), before.as_ref()), *reason),
         }
     }
     walk.end()
@@ -107,31 +146,64 @@ pub(super) fn judge(written: &Written, printed: &[Printed], broken: &Broken) -> 
 
 struct Walk<'a> {
     written: &'a Written,
-    broken: &'a Broken,
+    carried: &'a Carried,
+    excuses: &'a [Reason],
     /// The line that comes next if nothing is missing.
     next: u64,
     seen: BTreeSet<u64>,
+    /// What was printed last.
+    before: Neighbour<'a>,
     /// The marker since the last line.
-    open: Option<(Option<&'a Stamp>, Option<&'a Stamp>)>,
+    open: Option<Open<'a>>,
     verdict: Verdict,
+}
+
+/// What stands beside a marker.
+#[derive(Clone, Copy, Debug)]
+enum Neighbour<'a> {
+    Nothing,
+    At(&'a Stamp),
+    /// A line that no file of the node tells of.
+    Unknown,
+}
+
+impl<'a> Neighbour<'a> {
+    fn of(stamp: Option<&'a Stamp>) -> Neighbour<'a> {
+        stamp.map_or(Self::Unknown, Self::At)
+    }
+
+    fn is_named_by(self, stamp: Option<&Stamp>) -> bool {
+        match (self, stamp) {
+            (Self::Nothing, stamp) => stamp.is_none(),
+            (Self::At(own), stamp) => stamp == Some(own),
+            (Self::Unknown, stamp) => stamp.is_some(),
+        }
+    }
+}
+
+/// A marker, and whether what follows it was compared with the stamp that it names.
+struct Open<'a> {
+    before: Option<&'a Stamp>,
+    compared: bool,
 }
 
 impl<'a> Walk<'a> {
     fn line(&mut self, number: u64, text: Text) {
-        if text == Text::Torn && self.broken.torn.contains(&number) {
-            // Printed as it was served; the line itself is missing.
-            return;
+        if number == 0 || number > self.written.stamps.len() as u64 {
+            return self.fault(format!("line {number} was never written"));
         }
-        if text == Text::Torn {
+        if text == Text::Torn && !self.carried.torn.contains(&number) {
             self.verdict.torn += 1;
             return self.fault(format!("line {number} is torn"));
+        }
+        self.pass(Neighbour::of(self.stamp(number)));
+        if text == Text::Torn {
+            // Printed as it was served; the line itself is missing.
+            return;
         }
         if !self.seen.insert(number) {
             self.verdict.repeated += 1;
             return self.fault(format!("line {number} came again"));
-        }
-        if number > self.written.stamps.len() as u64 {
-            return self.fault(format!("line {number} was never written"));
         }
         self.verdict.printed += 1;
         if number < self.next {
@@ -142,10 +214,43 @@ impl<'a> Walk<'a> {
         self.next = number + 1;
     }
 
-    fn marker(&mut self, after: Option<&'a Stamp>, before: Option<&'a Stamp>) {
+    /// Goes on to what was printed next.
+    fn pass(&mut self, neighbour: Neighbour<'a>) {
+        self.compare_before(neighbour);
+        self.before = neighbour;
+    }
+
+    /// The marker that is open names what follows it.
+    fn compare_before(&mut self, neighbour: Neighbour<'a>) {
+        if let Some(open) = self.open.as_mut().filter(|open| !open.compared) {
+            open.compared = true;
+            let before = open.before;
+            if !neighbour.is_named_by(before) {
+                self.fault(format!(
+                    "a marker ends before {before:?}, and what follows it is {neighbour:?}"
+                ));
+            }
+        }
+    }
+
+    fn marker(&mut self, (after, before): Stamps<'a>, reason: Option<Reason>) {
         self.verdict.markers += 1;
-        if self.open.replace((after, before)).is_some() {
-            let next = self.next;
+        let next = self.next;
+        if !self.before.is_named_by(after) {
+            let own = self.before;
+            self.fault(format!(
+                "a marker begins after {after:?}, and what stands before it is {own:?}"
+            ));
+        }
+        if !reason.is_some_and(|reason| self.excuses.contains(&reason)) {
+            let text = format!("a marker before line {next} says {reason:?}, which did not happen");
+            self.fault(text);
+        }
+        let open = Open {
+            before,
+            compared: false,
+        };
+        if self.open.replace(open).is_some() {
             self.fault(format!("two markers in a row before line {next}"));
         }
     }
@@ -154,54 +259,52 @@ impl<'a> Walk<'a> {
     fn missing_until(&mut self, number: u64) {
         let (first, count) = (self.next, number - self.next);
         match (self.open.take(), count) {
-            (None, 0) => {}
-            (Some(_), 0) if self.written.file_starts.contains(&number) => {
+            (None, _) => self.judge_missing(first, number),
+            (Some(_), 0) if first > 1 && self.written.file_starts.contains(&number) => {
                 self.verdict.boundary_markers += 1;
             }
             (Some(_), 0) => self.fault(format!(
                 "a marker before line {number}, and nothing missing"
             )),
-            (Some(marker), _) => {
-                self.verdict.marked += count;
-                self.judge_stamps(marker, first, number - 1);
-            }
-            (None, _) if self.is_left_out(first, number) => self.verdict.left_out += count,
-            (None, _) => {
-                self.verdict.lost += count;
-                self.fault(format!("lines {first} to {} are missing", number - 1));
-            }
+            (Some(_), _) => self.verdict.marked += count,
         }
     }
 
-    /// Whether one stream itself went from the line before `first` on to `number`.
-    fn is_left_out(&self, first: u64, number: u64) -> bool {
-        let behind = self.broken.jumps.get(&(first - 1));
-        behind.is_some_and(|numbers| numbers.contains(&number))
+    /// Without a marker, only what no stream carried, and one stream passed over, is not the follower's loss.
+    fn judge_missing(&mut self, first: u64, end: u64) {
+        let mut lost: Option<u64> = None;
+        for number in first..end {
+            if self.is_left_out(number) {
+                self.verdict.left_out += 1;
+                self.end_lost(lost.take(), number);
+            } else {
+                self.verdict.lost += 1;
+                lost.get_or_insert(number);
+            }
+        }
+        self.end_lost(lost, end);
     }
 
-    /// What is missing lies between the marker's stamps.
-    fn judge_stamps(
-        &mut self,
-        (after, before): (Option<&Stamp>, Option<&Stamp>),
-        first: u64,
-        last: u64,
-    ) {
-        let late = after > self.stamp(first) && self.stamp(first).is_some();
-        let early = before.is_some() && self.stamp(last) > before;
-        if late || early {
-            self.fault(format!(
-                "lines {first} to {last} are missing, and the marker from {after:?} to {before:?} does not hold them"
-            ));
+    fn end_lost(&mut self, first: Option<u64>, end: u64) {
+        if let Some(first) = first {
+            self.fault(format!("lines {first} to {} are missing", end - 1));
         }
+    }
+
+    fn is_left_out(&self, number: u64) -> bool {
+        // Of a line that was served torn no stream needs to have passed over the rest.
+        let broken = self.carried.jumped.contains(number) || self.carried.torn.contains(&number);
+        broken && !self.carried.whole.contains(number)
     }
 
     fn stamp(&self, number: u64) -> Option<&'a Stamp> {
-        let index = usize::try_from(number - 1).ok()?;
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
         self.written.stamps.get(index)?.as_ref()
     }
 
     fn end(mut self) -> Verdict {
         let behind_last = self.written.stamps.len() as u64 + 1;
+        self.compare_before(Neighbour::Nothing);
         if self.next < behind_last || self.open.is_some() {
             self.missing_until(behind_last);
         }
@@ -212,6 +315,9 @@ impl<'a> Walk<'a> {
         self.verdict.faults.push(text);
     }
 }
+
+/// What a marker names: the stamps before and behind it.
+type Stamps<'a> = (Option<&'a Stamp>, Option<&'a Stamp>);
 
 #[cfg(test)]
 mod tests {
@@ -231,6 +337,7 @@ mod tests {
         Written {
             stamps: (1..=lines).map(|number| Some(stamp(number))).collect(),
             file_starts: file_starts.iter().copied().collect(),
+            attempt: None,
         }
     }
 
@@ -246,11 +353,30 @@ mod tests {
         Printed::Marker {
             after: Some(stamp(after)),
             before: Some(stamp(before)),
+            reason: Some(Reason::Rotated),
         }
     }
 
     fn judged(printed: &[Printed]) -> Verdict {
-        judge(&written(10, &[6]), printed, &Broken::default())
+        judge(
+            &written(10, &[6]),
+            printed,
+            &Carried::default(),
+            &[Reason::Rotated],
+        )
+    }
+
+    /// Streams passed over these lines, and carried those whole.
+    fn carried(jumped: &[u64], whole: &[u64], torn: &[u64]) -> Carried {
+        let mut carried = Carried::default();
+        for number in jumped {
+            carried.jumped.insert(*number);
+        }
+        for number in whole {
+            carried.whole.insert(*number);
+        }
+        carried.torn.extend(torn);
+        carried
     }
 
     /// The lines before and after a place, with something between.
@@ -332,6 +458,7 @@ mod tests {
         printed.push(Printed::Marker {
             after: Some(stamp(7)),
             before: None,
+            reason: Some(Reason::Rotated),
         });
         let verdict = judged(&printed);
         assert_eq!((verdict.marked, verdict.lost), (3, 0));
@@ -340,13 +467,17 @@ mod tests {
 
     #[test]
     fn a_marker_where_nothing_is_missing_is_found() {
-        for place in [0, 3, 8] {
+        for place in [3, 8] {
             let verdict = judged(&around(place, marker(place, place + 1), place + 1));
             let text = format!("a marker before line {}, and nothing missing", place + 1);
             assert_eq!(verdict.faults, [text]);
         }
         let mut printed = lines(1..=10);
-        printed.push(marker(10, 11));
+        printed.push(Printed::Marker {
+            after: Some(stamp(10)),
+            before: None,
+            reason: Some(Reason::Rotated),
+        });
         assert_eq!(judged(&printed).faults.len(), 1, "at the end");
     }
 
@@ -368,11 +499,75 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_whose_stamps_do_not_hold_what_is_missing_is_found() {
-        for (after, before) in [(5, 7), (3, 4), (8, 9)] {
-            let verdict = judged(&around(3, marker(after, before), 6));
-            assert_eq!(verdict.faults.len(), 1, "{after} {before}");
+    fn a_marker_whose_stamps_are_not_those_of_its_neighbours_is_found() {
+        for (after, before, faults) in [
+            (Some(5), Some(6), 1),
+            (Some(3), Some(7), 1),
+            (Some(2), Some(6), 1),
+            (Some(3), None, 1),
+            (None, Some(6), 1),
+            (None, None, 2),
+            (Some(0), Some(40), 2),
+        ] {
+            let hole = Printed::Marker {
+                after: after.map(stamp),
+                before: before.map(stamp),
+                reason: Some(Reason::Rotated),
+            };
+            let verdict = judged(&around(3, hole, 6));
+            assert_eq!(verdict.faults.len(), faults, "{after:?} {before:?}");
         }
+    }
+
+    #[test]
+    fn a_marker_names_nothing_only_where_there_is_no_line() {
+        let hole = |after: Option<u64>, before: Option<u64>| Printed::Marker {
+            after: after.map(stamp),
+            before: before.map(stamp),
+            reason: Some(Reason::Rotated),
+        };
+        assert_eq!(judged(&around(0, hole(None, Some(4)), 4)).faults.len(), 0);
+        assert_eq!(
+            judged(&around(0, hole(Some(1), Some(4)), 4)).faults.len(),
+            1
+        );
+        assert_eq!(judged(&[hole(None, None)]).faults.len(), 0);
+        let mut printed = lines(1..=7);
+        printed.push(hole(Some(7), Some(10)));
+        assert_eq!(judged(&printed).faults.len(), 1);
+    }
+
+    #[test]
+    fn a_marker_with_a_reason_that_did_not_happen_is_found() {
+        for reason in [Some(Reason::BufferFull), Some(Reason::NoAnswer), None] {
+            let hole = Printed::Marker {
+                after: Some(stamp(3)),
+                before: Some(stamp(6)),
+                reason,
+            };
+            let verdict = judged(&around(3, hole, 6));
+            assert_eq!(verdict.faults.len(), 1, "{reason:?}");
+        }
+        let printed = around(3, marker(3, 6), 6);
+        let verdict = judge(&written(10, &[]), &printed, &Carried::default(), &[]);
+        assert_eq!(verdict.faults.len(), 1, "no marker is right");
+    }
+
+    #[test]
+    fn what_one_stream_left_out_and_another_carried_is_lost() {
+        let printed = lines([1, 2, 3, 4, 5, 9, 10]);
+        let carried = carried(&[6, 7, 8], &[7], &[]);
+        let verdict = judge(&written(10, &[]), &printed, &carried, &[]);
+        assert_eq!((verdict.left_out, verdict.lost), (2, 1));
+        assert_eq!(verdict.faults, ["lines 7 to 7 are missing"]);
+    }
+
+    #[test]
+    fn the_piece_of_a_torn_line_is_a_marker_s_neighbour() {
+        let mut printed = lines(1..=3);
+        printed.extend([Printed::Piece(Some(stamp(4))), marker(4, 6)]);
+        printed.extend(lines(6..=10));
+        assert_eq!(judged(&printed).faults, Vec::<String>::new());
     }
 
     #[test]
@@ -388,11 +583,9 @@ mod tests {
 
     #[test]
     fn what_one_stream_itself_left_out_is_counted_apart_and_only_that() {
-        let broken = Broken {
-            jumps: [(3, [6].into())].into(),
-            ..Broken::default()
-        };
-        let verdict = judge(&written(10, &[]), &lines([1, 2, 3, 6, 7, 9, 10]), &broken);
+        let printed = lines([1, 2, 3, 6, 7, 9, 10]);
+        let carried = carried(&[4, 5], &[], &[]);
+        let verdict = judge(&written(10, &[]), &printed, &carried, &[]);
         assert_eq!((verdict.left_out, verdict.lost), (2, 1));
         assert_eq!(verdict.faults, ["lines 8 to 8 are missing"]);
     }
@@ -405,11 +598,8 @@ mod tests {
             text: Text::Torn,
         });
         printed.extend(lines(8..=10));
-        let broken = Broken {
-            jumps: [(3, [8].into())].into(),
-            torn: [4].into(),
-        };
-        let verdict = judge(&written(10, &[]), &printed, &broken);
+        let carried = carried(&[4, 5, 6, 7], &[], &[4]);
+        let verdict = judge(&written(10, &[]), &printed, &carried, &[]);
         assert_eq!((verdict.left_out, verdict.torn, verdict.lost), (4, 0, 0));
         assert_eq!(verdict.faults, Vec::<String>::new());
     }

@@ -203,7 +203,8 @@ mod tests {
         File::create(&path).unwrap();
         write_fake_log(&path, "abcd1234", &plan.writer).unwrap();
         let mut truth = Truth::new();
-        CriReader::default().read(&path, "pod", &mut truth).unwrap();
+        let of = ("pod", None);
+        CriReader::default().read(&path, of, &mut truth).unwrap();
         let written = truth.values().next().unwrap();
         assert_eq!(written.stamps.len(), 40);
         assert!(written.stamps.iter().all(Option::is_some));
