@@ -32,8 +32,9 @@ use super::{
 const WATCH_SECONDS: u32 = 45;
 /// Objects a page: a page of pods is some 700 KB.
 const PAGE: u32 = 100;
-/// Between two looks where watching is not allowed.
+/// Between two looks where watching is not allowed; as much again for each so many objects.
 const POLL: Duration = Duration::from_secs(3);
+const POLLED: usize = 250;
 /// Looks until watching is tried again: a server that has just started refuses what it allows a moment later.
 const POLLS: u32 = 10;
 /// Between a fault and the next try, in milliseconds.
@@ -75,6 +76,7 @@ where
         choice,
         listed: Vec::new(),
         has_seen: false,
+        forgotten: Rests::default(),
         source: Source::Unopened,
     };
     stream::unfold(feed, |mut feed| async move {
@@ -115,11 +117,17 @@ struct Feed<K: Watched> {
     listed: Vec<K::Kept>,
     /// Whether a list ever came.
     has_seen: bool,
+    /// The rests before a list anew, as long as every watch begins with an expired place.
+    forgotten: Rests,
     source: Source<K>,
 }
 
 enum Source<K> {
     Unopened,
+    /// Opened anew at this moment.
+    Resting {
+        until: Instant,
+    },
     Watch {
         way: Arc<Way>,
         events: BoxStream<'static, watcher::Result<watcher::Event<K>>>,
@@ -138,6 +146,10 @@ impl<K: Watched> Feed<K> {
             match &mut self.source {
                 Source::Over => return None,
                 Source::Unopened | Source::Poll { left: 0, .. } => self.open(self.cluster.way()),
+                Source::Resting { until } => {
+                    sleep_until(*until).await;
+                    self.source = Source::Unopened;
+                }
                 Source::Poll { next, left } => {
                     let left = *left - 1;
                     sleep_until(*next).await;
@@ -182,8 +194,14 @@ impl<K: Watched> Feed<K> {
                 self.has_seen = true;
                 return Some(FeedEvent::All(std::mem::take(&mut self.listed)));
             }
-            Ok(watcher::Event::Apply(object)) => return Some(FeedEvent::Seen(object.into_kept())),
-            Ok(watcher::Event::Delete(object)) => return Some(FeedEvent::Gone(object.into_kept())),
+            Ok(watcher::Event::Apply(object)) => {
+                self.forgotten.reset();
+                return Some(FeedEvent::Seen(object.into_kept()));
+            }
+            Ok(watcher::Event::Delete(object)) => {
+                self.forgotten.reset();
+                return Some(FeedEvent::Gone(object.into_kept()));
+            }
             Err(error) => return self.after(&error, way).await,
         }
         None
@@ -220,7 +238,8 @@ impl<K: Watched> Feed<K> {
                 },
                 _,
             ) if !is_list => {
-                self.source = Source::Unopened;
+                let until = Instant::now() + self.forgotten.next().unwrap_or(POLL);
+                self.source = Source::Resting { until };
                 return None;
             }
             _ => {}
@@ -237,7 +256,8 @@ impl<K: Watched> Feed<K> {
                 object.map(|object| object.into_iter().collect())
             }
         };
-        let next = Instant::now() + POLL;
+        let count = found.as_ref().map_or(0, Vec::len);
+        let next = Instant::now() + poll_pause(count);
         self.source = Source::Poll { next, left };
         match found {
             Ok(objects) => {
@@ -270,6 +290,12 @@ impl<K: Watched> Feed<K> {
         let words = format!("watch {} in namespace {}", K::plural(&()), self.namespace);
         self.cluster.failure(&words, kind)
     }
+}
+
+/// The pause after a look that found so many objects.
+fn poll_pause(count: usize) -> Duration {
+    let parts = u32::try_from(count / POLLED).unwrap_or(u32::MAX);
+    POLL.saturating_mul(parts.saturating_add(1))
 }
 
 fn judge_object(status: &Status) -> FailureKind {

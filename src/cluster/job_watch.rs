@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     connect::Cluster,
     failure::{Failure, FailureKind},
+    job_clocks::{DetailsClock, Trouble, Troubles},
     job_feed::{Choice, FeedEvent, feed},
     job_objects::{JobCondition, JobSet, SlimPod, TrainJob},
     job_records::{JobSetRecord, TrainJobRecord},
@@ -26,10 +27,11 @@ use super::{
 const PAUSE: Duration = Duration::from_millis(100);
 /// A job that is gone for so long has not been made again.
 const GRACE: Duration = Duration::from_secs(5);
-/// Between two looks for what keeps pods from being made: while there are none, and while some are missing.
-const DETAILS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(15)];
-/// What may be left out of an observation is not waited for any longer.
-const DETAILS_LIMIT: Duration = Duration::from_secs(5);
+/// What may be left out of an observation is not waited for any longer: before the first one, and beside the feeds.
+const FIRST_DETAILS_LIMIT: Duration = Duration::from_secs(2);
+const DETAILS_LIMIT: Duration = Duration::from_secs(10);
+/// A job whose JobSet is not to be had for so long is followed without it.
+const JOB_SET_LIMIT: Duration = Duration::from_secs(5);
 /// What is refused for so long will not be given any more.
 const REFUSED_LIMIT: Duration = Duration::from_mins(1);
 
@@ -37,6 +39,8 @@ enum Sighting {
     Job(FeedEvent<TrainJob>),
     JobSet(FeedEvent<JobSet>),
     Pod(FeedEvent<SlimPod>),
+    /// What a look for details found; none where it took too long.
+    Details(Option<Box<JobObservation>>),
 }
 
 pub(super) struct JobWatch {
@@ -53,19 +57,16 @@ pub(super) struct JobWatch {
     /// Something changed since the last observation.
     is_stirred: bool,
     not_before: Instant,
-    details_at: Instant,
+    details: DetailsClock,
+    /// Since when the JobSet alone is waited for.
+    lacks_job_set_since: Option<Instant>,
+    /// The job whose groups were looked for, and not found.
+    without_groups: Option<String>,
     deletion: Option<Deletion>,
     /// The job whose pods were looked at after its end.
     settled: Option<String>,
     troubles: Troubles,
     is_over: bool,
-}
-
-/// Since when the server cannot be asked about the job, and about its pods.
-#[derive(Default)]
-struct Troubles {
-    job: Option<Instant>,
-    pods: Option<Instant>,
 }
 
 /// A job that is gone.
@@ -97,7 +98,9 @@ impl JobWatch {
             last: JobObservation::default(),
             is_stirred: false,
             not_before: now,
-            details_at: now + DETAILS[0],
+            details: DetailsClock::new(now),
+            lacks_job_set_since: None,
+            without_groups: None,
             deletion: None,
             settled: None,
             troubles: Troubles::default(),
@@ -126,9 +129,11 @@ impl JobWatch {
             if let Some(uid) = self.deleted_job(now) {
                 return Ok(Change::Deleted { uid });
             }
-            if now >= self.details_at {
-                self.look_for_details().await;
+            if self.goes_without_job_set(now) {
                 continue;
+            }
+            if now >= self.details.at {
+                self.look_for_details(now);
             }
             // The feeds of the job and of its pods end only after a failure that ends this watch, too.
             let sighting = timeout_at(self.wake_at(), self.sightings.next()).await;
@@ -144,15 +149,28 @@ impl JobWatch {
         let pause = self.is_stirred && self.is_whole();
         let grace = self.deletion.as_ref().filter(|deletion| !deletion.is_told);
         let moments = [
-            Some(self.details_at),
             pause.then_some(self.not_before),
             grace.map(|deletion| deletion.since + GRACE),
+            self.lacks_job_set_since.map(|since| since + JOB_SET_LIMIT),
         ];
-        moments
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(self.details_at)
+        let moments = moments.into_iter().flatten();
+        moments.fold(self.details.at, Instant::min)
+    }
+
+    /// Whether the JobSet was waited for long enough, which is so once.
+    fn goes_without_job_set(&mut self, now: Instant) -> bool {
+        let is_all_else_there = self.job.is_some() && self.pods.is_some();
+        if self.job_set.is_some() || !is_all_else_there {
+            self.lacks_job_set_since = None;
+            return false;
+        }
+        let since = *self.lacks_job_set_since.get_or_insert(now);
+        if now < since + JOB_SET_LIMIT {
+            return false;
+        }
+        self.job_set = Some(Sight::Hidden);
+        self.is_stirred = true;
+        true
     }
 
     fn is_whole(&self) -> bool {
@@ -175,30 +193,33 @@ impl JobWatch {
 
     /// Takes in what a feed says. Gives back a failure that is new and may pass; ends with one that does not.
     fn take(&mut self, sighting: Sighting) -> Result<Option<Failure>, Failure> {
-        match sighting {
+        let is_news = match sighting {
             Sighting::Job(FeedEvent::Failed(failure)) => {
                 return self.take_trouble(failure, |troubles| &mut troubles.job);
             }
             Sighting::Pod(FeedEvent::Failed(failure)) => {
                 return self.take_trouble(failure, |troubles| &mut troubles.pods);
             }
-            // A job can be followed without it.
+            // A job can be followed without it. What was seen once still counts.
             Sighting::JobSet(FeedEvent::Failed(failure)) => {
-                if is_refusal(&failure) || self.job_set.is_none() {
+                let is_hidden = self.job_set.is_none() && is_withheld(&failure);
+                if is_hidden {
                     self.job_set = Some(Sight::Hidden);
                 }
+                is_hidden
             }
             Sighting::Job(event) => {
-                self.troubles.job = None;
-                self.take_job(event)?;
+                let was_in_trouble = self.troubles.job.take().is_some();
+                self.take_job(event)? || was_in_trouble
             }
             Sighting::JobSet(event) => self.take_job_set(event),
             Sighting::Pod(event) => {
-                self.troubles.pods = None;
-                self.take_pods(event);
+                let was_in_trouble = self.troubles.pods.take().is_some();
+                self.take_pods(event) || was_in_trouble
             }
-        }
-        self.is_stirred = true;
+            Sighting::Details(looked) => self.take_details(looked),
+        };
+        self.is_stirred |= is_news;
         Ok(None)
     }
 
@@ -206,41 +227,50 @@ impl JobWatch {
     fn take_trouble(
         &mut self,
         failure: Failure,
-        of: fn(&mut Troubles) -> &mut Option<Instant>,
+        of: fn(&mut Troubles) -> &mut Option<Trouble>,
     ) -> Result<Option<Failure>, Failure> {
-        let is_new = self.troubles.job.is_none() && self.troubles.pods.is_none();
-        let since = *of(&mut self.troubles).get_or_insert_with(Instant::now);
+        let now = Instant::now();
+        self.troubles.forget_old(now);
+        let is_new = self.troubles.is_none();
+        let since = Troubles::note(of(&mut self.troubles), now);
         // What could be read once is refused for a moment by a server that has just started.
-        let is_tried = !self.is_whole() || since.elapsed() > REFUSED_LIMIT;
+        let is_tried = !self.is_whole() || now > since + REFUSED_LIMIT;
         if is_refusal(&failure) && is_tried {
             return Err(failure);
         }
         Ok(is_new.then_some(failure))
     }
 
-    fn take_job(&mut self, event: FeedEvent<TrainJob>) -> Result<(), Failure> {
+    /// Whether it brought news, as for the others.
+    fn take_job(&mut self, event: FeedEvent<TrainJob>) -> Result<bool, Failure> {
         let job = match event {
             FeedEvent::All(jobs) => jobs.into_iter().next(),
             FeedEvent::Seen(job) => Some(job),
             FeedEvent::Gone(_) | FeedEvent::Failed(_) => None,
         };
+        let now = Instant::now();
         match (job, &self.job) {
-            (Some(job), _) => {
-                self.deletion = None;
+            (Some(job), known) => {
+                let is_back = self.deletion.take().is_some();
+                if known.as_deref() == Some(&job) {
+                    return Ok(is_back);
+                }
                 self.job = Some(Arc::new(job));
+                // What it waits for may be another thing now.
+                self.details = DetailsClock::new(now);
             }
             (None, None) => return Err(self.no_such_job()),
             (None, Some(_)) => {
                 self.deletion.get_or_insert(Deletion {
-                    since: Instant::now(),
+                    since: now,
                     is_told: false,
                 });
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn take_job_set(&mut self, event: FeedEvent<JobSet>) {
+    fn take_job_set(&mut self, event: FeedEvent<JobSet>) -> bool {
         let job_set = match event {
             FeedEvent::All(job_sets) => job_sets.into_iter().next(),
             FeedEvent::Seen(job_set) => Some(job_set),
@@ -251,29 +281,35 @@ impl JobWatch {
             self.last.runtime_groups.clone_from(&before.groups);
         }
         let sight = job_set.map_or(Sight::Absent, |job_set| Sight::Seen(Arc::new(job_set)));
+        let is_news = self.job_set.as_ref() != Some(&sight);
         self.job_set = Some(sight);
+        is_news
     }
 
-    fn take_pods(&mut self, event: FeedEvent<SlimPod>) {
+    fn take_pods(&mut self, event: FeedEvent<SlimPod>) -> bool {
         match event {
             FeedEvent::All(pods) => {
                 let pods = pods.into_iter().map(|pod| (pod.uid.clone(), Arc::new(pod)));
-                self.pods = Some(pods.collect());
+                let pods = Some(pods.collect());
+                let is_news = self.pods != pods;
+                self.pods = pods;
+                is_news
             }
             FeedEvent::Seen(pod) => {
                 let pods = self.pods.get_or_insert_default();
+                let known = pods.get(&pod.uid);
                 // The look after the job's end may have been ahead of the watch.
-                let is_old = pods
-                    .get(&pod.uid)
-                    .is_some_and(|known| known.version > pod.version);
-                if !is_old {
-                    pods.insert(pod.uid.clone(), Arc::new(pod));
+                if known.is_some_and(|known| known.version >= pod.version && pod.version > 0) {
+                    return false;
                 }
+                pods.insert(pod.uid.clone(), Arc::new(pod));
+                true
             }
             FeedEvent::Gone(pod) => {
-                self.pods.get_or_insert_default().remove(&pod.uid);
+                let pods = self.pods.get_or_insert_default();
+                pods.remove(&pod.uid).is_some()
             }
-            FeedEvent::Failed(_) => {}
+            FeedEvent::Failed(_) => false,
         }
     }
 
@@ -281,6 +317,7 @@ impl JobWatch {
         self.is_stirred = false;
         self.settle().await;
         self.find_groups().await;
+        let is_first = self.last.train_job.uid.is_empty();
         let pods = self.pods.iter().flat_map(BTreeMap::values);
         self.last.pods = pods.cloned().collect();
         if let Some(job) = &self.job {
@@ -290,6 +327,10 @@ impl JobWatch {
         if !wants_details(&self.last) {
             self.last.warnings.clear();
             self.last.workload = None;
+        } else if is_first {
+            // So that the first word about a job that waits says why.
+            let look = fetch_details(&self.cluster, &self.namespace, &mut self.last);
+            drop(timeout(FIRST_DETAILS_LIMIT, look).await);
         }
         self.not_before = Instant::now() + PAUSE;
         self.last.clone()
@@ -310,41 +351,78 @@ impl JobWatch {
     }
 
     /// What a pod is to the job is known by its JobSet, whose feed may be slower; where that is hidden, by the runtime.
+    /// Where there is no more than the server said, it is not asked again about this job.
     async fn find_groups(&mut self) {
         let has_pods = self.pods.as_ref().is_some_and(|pods| !pods.is_empty());
-        if self.job_set == Some(Sight::Absent) && has_pods {
-            self.job_set = Some(fetch_job_set(&self.cluster, &self.namespace, &self.name).await);
+        let Some(job) = self.job.clone().filter(|_| has_pods) else {
+            return;
+        };
+        let is_asked = self.without_groups.as_ref() == Some(&job.uid);
+        if is_asked || matches!(self.job_set, Some(Sight::Seen(_))) {
+            return;
         }
-        let is_unknown = !matches!(self.job_set, Some(Sight::Seen(_)));
-        if let Some(job) = &self.job
-            && is_unknown
-            && has_pods
-            && self.last.runtime_groups.is_empty()
-        {
-            self.last.runtime_groups =
-                fetch_plan(&self.cluster, &self.namespace, &job.runtime).await;
+        if self.job_set == Some(Sight::Absent) {
+            let job_set = fetch_job_set(&self.cluster, &self.namespace, &self.name).await;
+            let is_seen = matches!(job_set, Sight::Seen(_));
+            self.job_set = Some(job_set);
+            if is_seen {
+                return;
+            }
+        }
+        if !self.last.runtime_groups.is_empty() {
+            self.without_groups = Some(job.uid.clone());
+            return;
+        }
+        match fetch_plan(&self.cluster, &self.namespace, &job.runtime).await {
+            Err(failure) if !is_refusal(&failure) => {}
+            groups => {
+                self.last.runtime_groups = groups.unwrap_or_default();
+                self.without_groups = Some(job.uid.clone());
+            }
         }
     }
 
-    async fn look_for_details(&mut self) {
-        let pause = DETAILS[usize::from(!self.last.pods.is_empty())];
-        self.details_at = Instant::now() + pause;
+    /// Beside the feeds: what it finds comes as they do.
+    fn look_for_details(&mut self, now: Instant) {
         if !self.is_whole() || !wants_details(&self.last) {
+            self.details = DetailsClock::new(now);
             return;
         }
-        let mut looked = self.last.clone();
-        let look = fetch_details(&self.cluster, &self.namespace, &mut looked);
-        if timeout(DETAILS_LIMIT, look).await.is_ok() && looked != self.last {
-            (self.last.warnings, self.last.workload) = (looked.warnings, looked.workload);
-            self.is_stirred = true;
+        self.details.put_off(now);
+        let (cluster, namespace) = (self.cluster.clone(), self.namespace.clone());
+        let mut looked = Box::new(self.last.clone());
+        let look = async move {
+            fetch_details(&cluster, &namespace, &mut looked).await;
+            looked
+        };
+        let look = async { Sighting::Details(timeout(DETAILS_LIMIT, look).await.ok()) };
+        self.sightings.push(stream::once(look).boxed());
+    }
+
+    fn take_details(&mut self, looked: Option<Box<JobObservation>>) -> bool {
+        // The job may have changed meanwhile.
+        let Some(looked) = looked.filter(|looked| looked.train_job == self.last.train_job) else {
+            return false;
+        };
+        let last = &mut self.last;
+        if (&looked.warnings, &looked.workload) == (&last.warnings, &last.workload) {
+            return false;
         }
+        (last.warnings, last.workload) = (looked.warnings, looked.workload);
+        self.details = DetailsClock::new(Instant::now());
+        true
     }
 }
 
 /// The server answers, and does not give it.
 fn is_refusal(failure: &Failure) -> bool {
+    is_withheld(failure) || matches!(failure.kind, FailureKind::Unauthorized { .. })
+}
+
+/// It knows the caller, and gives others what it does not give this one, or has no such thing.
+fn is_withheld(failure: &Failure) -> bool {
     matches!(
         failure.kind,
-        FailureKind::Forbidden(_) | FailureKind::NotFound { .. } | FailureKind::Unauthorized { .. }
+        FailureKind::Forbidden(_) | FailureKind::NotFound { .. }
     )
 }

@@ -10,6 +10,7 @@ mod exchange;
 mod failure;
 mod files;
 mod flags;
+mod job_clocks;
 mod job_feed;
 mod job_objects;
 mod job_records;
@@ -35,13 +36,13 @@ mod way;
 pub use access_review::{Access, AccessAnswer, AccountName};
 pub use connect::Cluster;
 pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shell_word};
-pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};
-pub use log_pool::{LogPool, LogRefusal, LogStream, StreamBroken};
-pub use log_request::{LogFollow, LogRange, LogStreamRequest};
 pub use job_objects::{
     ContainerKind, ContainerState, JobCondition, JobGroup, JobSet, JobWarning, PodPlace,
     RuntimeRef, SlimContainer, SlimPod, Termination, TrainJob, Workload,
 };
+pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};
+pub use log_pool::{LogPool, LogRefusal, LogStream, StreamBroken};
+pub use log_request::{LogFollow, LogRange, LogStreamRequest};
 pub use observe::{
     Change, JobObservation, Sight, fetch_job, fetch_pod, fetch_train_job, fetch_train_jobs,
     watch_job,

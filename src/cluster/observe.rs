@@ -71,6 +71,11 @@ pub async fn fetch_job(
         pods,
         ..JobObservation::default()
     };
+    if !matches!(observation.job_set, Sight::Seen(_)) {
+        let runtime = &observation.train_job.runtime;
+        let groups = fetch_plan(cluster, namespace, runtime).await;
+        observation.runtime_groups = groups.unwrap_or_default();
+    }
     fetch_details(cluster, namespace, &mut observation).await;
     Ok(observation)
 }
@@ -160,21 +165,21 @@ pub(super) async fn fetch_job_set(
     }
 }
 
-/// The groups of a runtime; empty where it cannot be read.
+/// The groups of a runtime; empty where there is none of that name, or it makes no sense.
 pub(super) async fn fetch_plan(
     cluster: &Cluster,
     namespace: &str,
     runtime: &RuntimeRef,
-) -> Vec<JobGroup> {
+) -> Result<Vec<JobGroup>, Failure> {
     let namespaced = Scope::Namespace(namespace.to_owned());
     let (resource, scope) = match runtime.kind.as_str() {
         "TrainingRuntime" => (resources::training_runtimes(), namespaced),
         _ => (resources::cluster_training_runtimes(), Scope::Cluster),
     };
     let object = cluster.fetch_object(&resource, &scope, &runtime.name).await;
-    let object = object.ok().flatten().map(|object| object.data);
+    let object = object?.map(|object| object.data);
     let record = object.and_then(|data| serde_json::from_value::<RuntimeRecord>(data).ok());
-    record.map(RuntimeRecord::into_kept).unwrap_or_default()
+    Ok(record.map(RuntimeRecord::into_kept).unwrap_or_default())
 }
 
 /// Whether whoever makes the pods may have something to say about those that are missing.
@@ -187,16 +192,12 @@ pub(super) fn wants_details(observation: &JobObservation) -> bool {
     planned > observation.pods.len() as u64
 }
 
-/// Fills in what is known by asking alone. What may not be read stays empty.
+/// Fills in what keeps pods from being made, where some are missing. What may not be read stays empty.
 pub(super) async fn fetch_details(
     cluster: &Cluster,
     namespace: &str,
     observation: &mut JobObservation,
 ) {
-    if !matches!(observation.job_set, Sight::Seen(_)) && observation.runtime_groups.is_empty() {
-        observation.runtime_groups =
-            fetch_plan(cluster, namespace, &observation.train_job.runtime).await;
-    }
     if !wants_details(observation) {
         return;
     }
@@ -218,14 +219,15 @@ async fn fetch_warnings(
     scope: &Scope,
     observation: &JobObservation,
 ) -> Vec<JobWarning> {
-    let events = cluster.fetch_warnings::<EventRecord>(scope).await;
+    // A namespace may be full of warnings about pods.
+    let named = format!("involvedObject.name={}", observation.train_job.name);
+    let of_job = cluster.fetch_warnings::<EventRecord>(scope, &named);
+    let of_its_jobs = cluster.fetch_warnings::<EventRecord>(scope, "involvedObject.kind=Job");
+    let (of_job, of_its_jobs) = tokio::join!(of_job, of_its_jobs);
+    let events = of_job.into_iter().chain(of_its_jobs).flatten();
     let job = &observation.train_job;
     let mut last: BTreeMap<(String, String), (Option<Timestamp>, JobWarning)> = BTreeMap::new();
-    for (time, warning) in events
-        .unwrap_or_default()
-        .into_iter()
-        .map(EventRecord::into_kept)
-    {
+    for (time, warning) in events.map(EventRecord::into_kept) {
         if time >= job.created && is_of(&job.name, &warning) {
             let about = (warning.kind.clone(), warning.name.clone());
             let known = last.entry(about).or_default();

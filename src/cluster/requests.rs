@@ -181,12 +181,18 @@ impl Cluster {
             .await
     }
 
-    /// All events of a namespace that are warnings.
-    pub(super) async fn fetch_warnings<K>(&self, scope: &Scope) -> Result<Vec<K>, Failure>
+    /// The events of a namespace that are warnings about these objects; `about` is a field selector, such as
+    /// `involvedObject.name=pi`.
+    pub(super) async fn fetch_warnings<K>(
+        &self,
+        scope: &Scope,
+        about: &str,
+    ) -> Result<Vec<K>, Failure>
     where
         K: Resource<DynamicType = ()> + DeserializeOwned,
     {
-        self.fetch_pages(&(), scope, Selector::Fields("type=Warning"))
+        let fields = format!("type=Warning,{about}");
+        self.fetch_pages(&(), scope, Selector::Fields(&fields))
             .await
     }
 

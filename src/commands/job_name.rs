@@ -2,7 +2,7 @@
 
 use super::installation;
 use crate::{
-    cluster::{Cluster, FailureKind, fetch_train_job, fetch_train_jobs, nearest},
+    cluster::{Cluster, Failure, FailureKind, fetch_train_job, fetch_train_jobs, nearest},
     error::{CommandError, ErrorKind},
     train_job::{JobName, NameProblem, resolve},
 };
@@ -19,19 +19,52 @@ pub(crate) async fn fetch_job_name(
     let namespace = cluster.namespace();
     let wanted = JobName::parse(typed);
     // Reading one job takes fewer rights than listing all of them.
-    if let JobName::Named(name) = &wanted {
-        match fetch_train_job(cluster, namespace, name).await {
-            Ok(Some(_)) => return Ok(name.clone()),
-            Ok(None) => {}
-            Err(failure) if matches!(failure.kind, FailureKind::Forbidden(_)) => {}
-            Err(failure) => return Err(installation::fetch_explanation(cluster, failure).await),
-        }
-    }
-    let jobs = match fetch_train_jobs(cluster, namespace).await {
-        Ok(jobs) => jobs,
-        Err(failure) => return Err(installation::fetch_explanation(cluster, failure).await),
+    let one = match &wanted {
+        JobName::Named(name) => Some(fetch_train_job(cluster, namespace, name).await),
+        JobName::Only | JobName::Youngest => None,
     };
-    resolve(&wanted, &jobs).map_err(|problem| explain(cluster, &problem))
+    match one {
+        Some(Ok(Some(job))) => return Ok(job.name),
+        Some(Err(failure)) if !is_forbidden(&failure) => {
+            return Err(installation::fetch_explanation(cluster, failure).await);
+        }
+        _ => {}
+    }
+    let failure = match fetch_train_jobs(cluster, namespace).await {
+        Ok(jobs) => {
+            return resolve(&wanted, &jobs).map_err(|problem| explain(cluster, &problem));
+        }
+        Err(failure) => failure,
+    };
+    match (one, &wanted) {
+        (Some(Ok(None)), JobName::Named(name)) if is_forbidden(&failure) => {
+            Err(explain_unlisted(cluster, name, &failure))
+        }
+        // To read the one that was named needs less than to list them.
+        (Some(Err(of_one)), _) if is_forbidden(&failure) => Err(of_one.into()),
+        _ => Err(installation::fetch_explanation(cluster, failure).await),
+    }
+}
+
+fn is_forbidden(failure: &Failure) -> bool {
+    matches!(failure.kind, FailureKind::Forbidden(_))
+}
+
+/// No job has this name, and the caller may not see which there are.
+fn explain_unlisted(cluster: &Cluster, name: &str, failure: &Failure) -> CommandError {
+    let problem = NameProblem::Unknown {
+        typed: name.to_owned(),
+        there: Vec::new(),
+    };
+    let error = CommandError::new(
+        ErrorKind::NotFound,
+        format!("{problem} in namespace {}", cluster.namespace()),
+    );
+    let error = error.with_hint("type the whole name: you may not list TrainJobs here");
+    match failure.hint() {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
 }
 
 fn explain(cluster: &Cluster, problem: &NameProblem) -> CommandError {

@@ -2,7 +2,7 @@
 //! over. Pure. Restarts of a container are `attempts.rs`'s; here are pods that come and go, the JobSet's rounds, and jobs
 //! of the same name.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::attempts::{Attempts, Before, ContainerSeen, Current, Discovery, Standing};
 use crate::{
@@ -11,6 +11,9 @@ use crate::{
     },
     train_job::{JobEnd, LogTarget, Selection, Wait, Weight, job_end, log_targets, waiting},
 };
+
+/// The kubelet's reason for a pod that is not ready because of a readiness gate.
+const GATED: &str = "ReadinessGatesNotReady";
 
 /// One attempt of one container of one pod.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +48,20 @@ pub enum RosterChange {
     Over(JobEnd),
 }
 
+/// What was said about a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Telling {
+    /// That there is one; its cause was not known yet.
+    Plain,
+    Detailed,
+}
+
+#[derive(Debug)]
+struct Told {
+    topic: String,
+    telling: Telling,
+}
+
 /// Keeps the list.
 #[derive(Debug)]
 pub struct Roster {
@@ -56,7 +73,7 @@ pub struct Roster {
     /// The JobSet's restarts.
     rounds: u32,
     /// What was said last to be waited for, so that it is said once.
-    topic: Option<String>,
+    told: Option<Told>,
     /// By pod and container.
     attempts: HashMap<(String, String), Attempts>,
     /// Everything that has started, and how it stood last.
@@ -72,7 +89,7 @@ impl Roster {
             job: None,
             is_over: false,
             rounds: 0,
-            topic: None,
+            told: None,
             attempts: HashMap::new(),
             standings: BTreeMap::new(),
         }
@@ -118,7 +135,7 @@ impl Roster {
         let is_another = self.job.replace(job.uid.clone()).is_some();
         self.is_over = false;
         self.rounds = rounds(observation);
-        self.topic = None;
+        self.told = None;
         let name = &job.name;
         let text =
             format!("TrainJob {name} was deleted and made again: what follows is the new one");
@@ -138,18 +155,32 @@ impl Roster {
         )))
     }
 
-    /// What every job passes through is told only to who has just come.
+    /// What every job passes through is told only to who has just come. A cause that is found later is told, too; that its
+    /// words change is not.
     fn say_wait(&mut self, observation: &JobObservation, is_first: bool) -> Option<RosterChange> {
         let is_told = |wait: &Wait| is_first || wait.weight == Weight::Standing;
-        let wait = waiting(observation).filter(is_told);
-        let topic = wait.as_ref().map(|wait| wait.topic.clone());
-        if self.topic == topic {
+        let Some(wait) = waiting(observation).filter(is_told) else {
+            self.told = None;
+            return None;
+        };
+        let telling = if wait.text.ends_with(&wait.topic) {
+            Telling::Plain
+        } else {
+            Telling::Detailed
+        };
+        let known = self.told.as_ref().filter(|told| told.topic == wait.topic);
+        if known.is_some_and(|told| told.telling == telling || told.telling == Telling::Detailed) {
             return None;
         }
-        self.topic = topic;
+        self.told = Some(Told {
+            topic: wait.topic,
+            telling,
+        });
         let name = &observation.train_job.name;
-        let notice = |wait: Wait| RosterChange::Notice(format!("TrainJob {name}: {}", wait.text));
-        wait.map(notice)
+        Some(RosterChange::Notice(format!(
+            "TrainJob {name}: {}",
+            wait.text
+        )))
     }
 
     /// How what has started stands now.
@@ -167,8 +198,7 @@ impl Roster {
             }
         }
         let gone = |uid: &String| !pods.contains_key(uid.as_str());
-        let known: HashSet<_> = self.attempts.keys().map(|(uid, _)| uid.clone()).collect();
-        if known.iter().any(gone) {
+        if self.attempts.keys().any(|(uid, _)| gone(uid)) {
             self.attempts.retain(|(uid, _), _| !gone(uid));
             self.standings
                 .retain(|_, standing| *standing != Standing::PodGone);
@@ -260,12 +290,15 @@ pub fn standing(pod: Option<&SlimPod>, instance: &InstanceId) -> Standing {
     }
 }
 
-/// The node's controller says so by making the pod not ready while its containers still are, as the kubelet never does.
+/// The node's controller says so by making the pod not ready while its containers still are. The kubelet does that for a
+/// readiness gate alone, and gives a reason.
 fn is_node_lost(pod: &SlimPod) -> bool {
     let is_true = |kind| JobCondition::is_true(&pod.conditions, kind).is_some();
-    let is_told = pod.reason == "NodeLost";
+    let is_gated =
+        |condition: &JobCondition| condition.kind == "Ready" && condition.reason == GATED;
+    let is_unready = !is_true("Ready") && !pod.conditions.iter().any(is_gated);
     let is_running = pod.phase == "Running";
-    is_told || (is_running && is_true("ContainersReady") && !is_true("Ready"))
+    pod.reason == "NodeLost" || (is_running && is_true("ContainersReady") && is_unready)
 }
 
 fn seen(container: &SlimContainer) -> ContainerSeen {
@@ -296,206 +329,5 @@ fn rounds(observation: &JobObservation) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    /// A job of two nodes that run.
-    fn pair() -> Value {
-        serde_json::from_str(include_str!("../train_job/objects/pair.json")).unwrap()
-    }
-
-    fn roster() -> Roster {
-        Roster::new(Selection::default(), Before::Left)
-    }
-
-    fn look(roster: &mut Roster, objects: &Value) -> Vec<String> {
-        words(&roster.observe(&JobObservation::of_objects(objects)))
-    }
-
-    fn words(changes: &[RosterChange]) -> Vec<String> {
-        let word = |change: &RosterChange| match change {
-            RosterChange::Start {
-                target,
-                attempt,
-                standing,
-                ..
-            } => format!("start {} {attempt} {standing:?}", target.label),
-            RosterChange::Standing { standing, .. } => format!("now {standing:?}"),
-            RosterChange::Skipped { target, attempts } => {
-                format!("skipped {} {attempts}", target.label)
-            }
-            RosterChange::Notice(text) => text.clone(),
-            RosterChange::Over(end) => format!("over {end:?}"),
-        };
-        changes.iter().map(word).collect()
-    }
-
-    /// The container of the first pod ended and runs again, so many times.
-    fn restart(objects: &mut Value, times: u32) {
-        let status = &mut objects["pods"][0]["status"]["containerStatuses"][0];
-        status["lastState"] =
-            json!({"terminated": {"containerID": format!("c{}", times - 1), "exitCode": 1}});
-        status["restartCount"] = json!(times);
-        status["containerID"] = json!(format!("c{times}"));
-    }
-
-    fn finish(objects: &mut Value, pod: usize) {
-        let status = &mut objects["pods"][pod]["status"]["containerStatuses"][0];
-        let id = status["containerID"].clone();
-        status["state"] = json!({"terminated": {"containerID": id, "exitCode": 0}});
-    }
-
-    #[test]
-    fn each_container_starts_once_and_its_end_is_told_once() {
-        let (mut roster, mut pair) = (roster(), pair());
-        assert_eq!(
-            look(&mut roster, &pair),
-            ["start node-0 0 Running", "start node-1 0 Running"]
-        );
-        assert_eq!(look(&mut roster, &pair), Vec::<String>::new());
-        finish(&mut pair, 0);
-        assert_eq!(look(&mut roster, &pair), ["now Ended"]);
-        assert_eq!(look(&mut roster, &pair), Vec::<String>::new());
-    }
-
-    #[test]
-    fn the_job_is_over_once_and_after_what_its_pods_say() {
-        let (mut roster, mut pair) = (roster(), pair());
-        look(&mut roster, &pair);
-        finish(&mut pair, 0);
-        finish(&mut pair, 1);
-        pair["trainJob"]["status"]["conditions"] = json!([{"type": "Complete", "status": "True"}]);
-        assert_eq!(
-            look(&mut roster, &pair),
-            ["now Ended", "now Ended", "over Complete"]
-        );
-        assert_eq!(look(&mut roster, &pair), Vec::<String>::new());
-        assert_eq!(roster.delete("another"), []);
-    }
-
-    #[test]
-    fn what_ended_before_the_first_look_is_read_only_where_wanted() {
-        let mut pair = pair();
-        restart(&mut pair, 2);
-        assert_eq!(look(&mut roster(), &pair)[0], "start node-0 2 Running");
-        let mut wanted = Roster::new(Selection::default(), Before::Wanted);
-        let changes = look(&mut wanted, &pair);
-        assert_eq!(
-            changes[..2],
-            ["start node-0 1 Previous", "start node-0 2 Running"]
-        );
-    }
-
-    #[test]
-    fn what_began_under_our_eyes_is_read_from_its_first_attempt() {
-        let (mut roster, mut running) = (roster(), pair());
-        let mut before = running.clone();
-        before["pods"][0]["status"] = json!({"phase": "Pending"});
-        let changes = look(&mut roster, &before);
-        assert_eq!(changes, ["start node-1 0 Running"]);
-        restart(&mut running, 1);
-        let changes = look(&mut roster, &running);
-        assert_eq!(
-            changes,
-            ["start node-0 0 Previous", "start node-0 1 Running"]
-        );
-    }
-
-    #[test]
-    fn attempts_that_nobody_can_read_any_more_are_counted_from_the_first() {
-        let (mut roster, mut running) = (roster(), pair());
-        let mut before = running.clone();
-        before["pods"][0]["status"] = json!({"phase": "Pending"});
-        look(&mut roster, &before);
-        restart(&mut running, 3);
-        let changes = look(&mut roster, &running);
-        let expected = [
-            "skipped node-0 2",
-            "start node-0 2 Previous",
-            "start node-0 3 Running",
-        ];
-        assert_eq!(changes, expected);
-    }
-
-    #[test]
-    fn a_pod_that_is_gone_stays_gone_and_another_in_its_place_starts() {
-        let (mut roster, mut pair) = (roster(), pair());
-        look(&mut roster, &pair);
-        let mut again = pair["pods"][0].clone();
-        again["metadata"]["uid"] = json!("another");
-        again["status"]["containerStatuses"][0]["containerID"] = json!("another");
-        pair["pods"][0] = again;
-        assert_eq!(
-            look(&mut roster, &pair),
-            ["now PodGone", "start node-0 0 Running"]
-        );
-        assert_eq!(look(&mut roster, &pair), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_round_of_the_job_set_is_said_and_a_wait_once_for_each_time_that_it_comes_up() {
-        let (mut roster, pair) = (roster(), pair());
-        look(&mut roster, &pair);
-        let mut again = pair.clone();
-        again["jobSet"]["status"]["restarts"] = json!(1);
-        assert_eq!(
-            look(&mut roster, &again),
-            ["TrainJob pair begins again with new pods (restart 1)"]
-        );
-        let mut suspended = again.clone();
-        suspended["trainJob"]["spec"]["suspend"] = json!(true);
-        for _ in 0..2 {
-            assert_eq!(look(&mut roster, &suspended), ["TrainJob pair: suspended"]);
-            assert_eq!(look(&mut roster, &suspended), Vec::<String>::new());
-            assert_eq!(look(&mut roster, &again), Vec::<String>::new());
-        }
-    }
-
-    #[test]
-    fn another_job_of_the_same_name_is_another_job() {
-        let (mut roster, mut first) = (roster(), pair());
-        first["trainJob"]["status"]["conditions"] =
-            json!([{"type": "Failed", "status": "True", "reason": "R"}]);
-        assert!(look(&mut roster, &first)[2].starts_with("over Failed"));
-        let mut second = pair();
-        second["trainJob"]["metadata"]["uid"] = json!("second");
-        for pod in second["pods"].as_array_mut().unwrap() {
-            let uid = format!("{} of the second", pod["metadata"]["uid"]);
-            pod["metadata"]["uid"] = json!(uid);
-        }
-        let changes = look(&mut roster, &second);
-        assert_eq!(
-            changes,
-            [
-                "TrainJob pair was deleted and made again: what follows is the new one",
-                "now PodGone",
-                "now PodGone",
-                "start node-0 0 Running",
-                "start node-1 0 Running"
-            ]
-        );
-        assert_eq!(words(&roster.delete("second")), ["over Deleted"]);
-        assert_eq!(roster.delete("second"), []);
-    }
-
-    #[test]
-    fn a_node_that_does_not_answer_is_known_by_what_it_does_to_its_pods() {
-        let (mut roster, mut pair) = (roster(), pair());
-        look(&mut roster, &pair);
-        let ready = |pair: &mut Value, status: &str| {
-            let conditions = pair["pods"][0]["status"]["conditions"]
-                .as_array_mut()
-                .unwrap();
-            let of_pod = conditions
-                .iter_mut()
-                .find(|condition| condition["type"] == "Ready");
-            of_pod.unwrap()["status"] = json!(status);
-        };
-        ready(&mut pair, "False");
-        assert_eq!(look(&mut roster, &pair), ["now NodeLost"]);
-        ready(&mut pair, "True");
-        assert_eq!(look(&mut roster, &pair), ["now Running"]);
-    }
-}
+#[path = "roster_tests.rs"]
+mod tests;

@@ -1,5 +1,7 @@
 //! A job's pods while the watch of them fails: what comes up meanwhile is seen all the same.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use testbed::{ActiveFault, Fault, Matcher, Namespace, Testbed, Times};
 
@@ -75,11 +77,33 @@ fn a_watch_whose_place_the_server_has_forgotten_begins_anew() {
     let Some(mut scene) = Scene::begin("watch-gone") else {
         return;
     };
-    let gone = scene.fault("?&watch=true", Fault::Answer(410), 1);
+    let gone = scene.fault("?&watch=true", Fault::Answer(410), 4);
     let cut = scene.fault("?&watch=true", Fault::Cut, 1);
     wait_until_used_up(&cut);
+    let begun = Instant::now();
     wait_until_used_up(&gone);
+    // A server that forgets every place at once is not asked in a loop.
+    assert!(begun.elapsed() > Duration::from_millis(500));
     scene.expect_another_pod();
+}
+
+#[test]
+fn a_job_whose_job_set_cannot_be_read_is_followed_all_the_same() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("watch-hidden").unwrap();
+    let job_sets = Matcher::Request {
+        method: None,
+        path_prefix: format!(
+            "/apis/jobset.x-k8s.io/v1alpha2/namespaces/{}/jobsets?",
+            namespace.name()
+        ),
+    };
+    let proxy = bed.between_client_and_server();
+    let broken = proxy.set(job_sets, Fault::Answer(500), Times::Always);
+    apply(&bed, &namespace, torch("steady", 1, STAYS));
+    let mut watched = watch(&bed, &namespace, "steady");
+    watched.expect("start node-0 0");
+    drop(broken.unwrap());
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod in_a_pod;
 mod log_streams;
 mod logs_containers;
 mod logs_faults;
+mod logs_followed;
 mod logs_jobs;
 mod logs_nodes;
 mod logs_terminal;
