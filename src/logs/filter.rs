@@ -10,8 +10,21 @@ const LARGEST_PROGRAM: usize = 32 << 20;
 
 /// Patterns that make sense one by one, but not together.
 #[derive(Debug, Error)]
-#[error("the patterns are too large together")]
-pub struct TooLarge;
+pub enum PatternsError {
+    #[error("the patterns are too large together")]
+    TooLarge,
+    #[error("the patterns make no sense together: {0}")]
+    Senseless(regex::Error),
+}
+
+impl From<regex::Error> for PatternsError {
+    fn from(error: regex::Error) -> Self {
+        match error {
+            regex::Error::CompiledTooBig(_) => Self::TooLarge,
+            other => Self::Senseless(other),
+        }
+    }
+}
 
 /// What a user wants to see. Each pattern is a regular expression that may match anywhere in a line.
 #[derive(Clone, Debug, Default)]
@@ -41,18 +54,15 @@ pub enum Verdict {
 }
 
 impl Filter {
-    pub fn new(patterns: &Patterns) -> Result<Self, TooLarge> {
+    pub fn new(patterns: &Patterns) -> Result<Self, PatternsError> {
         let marked = patterns.include.iter().chain(&patterns.highlight);
-        let marked: Vec<_> = marked
-            .map(|pattern| format!("(?:{})", pattern.as_str()))
-            .collect();
+        let marked: Vec<_> = marked.map(|pattern| grouped(pattern.as_str())).collect();
         let highlight = match marked.as_slice() {
             [] => None,
             several => Some(
                 RegexBuilder::new(&several.join("|"))
                     .size_limit(LARGEST_PROGRAM)
-                    .build()
-                    .map_err(|_| TooLarge)?,
+                    .build()?,
             ),
         };
         Ok(Self {
@@ -61,6 +71,11 @@ impl Filter {
             highlight,
             within_hidden: Vec::new(),
         })
+    }
+
+    /// Whether any line may be left out.
+    pub const fn leaves_out(&self) -> bool {
+        self.include.is_some() || self.exclude.is_some()
     }
 
     /// What stands out in a line that is shown.
@@ -98,14 +113,26 @@ impl Filter {
     }
 }
 
-fn set_of(patterns: &[Regex]) -> Result<Option<RegexSet>, TooLarge> {
+/// The pattern as a part of a larger one. After `(?x)` it may end with a comment, which only a new line ends.
+fn grouped(pattern: &str) -> String {
+    let whole = format!("(?:{pattern})");
+    match RegexBuilder::new(&whole)
+        .size_limit(LARGEST_PROGRAM)
+        .build()
+    {
+        Err(regex::Error::Syntax(_)) => format!("(?:{pattern}\n)"),
+        _ => whole,
+    }
+}
+
+fn set_of(patterns: &[Regex]) -> Result<Option<RegexSet>, PatternsError> {
     if patterns.is_empty() {
         return Ok(None);
     }
     let set = RegexSetBuilder::new(patterns.iter().map(Regex::as_str))
         .size_limit(LARGEST_PROGRAM)
         .build();
-    set.map(Some).map_err(|_| TooLarge)
+    Ok(Some(set?))
 }
 
 #[cfg(test)]
@@ -141,6 +168,20 @@ mod tests {
             ["loss=1", "lr=2"]
         );
         assert_eq!(shown(&[], &["l"], &lines), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_pattern_may_end_with_a_comment_of_its_own() {
+        let include = ["(?x)a # b", "c"];
+        assert_eq!(shown(&include, &[], &["a", "b", "c"]), ["a", "c"]);
+        let patterns = Patterns {
+            include: patterns(&include),
+            ..Patterns::default()
+        };
+        let filter = Filter::new(&patterns).unwrap();
+        let highlight = filter.highlight().unwrap();
+        assert!(highlight.is_match(b"xa") && highlight.is_match(b"xc"));
+        assert!(!highlight.is_match(b"# b"));
     }
 
     #[test]
