@@ -20,6 +20,8 @@ pub enum ErrorKind {
     TimedOut,
     Interrupted,
     Terminated,
+    /// The terminal was closed.
+    HungUp,
     /// Whoever read the output has had enough; not an error.
     ClosedPipe,
 }
@@ -34,6 +36,7 @@ impl ErrorKind {
             Self::NotFound => 5,
             Self::Refused => 6,
             Self::TimedOut => 124,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
             Self::ClosedPipe => SUCCESS,

@@ -1,10 +1,17 @@
 //! Which containers of a job have something to say, and which of them are wanted: for every framework the program's own
 //! words, and the others where they are asked for or have failed.
 
+use std::collections::BTreeSet;
+
 use regex::Regex;
 
-use super::steps::{Roles, Step, StepKind, steps};
-use crate::cluster::{ContainerKind, ContainerState, JobObservation, SlimContainer, SlimPod};
+use super::{
+    outcome::job_end,
+    steps::{Roles, Step, StepKind, steps},
+};
+use crate::cluster::{
+    ContainerKind, ContainerState, JobObservation, Sight, SlimContainer, SlimPod,
+};
 
 /// The container that Trainer fills in.
 const NODE: &str = "node";
@@ -76,6 +83,23 @@ pub struct Selection {
     pub init_containers: InitContainers,
 }
 
+impl Selection {
+    /// Whether no step, node or container is named.
+    pub const fn is_everything(&self) -> bool {
+        self.steps.is_empty()
+            && self.nodes.is_empty()
+            && self.containers.is_none()
+            && self.exclude_containers.is_none()
+    }
+
+    /// By the container's name alone.
+    pub fn wants_container_called(&self, name: &str) -> bool {
+        let matches = |pattern: &Regex| pattern.is_match(name);
+        self.containers.as_ref().is_none_or(matches)
+            && !self.exclude_containers.as_ref().is_some_and(matches)
+    }
+}
+
 /// The wanted containers of all pods that there are, in the order of their steps; of one step the older pod first.
 pub fn log_targets(observation: &JobObservation, selection: &Selection) -> Vec<LogTarget> {
     let roles = Roles::of(observation);
@@ -105,6 +129,55 @@ pub fn unknown_step(observation: &JobObservation, selection: &Selection) -> Opti
         .map(|number| format!("{NODE}-{number}"));
     let numbered = || numbers.into_iter().find(|name| !is_step(name));
     named.or_else(numbered).filter(|_| !steps.is_empty())
+}
+
+/// The containers that a job's pods have, where none of them is asked for. A job without pods may get any.
+pub fn other_containers(
+    observation: &JobObservation,
+    selection: &Selection,
+) -> Option<Vec<String>> {
+    let pods = observation.pods.iter();
+    let there = pods.flat_map(|pod| pod.containers.iter().map(|container| &container.name));
+    let planned = planned_containers(observation);
+    let names: BTreeSet<&String> = there.chain(planned).collect();
+    let is_wanted = |name: &&String| selection.wants_container_called(name);
+    let is_other = !observation.pods.is_empty() && !names.iter().any(is_wanted);
+    is_other.then(|| names.into_iter().cloned().collect())
+}
+
+/// The containers that the job's templates have; others may be added to a pod when it is made.
+fn planned_containers(observation: &JobObservation) -> impl Iterator<Item = &String> {
+    let groups = match &observation.job_set {
+        Sight::Seen(job_set) => job_set.groups.as_slice(),
+        Sight::Absent | Sight::Hidden => &[],
+    };
+    groups.iter().flat_map(|group| &group.containers)
+}
+
+/// The steps that speak and are asked for, of which a job that is over has no pod any more. A step behind one that
+/// failed never had any.
+pub fn steps_without_pods(observation: &JobObservation, selection: &Selection) -> Vec<String> {
+    if job_end(&observation.train_job).is_none() {
+        return Vec::new();
+    }
+    let roles = Roles::of(observation);
+    let pods = observation.pods.iter();
+    let there: Vec<_> = pods
+        .map(|pod| (roles.step_at(&pod.place), pod.phase.as_str()))
+        .collect();
+    let is_asked_for = |step: &Step| selection.wants_pod(step, "");
+    let was_there = |step: &Step| {
+        let failed =
+            |(before, phase): &(Step, &str)| before.kind < step.kind && *phase != "Succeeded";
+        !there.iter().any(failed)
+    };
+    let is_gone = |step: &Step| !there.iter().any(|(there, _)| there == step);
+    let speaks = |step: &Step| !matches!(step.kind, StepKind::Worker | StepKind::Other);
+    let steps = steps(observation).into_iter();
+    steps
+        .filter(|step| speaks(step) && is_asked_for(step) && is_gone(step) && was_there(step))
+        .map(|step| step.name)
+        .collect()
 }
 
 fn target(

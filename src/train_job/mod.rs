@@ -8,9 +8,10 @@ mod steps;
 mod waiting;
 
 pub use log_targets::{
-    Helpers, InitContainers, LogTarget, Selection, Voice, log_targets, unknown_step,
+    Helpers, InitContainers, LogTarget, Selection, Voice, log_targets, other_containers,
+    steps_without_pods, unknown_step,
 };
 pub use outcome::{JobEnd, job_end};
 pub use resolve::{JobName, NameProblem, resolve};
 pub use steps::{Step, StepKind, steps};
-pub use waiting::{Wait, Weight, waiting};
+pub use waiting::{Wait, Weight, state_word, waiting};

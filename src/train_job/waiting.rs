@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    outcome::job_end,
+    outcome::{JobEnd, job_end},
     steps::{Roles, Step},
 };
 use crate::cluster::{
@@ -71,6 +71,21 @@ pub fn waiting(observation: &JobObservation) -> Option<Wait> {
     on_pods(observation)
 }
 
+/// How a job stands, in one word: `Complete`, `Failed`, `Suspended`, `Pending`, `Running`.
+pub fn state_word(observation: &JobObservation) -> &'static str {
+    let job = &observation.train_job;
+    match job_end(job) {
+        Some(JobEnd::Failed { .. }) => "Failed",
+        Some(_) => "Complete",
+        None if job.deleted.is_some() => "Deleting",
+        None if job.suspend || JobCondition::is_true(&job.conditions, "Suspended").is_some() => {
+            "Suspended"
+        }
+        None if waiting(observation).is_some() => "Pending",
+        None => "Running",
+    }
+}
+
 /// Why a suspended job is suspended.
 fn held_back(observation: &JobObservation) -> Wait {
     let Some(queue) = &observation.train_job.queue else {
@@ -128,10 +143,11 @@ fn on_pods(observation: &JobObservation) -> Option<Wait> {
         return missing(observation);
     };
     steps.sort();
-    let first = &steps.first()?.name;
-    let who = match steps.len() {
-        1 => first.clone(),
-        all => format!("{first} and {} more", all - 1),
+    let who = match steps.as_slice() {
+        [] => return None,
+        [only] => only.name.clone(),
+        [first, second] => format!("{} and {}", first.name, second.name),
+        [first, rest @ ..] => format!("{} and {} more", first.name, rest.len()),
     };
     match heaviest {
         Hold::Starting if runs => missing(observation),
@@ -244,7 +260,7 @@ mod tests {
         let expected = [
             (
                 include_str!("objects/nofit.json"),
-                "node-0 and 1 more: no node fits: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling",
+                "node-0 and node-1: no node fits: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling",
             ),
             (
                 include_str!("objects/noimage.json"),
@@ -338,7 +354,7 @@ mod tests {
         let wait = waiting(&JobObservation::of_objects(&job)).unwrap();
         assert_eq!(
             (wait.weight, wait.text.as_str()),
-            (Weight::Passing, "node-0 and 1 more: starting")
+            (Weight::Passing, "node-0 and node-1: starting")
         );
         job["pods"][1]["status"] = json!({"phase": "Running"});
         assert_eq!(words(&job), None);

@@ -1,4 +1,4 @@
-//! How the plugin ends when somebody else ends it: a closed pipe, Ctrl-C, SIGTERM.
+//! How the plugin ends when somebody else ends it: a closed pipe, Ctrl-C, SIGTERM, a closed terminal.
 
 use std::{
     net::TcpListener,
@@ -31,6 +31,11 @@ fn ctrl_c_ends_a_waiting_request_with_130() {
 #[test]
 fn sigterm_ends_a_waiting_request_with_143() {
     assert_eq!(end_while_waiting(Signal::TERM), (Some(143), String::new()));
+}
+
+#[test]
+fn a_closed_terminal_ends_a_waiting_request_with_129() {
+    assert_eq!(end_while_waiting(Signal::HUP), (Some(129), String::new()));
 }
 
 #[test]
