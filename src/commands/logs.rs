@@ -17,7 +17,7 @@ pub(crate) use ending::Follows;
 
 use self::{
     arguments::Tail,
-    ending::{End, Gaps, Rules},
+    ending::{Afterwards, End, Gaps, Rules, SavedEnd},
     sheet::{Beside, Sheet, SheetLook},
     showing::Showing,
     thread::{Live, ReadBack, ShowingThread},
@@ -40,7 +40,9 @@ use crate::{
         stamp::Stamp,
     },
     render::log_note::list_steps,
-    train_job::{Selection, steps, unknown_step},
+    train_job::{
+        JobEnd, Selection, other_containers, state_word, steps, steps_without_pods, unknown_step,
+    },
     ui::Ui,
 };
 
@@ -58,7 +60,9 @@ pub(crate) async fn run(
         follows,
     };
     if let Some(folder) = &args.files.from {
-        return run.read_back(ui, Saved::open(folder)?).await;
+        let saved = Saved::open(folder)?;
+        refuse_unsaved(&saved, &args.sources.selection())?;
+        return run.read_back(ui, saved).await;
     }
     let (cluster, job) = tokio::select! {
         found = run.find_job() => found?,
@@ -79,9 +83,13 @@ impl Run<'_> {
         let cluster = self.context.connect().await?;
         let job = fetch_job_name(&cluster, self.args.job.as_deref()).await?;
         let selection = self.args.sources.selection();
-        if !selection.steps.is_empty() || !selection.nodes.is_empty() {
+        if !selection.is_everything() {
             let observation = fetch_job(&cluster, cluster.namespace(), &job).await?;
             refuse_unknown_step(&observation, &selection)?;
+            if let Some(there) = other_containers(&observation, &selection) {
+                let of = format!("TrainJob \"{job}\" has no container that is asked for");
+                return Err(CommandError::new(ErrorKind::Usage, of).with_hint(it_has(&there)));
+            }
         }
         Ok((cluster, job))
     }
@@ -101,10 +109,7 @@ impl Run<'_> {
         let spool = Arc::new(SharedSpool::new(limit));
         let mut thread = ShowingThread::start(Live(Arc::clone(&spool)), showing, rules)?;
         let end = tokio::select! {
-            end = read(cluster, &request, &spool) => match end {
-                Ok(end) => End::Read(end),
-                Err(error) => End::Broken(error.into()),
-            },
+            end = read_all(cluster, &request, &spool) => end,
             result = thread.wait() => return result,
             kind = wait_for_signal() => End::Stopped(kind),
         };
@@ -114,7 +119,10 @@ impl Run<'_> {
     async fn read_back(&self, ui: &mut Ui, saved: Saved) -> Result<(), CommandError> {
         let rules = self.rules(saved.names(), String::new());
         let showing = self.showing(ui, None)?;
-        let end = End::ReadBack(saved.outcome().map(str::to_owned));
+        let end = End::ReadBack(SavedEnd {
+            word: saved.outcome().map(str::to_owned),
+            updated: saved.updated().to_owned(),
+        });
         let wanted = Wanted {
             selection: self.args.sources.selection(),
             start: self.saved_start(),
@@ -225,12 +233,57 @@ fn refuse_unknown_step(
         .into_iter()
         .map(|step| step.name)
         .collect();
-    let there = match nearest(&name, &steps) {
-        Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!("it has: {}", list_steps(&steps)),
-    };
     let text = format!("TrainJob \"{job}\" has no step \"{name}\"");
-    Err(CommandError::new(ErrorKind::Usage, text).with_hint(there))
+    let hint = others(&name, &steps, selection);
+    Err(CommandError::new(ErrorKind::Usage, text).with_hint(hint))
+}
+
+/// What there is in place of a step; of a number no other is meant.
+fn others(name: &String, steps: &[String], selection: &Selection) -> String {
+    let typed = selection.steps.contains(name);
+    match nearest(name, steps).filter(|_| typed) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => it_has(steps),
+    }
+}
+
+fn it_has(names: &[String]) -> String {
+    format!("it has: {}", list_steps(names))
+}
+
+/// What nothing was saved of is not shown as if it had been silent.
+fn refuse_unsaved(saved: &Saved, selection: &Selection) -> Result<(), CommandError> {
+    let steps = saved.steps();
+    let (text, hint) = if let Some(name) = saved.unknown_step(selection) {
+        let text = format!("the saved run has no step \"{name}\"");
+        (text, others(&name, &steps, selection))
+    } else if let Some(there) = saved.other_containers(selection) {
+        let text = "the saved run has no container that is asked for".to_owned();
+        (text, it_has(&there))
+    } else {
+        return Ok(());
+    };
+    Err(CommandError::new(ErrorKind::Usage, text).with_hint(hint))
+}
+
+/// Reads to the end, and then looks at the job once more: how it stands, and whether pods are gone.
+async fn read_all(cluster: &Cluster, request: &LogRequest, spool: &Arc<SharedSpool>) -> End {
+    let end = match read(cluster, request, spool).await {
+        Ok(end) => end,
+        Err(error) => return End::Broken(error.into()),
+    };
+    let observed = match end {
+        JobEnd::Deleted => None,
+        // What cannot be had is not worth an error: all was read.
+        _ => fetch_job(cluster, &request.namespace, &request.job)
+            .await
+            .ok(),
+    };
+    let afterwards = observed.map(|observation| Afterwards {
+        state: Some(state_word(&observation)),
+        without_pods: steps_without_pods(&observation, &request.selection),
+    });
+    End::Read(end, afterwards.unwrap_or_default())
 }
 
 fn stamp_of(moment: Timestamp) -> Stamp {

@@ -56,11 +56,11 @@ pub(super) struct RunFile {
     #[serde(flatten)]
     pub(super) names: RunNames,
     started: String,
-    updated: String,
+    pub(super) updated: String,
     /// How the run ended; none while it goes on, or when it was killed.
     pub(super) outcome: Option<String>,
     pub(super) files: Vec<FileEntry>,
-    sources: Vec<SourceEntry>,
+    pub(super) sources: Vec<SourceEntry>,
 }
 
 /// `NAME.log` and `NAME.index`.
@@ -72,12 +72,12 @@ pub(super) struct FileEntry {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SourceEntry {
+pub(super) struct SourceEntry {
     file: String,
     step: String,
-    pod: String,
+    pub(super) pod: String,
     pod_uid: String,
-    container: String,
+    pub(super) container: String,
     node: Option<String>,
     attempt: u32,
     round: u32,

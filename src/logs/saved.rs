@@ -1,5 +1,7 @@
 //! `--from DIR`: reads what `--save DIR` wrote, as the entries that were saved, one source after the other.
 
+mod choice;
+
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -9,6 +11,7 @@ use std::{
 
 use thiserror::Error;
 
+use self::choice::{has_sound_names, is_wanted};
 use super::{
     line::{LONGEST_PIECE, Part},
     record::{Entry, LineEnd, LogSource, SourceId},
@@ -107,6 +110,11 @@ impl Saved {
         self.run.outcome.as_deref()
     }
 
+    /// When the run last wrote down how far it was.
+    pub fn updated(&self) -> &str {
+        &self.run.updated
+    }
+
     /// Hands over each entry that is wanted, until no more is.
     pub fn read(
         &self,
@@ -172,9 +180,13 @@ impl FileReader<'_> {
             let mark = mark?;
             if let Mark::Source { number, described } = mark {
                 current = Some(number);
-                if let Some(described) = described
-                    && self.start_source(number, described, &left_out, show) == Appetite::Enough
-                {
+                let Some(described) = described else {
+                    continue;
+                };
+                if !has_sound_names(&described) {
+                    return Err(self.changed("a source has a name that no container has"));
+                }
+                if self.start_source(number, described, &left_out, show) == Appetite::Enough {
                     return Ok(Appetite::Enough);
                 }
                 continue;
@@ -289,34 +301,6 @@ fn open(path: &Path) -> Result<BufReader<File>, SavedError> {
         cause,
     })?;
     Ok(BufReader::with_capacity(LONGEST_PIECE, file))
-}
-
-fn is_wanted(selection: &Selection, source: &LogSource) -> bool {
-    // A sidecar's label is `node-0/istio-proxy`.
-    let step = source.step.split('/').next().unwrap_or_default();
-    let number = step
-        .strip_prefix("node-")
-        .and_then(|number| number.parse().ok());
-    let is_called = |name: &String| {
-        let group = step.rsplit_once('-').map_or(step, |(group, _)| group);
-        [source.step.as_str(), step, group, &source.pod].contains(&name.as_str())
-    };
-    let Selection {
-        steps,
-        nodes,
-        containers,
-        exclude_containers,
-        ..
-    } = selection;
-    let is_numbered = number.is_some_and(|number: u32| nodes.contains(&number));
-    let names_none = steps.is_empty() && nodes.is_empty();
-    (names_none || is_numbered || steps.iter().any(is_called))
-        && containers
-            .as_ref()
-            .is_none_or(|pattern| pattern.is_match(&source.container))
-        && !exclude_containers
-            .as_ref()
-            .is_some_and(|pattern| pattern.is_match(&source.container))
 }
 
 fn read_pieces(

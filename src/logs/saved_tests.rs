@@ -28,7 +28,7 @@ fn opened(number: u32, step: &str, attempt: u32) -> Entry<'static> {
         source: SourceId(number),
         described: LogSource {
             step: step.to_owned(),
-            pod: format!("train-{step}-{attempt}"),
+            pod: format!("train-{}-{attempt}", step.replace('/', "-")),
             pod_uid: "u".to_owned(),
             container: "node".to_owned(),
             node: Some("worker".to_owned()),
@@ -269,6 +269,21 @@ fn what_is_no_saved_run_is_refused_and_named() {
     let newer = run.replacen("\"version\": 1", "\"version\": 2", 1);
     fs::write(path.join(RUN_FILE), newer).unwrap();
     assert!(matches!(refusal(), SavedError::Newer { version: 2, .. }));
+}
+
+#[test]
+fn a_source_with_a_name_that_no_container_has_is_refused() {
+    for step in ["node\u{1b}[2J-0", "", "Node"] {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), &[opened(0, step, 0)]);
+        let wanted = Wanted {
+            selection: Selection::default(),
+            start: SavedStart::All,
+        };
+        let saved = Saved::open(folder.path()).unwrap();
+        let read = saved.read(&wanted, &mut |_| Appetite::More);
+        assert!(matches!(read, Err(SavedError::Changed { .. })), "{step:?}");
+    }
 }
 
 #[test]

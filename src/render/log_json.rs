@@ -85,11 +85,15 @@ enum Object<'a> {
 pub struct Summary<'a> {
     pub sources: usize,
     pub lines: u64,
+    /// Of the lines.
+    pub shown: u64,
     pub reconnects: u64,
     pub gaps: u64,
     pub skipped: u64,
+    /// Steps whose pods are gone, and their logs with them.
+    pub gone: &'a [String],
     pub seconds: f64,
-    /// How the run ended: `Complete`, `Failed`, `Deleted`, `Interrupted`, ...
+    /// How the run ended, in a word of the schema.
     pub outcome: &'a str,
     pub exit_code: u8,
 }
@@ -105,7 +109,7 @@ impl JsonLines {
     /// Everything but lines. Sources are numbered from 0, in the order in which they are opened.
     pub fn push(&mut self, entry: &Entry<'_>, out: &mut Vec<u8>) {
         if let Entry::Opened { described, .. } = entry {
-            self.sources.push(Heads::of(described));
+            self.open(described);
         }
         if let Some(object) = self.object(entry) {
             push_object(&object, out);
@@ -115,6 +119,11 @@ impl JsonLines {
             let text = &String::from_utf8_lossy(text);
             push_object(&Object::Message { source, text }, out);
         }
+    }
+
+    /// Knows the source without a word about it.
+    pub fn open(&mut self, described: &LogSource) {
+        self.sources.push(Heads::of(described));
     }
 
     pub fn push_line(&mut self, piece: &ShownPiece<'_>, out: &mut Vec<u8>) {
@@ -362,9 +371,11 @@ mod tests {
         let summary = Summary {
             sources: 2,
             lines: 3,
+            shown: 2,
             reconnects: 0,
             gaps: 1,
             skipped: 0,
+            gone: &[],
             seconds: 1.5,
             outcome: "Failed",
             exit_code: 1,
@@ -373,7 +384,8 @@ mod tests {
         assert_eq!(
             objects[1],
             json!({
-                "type": "summary", "sources": 2, "lines": 3, "reconnects": 0, "gaps": 1, "skipped": 0, "seconds": 1.5,
+                "type": "summary", "sources": 2, "lines": 3, "shown": 2, "reconnects": 0, "gaps": 1, "skipped": 0,
+                "gone": [], "seconds": 1.5,
                 "outcome": "Failed", "exitCode": 1
             })
         );

@@ -10,6 +10,7 @@ use crate::{
         record::{LineEnd, LogSource, SourceId},
         stamp::Stamp,
     },
+    prose,
     style::Style,
 };
 
@@ -110,16 +111,17 @@ impl TextLines {
 
     /// Sources are numbered from 0, in the order in which they are opened.
     pub fn open(&mut self, source: &LogSource) {
-        let known = self.steps.iter().position(|step| *step == source.step);
+        let shown = prose::visible(&source.step);
+        let known = self.steps.iter().position(|step| *step == shown);
         let step = known.unwrap_or_else(|| {
-            self.steps.push(source.step.clone());
+            self.steps.push(shown);
             self.steps.len() - 1
         });
         self.sources.push(Prefix {
             step,
             text: Vec::new(),
         });
-        let columns = source.step.chars().count();
+        let columns = self.steps[step].chars().count();
         if columns > self.width {
             self.width = columns;
             (0..self.sources.len()).for_each(|place| self.write_prefix(place));
@@ -338,6 +340,14 @@ mod tests {
             shown(PLAIN, &pieces),
             "node-0  | one\nnode-10 | two\nnode-0  | \n"
         );
+    }
+
+    #[test]
+    fn the_name_of_a_step_moves_no_cursor() {
+        let mut lines = lines(PLAIN, &["node\u{1b}[2J-0"]);
+        let mut out = Vec::new();
+        lines.push(&piece(0, Part::Whole, b"x"), None, &mut out);
+        assert_eq!(out, b"node^[[2J-0 | x\n");
     }
 
     #[test]

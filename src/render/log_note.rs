@@ -164,8 +164,46 @@ fn range(steps: &[String]) -> Option<String> {
     whole.then(|| format!("{first_name}-{first} to {last_name}-{last}"))
 }
 
+/// How a run ended, for its summary.
+#[derive(Clone, Copy, Debug)]
+pub struct SummaryEnd<'a> {
+    /// Steps whose pods are gone, and their logs with them.
+    pub gone: &'a [String],
+    /// None where it is of no interest.
+    pub took: Option<Duration>,
+    pub outcome: &'a str,
+}
+
+/// Said where the pods of a job that is over are gone.
+pub fn render_gone(gone: &[String]) -> String {
+    format!(
+        "the pods of {} are gone, and their logs with them",
+        list_steps(gone)
+    )
+}
+
+/// What is said where nothing else was for long.
+pub fn render_heartbeat(tally: &Tally, awaited: Option<&str>) -> String {
+    let lines = counted(tally.lines, "line");
+    let sources = tally.sources().iter();
+    let followed = sources.filter(|source| source.outcome.is_none()).count();
+    match (followed, awaited) {
+        (0, Some(awaited)) => format!("still waiting ({awaited}); {lines} so far"),
+        (0, None) => format!("still waiting for the job; {lines} so far"),
+        (followed, _) => format!(
+            "still following {}; {lines} so far",
+            counted(followed as u64, "container")
+        ),
+    }
+}
+
 /// `2 nodes · 1,203,441 lines · 7 reconnects · no gaps · 12m03s · Complete`
-pub fn render_summary(tally: &Tally, took: Option<Duration>, outcome: &str) -> String {
+pub fn render_summary(tally: &Tally, shown: Option<u64>, end: SummaryEnd<'_>) -> String {
+    let SummaryEnd {
+        gone,
+        took,
+        outcome,
+    } = end;
     let steps = tally.steps();
     let noun = if steps
         .iter()
@@ -177,11 +215,15 @@ pub fn render_summary(tally: &Tally, took: Option<Duration>, outcome: &str) -> S
     };
     let mut parts = vec![
         counted(steps.len() as u64, noun),
-        counted(tally.lines, "line"),
+        match shown {
+            None => counted(tally.lines, "line"),
+            Some(shown) => format!("{}, {} shown", counted(tally.lines, "line"), grouped(shown)),
+        },
         counted(tally.reconnects, "reconnect"),
-        match tally.gaps {
-            0 => "no gaps".to_owned(),
-            gaps => counted(gaps, "gap"),
+        match (tally.gaps, gone) {
+            (0, []) => "no gaps".to_owned(),
+            (0, gone) => format!("logs of {} gone", counted(gone.len() as u64, "step")),
+            (gaps, _) => counted(gaps, "gap"),
         },
     ];
     if tally.skipped > 0 {
@@ -225,6 +267,7 @@ fn render_span(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::record::{Entry, LogSource, SourceId};
 
     #[test]
     fn a_gap_names_its_two_moments_and_its_reason() {
@@ -297,6 +340,56 @@ mod tests {
         assert_eq!(
             notes.take(Style::Plain),
             ["restarted: node-1", "ended: node-0"]
+        );
+    }
+
+    #[test]
+    fn the_summary_says_what_was_shown_and_what_is_gone() {
+        let summary = |shown, gone: &[&str]| {
+            let gone: Vec<_> = gone.iter().map(|step| (*step).to_owned()).collect();
+            let end = SummaryEnd {
+                gone: &gone,
+                took: None,
+                outcome: "Failed",
+            };
+            render_summary(&Tally::default(), shown, end)
+        };
+        assert_eq!(
+            summary(None, &[]),
+            "0 nodes · 0 lines · 0 reconnects · no gaps · Failed"
+        );
+        assert_eq!(
+            summary(Some(0), &["node-0", "node-1"]),
+            "0 nodes · 0 lines, 0 shown · 0 reconnects · logs of 2 steps gone · Failed"
+        );
+        assert_eq!(
+            render_gone(&["node-1".to_owned(), "node-0".to_owned()]),
+            "the pods of node-0, node-1 are gone, and their logs with them"
+        );
+    }
+
+    #[test]
+    fn a_heartbeat_says_what_is_waited_for_or_how_much_is_followed() {
+        let mut tally = Tally::default();
+        assert_eq!(
+            render_heartbeat(&tally, Some("TrainJob a: suspended")),
+            "still waiting (TrainJob a: suspended); 0 lines so far"
+        );
+        tally.count(&Entry::Opened {
+            source: SourceId(0),
+            described: LogSource {
+                step: "node-0".to_owned(),
+                pod: String::new(),
+                pod_uid: String::new(),
+                container: String::new(),
+                node: None,
+                attempt: 0,
+                round: 0,
+            },
+        });
+        assert_eq!(
+            render_heartbeat(&tally, Some("TrainJob a: suspended")),
+            "still following 1 container; 0 lines so far"
         );
     }
 

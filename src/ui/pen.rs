@@ -61,6 +61,10 @@ impl Pen {
         self.answer.width.is_some()
     }
 
+    pub const fn is_status_terminal(&self) -> bool {
+        self.status.width.is_some()
+    }
+
     /// Writes bytes to standard output at once. Nothing is changed in them: for a terminal they have to be made so.
     pub fn answer(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut stream = io::stdout().lock();
@@ -116,10 +120,11 @@ impl Pen {
 fn reader_of(stream: &io::Stdout) -> Reader {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-    // Errors are told unasked.
+    // A pipe tells of an error, a socket of a hang-up; both unasked.
+    let gone = PollFlags::ERR | PollFlags::HUP;
     let mut streams = [PollFd::new(stream, PollFlags::empty())];
     let told = poll(&mut streams, Some(&Timespec::default()));
-    if told.is_ok() && streams[0].revents().contains(PollFlags::ERR) {
+    if told.is_ok() && streams[0].revents().intersects(gone) {
         Reader::Gone
     } else {
         Reader::Present

@@ -206,7 +206,7 @@ node-0 | 2026-11-21T11:55:03.000000000Z loss=0.250
 "#]])
         .stderr_eq(str![[r#"
 --- lines may be missing from node-0 between 2026-11-21T11:55:01.000000000Z and 2026-11-21T11:55:03.000000000Z (log rotated) ---
-2 nodes · 5 lines · 1 reconnect · 1 gap · Failed
+2 nodes · 5 lines, 3 shown · 1 reconnect · 1 gap · Failed
 
 "#]]);
     plugin()
@@ -293,8 +293,108 @@ fn as_json_every_line_is_an_object_of_the_published_schema() {
     );
     let summary = objects.last().unwrap();
     assert_eq!(
-        (&summary["lines"], &summary["gaps"]),
-        (&5.into(), &1.into())
+        (&summary["lines"], &summary["shown"], &summary["gaps"]),
+        (&5.into(), &5.into(), &1.into())
+    );
+    assert_eq!(summary["outcome"], "Failed");
+}
+
+#[test]
+fn as_json_there_are_only_lines_for_who_wants_nothing_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    save_run(folder.path());
+    let output = plugin()
+        .args(["logs", "-o", "json", "--only-log-lines", "-i", "loss"])
+        .args(["--exclude", "0.250", "--from"])
+        .arg(folder.path())
+        .assert()
+        .code(0)
+        .stderr_eq(str![])
+        .get_output()
+        .clone();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let objects = text.lines().map(serde_json::from_str::<Value>);
+    let types: Vec<_> = objects
+        .map(|object| object.unwrap()["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(types, ["line", "gap"]);
+}
+
+#[test]
+fn what_nothing_was_saved_of_is_refused_with_what_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    save_run(folder.path());
+    for (arguments, expected) in [
+        (
+            ["--step", "nod-0"],
+            "error: the saved run has no step \"nod-0\"\nhint: did you mean \"node-0\"?\n",
+        ),
+        (
+            ["--node", "5"],
+            "error: the saved run has no step \"node-5\"\nhint: it has: node-0, node-1\n",
+        ),
+        (
+            ["-c", "nope"],
+            "error: the saved run has no container that is asked for\nhint: it has: node\n",
+        ),
+    ] {
+        plugin()
+            .arg("logs")
+            .args(arguments)
+            .arg("--from")
+            .arg(folder.path())
+            .assert()
+            .code(2)
+            .stdout_eq(str![])
+            .stderr_eq(expected);
+    }
+}
+
+#[test]
+fn a_saved_run_that_was_killed_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    save_run(folder.path());
+    let path = folder.path().join("index.json");
+    let run = fs::read_to_string(&path).unwrap();
+    fs::write(&path, run.replace("\"Failed\"", "null")).unwrap();
+    plugin()
+        .args(["logs", "--strict", "--node", "1", "--from"])
+        .arg(folder.path())
+        .assert()
+        .code(1)
+        .stdout_eq(str![[r#"
+node-1 | warmed
+node-1 | eval
+
+"#]])
+        .stderr_eq(str![[r#"
+1 node · 2 lines · 0 reconnects · no gaps · cut short at 2026-11-21T11:55:04Z
+error: the saved run was cut short at 2026-11-21T11:55:04Z
+
+"#]]);
+}
+
+#[test]
+fn a_saved_run_whose_names_were_changed_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    save_run(folder.path());
+    let path = folder.path().join("node-0.index");
+    let index = fs::read_to_string(&path).unwrap();
+    let hostile = index.replacen("\"step\":\"node-0\"", "\"step\":\"\\u001b[2J\"", 1);
+    assert_ne!(index, hostile);
+    fs::write(&path, hostile).unwrap();
+    let output = plugin()
+        .args(["logs", "--from"])
+        .arg(folder.path())
+        .assert()
+        .code(1)
+        .stdout_eq(str![])
+        .get_output()
+        .clone();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("was changed since: a source has a name that no container has"),
+        "{said}"
     );
 }
 
@@ -358,7 +458,16 @@ fn save_run(folder: &Path) {
         "job": "train", "namespace": "team", "context": "c", "server": "https://127.0.0.1:6443",
         "started": "2026-11-21T11:55:00Z", "updated": "2026-11-21T11:55:04Z", "outcome": "Failed",
         "files": [{"name": "node-0", "step": "node-0"}, {"name": "node-1", "step": "node-1"}],
-        "sources": []
+        "sources": [saved_source("node-0", 3, 1), saved_source("node-1", 2, 0)]
     });
     fs::write(folder.join("index.json"), run.to_string()).unwrap();
+}
+
+/// What `index.json` says of one source.
+fn saved_source(step: &str, lines: u64, gaps: u64) -> Value {
+    serde_json::json!({
+        "file": step, "step": step, "pod": format!("train-{step}-0-abcde"), "podUid": "u", "container": "node",
+        "node": "worker", "attempt": 0, "round": 0, "lines": lines, "bytes": 0, "gaps": gaps, "reconnects": 0,
+        "outcome": null
+    })
 }

@@ -3,7 +3,7 @@
 use crate::{
     error::{CommandError, ErrorKind},
     logs::tally::{Access, Tally},
-    render::log_note::counted,
+    render::log_note::{counted, list_steps, render_gone},
     train_job::JobEnd,
 };
 
@@ -11,13 +11,31 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum End {
     /// All was read.
-    Read(JobEnd),
-    /// All was read of what was saved; the word is that of the saved run.
-    ReadBack(Option<String>),
+    Read(JobEnd, Afterwards),
+    /// All was read of what was saved.
+    ReadBack(SavedEnd),
     /// By Ctrl-C or SIGTERM.
     Stopped(ErrorKind),
     /// Reading could not go on.
     Broken(CommandError),
+}
+
+/// A last look at the job.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Afterwards {
+    /// How it stands, in one word; none where it could not be looked at.
+    pub(super) state: Option<&'static str>,
+    /// Steps of a job that is over and that have no pod any more.
+    pub(super) without_pods: Vec<String>,
+}
+
+/// What a saved run says of its end.
+#[derive(Clone, Debug)]
+pub(super) struct SavedEnd {
+    /// None where it was killed.
+    pub(super) word: Option<String>,
+    /// When it was last written down how far it was.
+    pub(super) updated: String,
 }
 
 /// What the arguments and the cluster say of an end.
@@ -48,8 +66,14 @@ pub(super) enum Gaps {
 /// The end of a run, judged.
 #[derive(Debug)]
 pub(super) struct Conclusion {
-    /// `Complete`, `Failed`, ...; empty where there is nothing to say.
+    /// `Complete`, `Failed`, `cut short at ...`.
+    pub(super) text: String,
+    /// The same as one word of the schema.
     pub(super) word: String,
+    /// Steps whose pods are gone, and their logs with them.
+    pub(super) gone: Vec<String>,
+    /// Why there is nothing to read, where that has to be said: pods are gone, and the job's own reason.
+    pub(super) remarks: Vec<String>,
     pub(super) source: Source,
     pub(super) result: Result<(), CommandError>,
 }
@@ -61,8 +85,14 @@ pub(super) enum Source {
     Folder,
 }
 
+/// Of a saved run that was killed.
+const CUT_SHORT: &str = "CutShort";
+
 pub(super) fn conclude(end: End, tally: &Tally, rules: &Rules) -> Conclusion {
     let word = word_of(&end);
+    let text = text_of(&end, &word);
+    let gone = gone(&end, tally);
+    let remarks = remarks(&end, &gone, rules);
     let source = match &end {
         End::ReadBack(_) => Source::Folder,
         _ => Source::Cluster,
@@ -70,29 +100,95 @@ pub(super) fn conclude(end: End, tally: &Tally, rules: &Rules) -> Conclusion {
     let result = match end {
         End::Stopped(kind) => Err(CommandError::silent(kind)),
         End::Broken(error) => Err(error),
-        End::Read(_) if tally.access() == Access::Forbidden => Err(forbidden(rules)),
-        End::Read(end) => job_result(end, rules).and_then(|()| gap_result(tally, rules)),
-        End::ReadBack(_) => gap_result(tally, rules),
+        End::Read(..) if tally.access() == Access::Forbidden => Err(forbidden(rules)),
+        End::Read(end, _) => job_result(end, rules)
+            .and_then(|()| gone_result(&gone, rules))
+            .and_then(|()| gap_result(tally, rules)),
+        End::ReadBack(saved) => saved_result(&saved, rules).and_then(|()| gap_result(tally, rules)),
     };
     Conclusion {
+        text,
         word,
+        gone,
+        remarks,
         source,
         result,
     }
 }
 
+/// One of the words that `docs/schemas/logs.schema.json` has for an outcome.
 fn word_of(end: &End) -> String {
     let word = match end {
-        End::Read(JobEnd::Complete) => "Complete",
-        End::Read(JobEnd::Failed { .. }) => "Failed",
-        End::Read(JobEnd::Deleted) => "deleted",
-        End::Read(JobEnd::NotOver) => "not over",
-        End::ReadBack(word) => word.as_deref().unwrap_or_default(),
-        End::Stopped(ErrorKind::Terminated) => "terminated",
-        End::Stopped(_) => "interrupted",
-        End::Broken(_) => "ended early",
+        End::Read(JobEnd::Complete, _) => "Complete",
+        End::Read(JobEnd::Failed { .. }, _) => "Failed",
+        End::Read(JobEnd::Deleted, _) => "Deleted",
+        End::Read(JobEnd::NotOver, afterwards) => afterwards.state.unwrap_or("NotOver"),
+        End::ReadBack(saved) => saved.word.as_deref().unwrap_or(CUT_SHORT),
+        End::Stopped(ErrorKind::Terminated) => "Terminated",
+        End::Stopped(ErrorKind::HungUp) => "HungUp",
+        End::Stopped(_) => "Interrupted",
+        End::Broken(_) => "EndedEarly",
     };
     word.to_owned()
+}
+
+/// The job's words as the job has them, ours as words.
+fn text_of(end: &End, word: &str) -> String {
+    match (end, word) {
+        (End::ReadBack(saved), CUT_SHORT) => format!("cut short at {}", saved.updated),
+        (_, "Deleted") => "deleted".to_owned(),
+        (_, "Deleting") => "being deleted".to_owned(),
+        (_, "NotOver") => "not over".to_owned(),
+        (_, "Terminated") => "terminated".to_owned(),
+        (_, "HungUp") => "terminal closed".to_owned(),
+        (_, "Interrupted") => "interrupted".to_owned(),
+        (_, "EndedEarly") => "ended early".to_owned(),
+        _ => word.to_owned(),
+    }
+}
+
+/// What was read while its pods were there is not lost.
+fn gone(end: &End, tally: &Tally) -> Vec<String> {
+    let End::Read(_, afterwards) = end else {
+        return Vec::new();
+    };
+    let read = tally.steps();
+    let mut steps = read
+        .iter()
+        .filter_map(|label| label.split('/').next())
+        .collect::<Vec<_>>();
+    steps.sort_unstable();
+    let is_gone = |step: &&String| steps.binary_search(&step.as_str()).is_err();
+    let without_pods = afterwards.without_pods.iter();
+    without_pods.filter(is_gone).cloned().collect()
+}
+
+/// While following, the job's own reason is the command's error.
+fn remarks(end: &End, gone: &[String], rules: &Rules) -> Vec<String> {
+    if gone.is_empty() {
+        return Vec::new();
+    }
+    let mut remarks = vec![render_gone(gone)];
+    if let (End::Read(JobEnd::Failed { reason, message }, _), Follows::No) = (end, rules.follows) {
+        remarks.push(failure_text(&rules.job, reason, message));
+    }
+    remarks
+}
+
+fn gone_result(gone: &[String], rules: &Rules) -> Result<(), CommandError> {
+    if rules.gaps == Gaps::Tolerated || gone.is_empty() {
+        return Ok(());
+    }
+    let text = format!("the logs of {} are gone", list_steps(gone));
+    Err(CommandError::new(ErrorKind::Failed, text))
+}
+
+fn saved_result(saved: &SavedEnd, rules: &Rules) -> Result<(), CommandError> {
+    if rules.gaps == Gaps::Tolerated || saved.word.is_some() {
+        return Ok(());
+    }
+    let text = format!("the saved run was cut short at {}", saved.updated);
+    Err(CommandError::new(ErrorKind::Failed, text))
 }
 
 /// Without following, the job's own result is not asked for.
@@ -100,13 +196,7 @@ fn job_result(end: JobEnd, rules: &Rules) -> Result<(), CommandError> {
     let job = &rules.job;
     match (end, rules.follows) {
         (JobEnd::Failed { reason, message }, Follows::Yes) => {
-            let why = match (reason.as_str(), message.as_str()) {
-                ("", "") => String::new(),
-                (reason, "") => format!(": {reason}"),
-                ("", message) => format!(": {message}"),
-                (reason, message) => format!(": {message} ({reason})"),
-            };
-            let text = format!("TrainJob \"{job}\" failed{why}");
+            let text = failure_text(job, &reason, &message);
             Err(CommandError::new(ErrorKind::Failed, text))
         }
         (JobEnd::Deleted, Follows::Yes) => Err(CommandError::new(
@@ -115,6 +205,16 @@ fn job_result(end: JobEnd, rules: &Rules) -> Result<(), CommandError> {
         )),
         _ => Ok(()),
     }
+}
+
+fn failure_text(job: &str, reason: &str, message: &str) -> String {
+    let why = match (reason, message) {
+        ("", "") => String::new(),
+        (reason, "") => format!(": {reason}"),
+        ("", message) => format!(": {message}"),
+        (reason, message) => format!(": {message} ({reason})"),
+    };
+    format!("TrainJob \"{job}\" failed{why}")
 }
 
 fn gap_result(tally: &Tally, rules: &Rules) -> Result<(), CommandError> {
@@ -164,12 +264,16 @@ mod tests {
         }
     }
 
+    fn read(end: JobEnd) -> End {
+        End::Read(end, Afterwards::default())
+    }
+
     /// The word, the exit code, and what is said.
     fn concluded(end: End, tally: &Tally, rules: &Rules) -> (String, u8, Vec<String>) {
-        let Conclusion { word, result, .. } = conclude(end, tally, rules);
+        let Conclusion { text, result, .. } = conclude(end, tally, rules);
         match result {
-            Ok(()) => (word, 0, Vec::new()),
-            Err(error) => (word, error.kind.exit_code(), error.chain()),
+            Ok(()) => (text, 0, Vec::new()),
+            Err(error) => (text, error.kind.exit_code(), error.chain()),
         }
     }
 
@@ -177,7 +281,7 @@ mod tests {
     fn following_ends_with_the_jobs_result() {
         let rules = rules(Follows::Yes, Gaps::Tolerated);
         let end = |end| {
-            let (word, code, said) = concluded(End::Read(end), &Tally::default(), &rules);
+            let (word, code, said) = concluded(read(end), &Tally::default(), &rules);
             (word, code, said.join("; "))
         };
         assert_eq!(
@@ -193,12 +297,9 @@ mod tests {
     #[test]
     fn without_following_only_the_reading_counts() {
         let rules = rules(Follows::No, Gaps::Tolerated);
+        assert_eq!(concluded(read(failed()), &Tally::default(), &rules).1, 0);
         assert_eq!(
-            concluded(End::Read(failed()), &Tally::default(), &rules).1,
-            0
-        );
-        assert_eq!(
-            concluded(End::Read(JobEnd::NotOver), &Tally::default(), &rules).1,
+            concluded(read(JobEnd::NotOver), &Tally::default(), &rules).1,
             0
         );
     }
@@ -212,7 +313,7 @@ mod tests {
             before: None,
             reason: GapReason::Rotated,
         });
-        let end = || End::Read(JobEnd::Complete);
+        let end = || read(JobEnd::Complete);
         assert_eq!(
             concluded(end(), &tally, &rules(Follows::Yes, Gaps::Tolerated)).1,
             0
@@ -222,6 +323,63 @@ mod tests {
             (code, said),
             (1, vec!["lines may be missing in 1 place".to_owned()])
         );
+    }
+
+    #[test]
+    fn a_job_that_goes_on_is_told_by_its_state() {
+        let rules = rules(Follows::No, Gaps::Failures);
+        let afterwards = Afterwards {
+            state: Some("Suspended"),
+            without_pods: Vec::new(),
+        };
+        let end = End::Read(JobEnd::NotOver, afterwards);
+        assert_eq!(
+            concluded(end, &Tally::default(), &rules),
+            ("Suspended".to_owned(), 0, Vec::new())
+        );
+    }
+
+    #[test]
+    fn pods_that_are_gone_are_told_with_the_jobs_reason_and_count_where_the_user_says_so() {
+        let afterwards = || Afterwards {
+            state: Some("Failed"),
+            without_pods: vec!["node-0".to_owned(), "node-1".to_owned()],
+        };
+        let conclude = |gaps| {
+            let end = End::Read(failed(), afterwards());
+            conclude(end, &Tally::default(), &rules(Follows::No, gaps))
+        };
+        let tolerated = conclude(Gaps::Tolerated);
+        assert!(tolerated.result.is_ok());
+        assert_eq!(tolerated.gone, ["node-0", "node-1"]);
+        assert_eq!(
+            tolerated.remarks,
+            [
+                "the pods of node-0, node-1 are gone, and their logs with them",
+                "TrainJob \"train\" failed: node-0 ended with 3 (JobFailed)"
+            ]
+        );
+        let error = conclude(Gaps::Failures).result.unwrap_err();
+        assert_eq!(
+            (error.kind.exit_code(), error.chain()),
+            (1, vec!["the logs of node-0, node-1 are gone".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_saved_run_that_was_killed_is_cut_short() {
+        let end = || {
+            End::ReadBack(SavedEnd {
+                word: None,
+                updated: "2026-11-21T11:55:04Z".to_owned(),
+            })
+        };
+        let tally = Tally::default();
+        let word = "cut short at 2026-11-21T11:55:04Z".to_owned();
+        let tolerated = concluded(end(), &tally, &rules(Follows::No, Gaps::Tolerated));
+        assert_eq!(tolerated, (word.clone(), 0, Vec::new()));
+        let (_, code, said) = concluded(end(), &tally, &rules(Follows::No, Gaps::Failures));
+        assert_eq!((code, said), (1, vec![format!("the saved run was {word}")]));
     }
 
     #[test]

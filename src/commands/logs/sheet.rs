@@ -13,7 +13,10 @@ use crate::{
     render::{
         log_json::JsonLines,
         log_line::{LineLook, Place, Prefixes, ShownPiece, Stamps, TextLines},
-        log_note::{News, Notes, render_gap, render_message, render_skipped, render_summary},
+        log_note::{
+            News, Notes, SummaryEnd, render_gap, render_heartbeat, render_message, render_skipped,
+            render_summary,
+        },
     },
     style::Role,
     ui::{Pen, Reader},
@@ -21,6 +24,8 @@ use crate::{
 
 /// What is written at once, in bytes.
 const BLOCK: usize = 64 << 10;
+/// After so much silence elsewhere than on a terminal, what is waited for is said again.
+const HEARTBEAT: Duration = Duration::from_secs(30);
 /// So long the next notes of the same kind are waited for.
 const GATHERING: Duration = Duration::from_millis(300);
 
@@ -53,6 +58,12 @@ pub(super) struct Sheet {
     noted: Option<Duration>,
     /// When a restart was said last.
     said: Option<Duration>,
+    /// What the job was said to wait for last.
+    awaited: Option<String>,
+    /// When anything was written last.
+    written: Duration,
+    /// Lines that were shown.
+    shown: u64,
     block: Vec<u8>,
     trouble: Option<io::Error>,
 }
@@ -77,6 +88,9 @@ impl Sheet {
             notes: Notes::default(),
             noted: None,
             said: None,
+            awaited: None,
+            written: Duration::ZERO,
+            shown: 0,
             block: Vec::with_capacity(2 * BLOCK),
             trouble: None,
         }
@@ -84,6 +98,10 @@ impl Sheet {
 
     pub(super) const fn format(&self) -> Format {
         self.look.format
+    }
+
+    pub(super) const fn beside(&self) -> Beside {
+        self.look.beside
     }
 
     pub(super) fn show(&mut self, now: Duration, entry: &Entry<'_>) {
@@ -95,6 +113,7 @@ impl Sheet {
             text,
         } = *entry
         {
+            self.written = now;
             let piece = ShownPiece {
                 source,
                 stamp,
@@ -104,8 +123,15 @@ impl Sheet {
             };
             self.show_piece(&piece);
         } else if let Form::Json(json) = &mut self.form {
-            json.push(entry, &mut self.block);
+            match (entry, self.look.beside) {
+                (Entry::Opened { described, .. }, Beside::GapsOnly) => json.open(described),
+                (Entry::Gap { .. } | Entry::Skipped { .. }, _) | (_, Beside::Notes) => {
+                    json.push(entry, &mut self.block);
+                }
+                (_, Beside::GapsOnly) => {}
+            }
         } else {
+            self.written = now;
             self.say(now, entry);
         }
         if self.block.len() >= BLOCK {
@@ -114,8 +140,9 @@ impl Sheet {
     }
 
     /// Writes what is there, and says what was gathered for long enough.
-    pub(super) fn settle(&mut self, now: Duration) -> io::Result<()> {
+    pub(super) fn settle(&mut self, now: Duration, tally: &Tally) -> io::Result<()> {
         self.write_block();
+        self.say_heartbeat(now, tally);
         if self.noted.is_some_and(|noted| noted + GATHERING <= now) {
             self.say_notes();
         }
@@ -142,9 +169,20 @@ impl Sheet {
         self.trouble.take().map_or(Ok(()), Err)
     }
 
-    pub(super) fn say_summary(&mut self, tally: &Tally, took: Option<Duration>, word: &str) {
+    /// How many lines were shown.
+    pub(super) const fn shown(&self) -> u64 {
+        self.shown
+    }
+
+    /// Says it also to who wants nothing beside lines.
+    pub(super) fn say_remark(&mut self, text: &str) {
+        self.say_line(text, Importance::Vital);
+    }
+
+    pub(super) fn say_summary(&mut self, tally: &Tally, end: SummaryEnd<'_>) {
         if self.look.beside == Beside::Notes {
-            let text = render_summary(tally, took, word);
+            let shown = self.filter.leaves_out().then_some(self.shown);
+            let text = render_summary(tally, shown, end);
             let text = self.pen.status_style().paint(Role::Strong, &text);
             self.pen.note(&text);
         }
@@ -158,6 +196,7 @@ impl Sheet {
         if self.filter.judge(piece.source, piece.part, piece.text) == Verdict::Hidden {
             return;
         }
+        self.shown += u64::from(piece.part.ends_line());
         match &mut self.form {
             Form::Json(json) => json.push_line(piece, &mut self.block),
             Form::Text(lines) => lines.push(piece, self.filter.highlight(), &mut self.block),
@@ -206,6 +245,7 @@ impl Sheet {
                 self.say_line(&text, Importance::Note);
             }
             Entry::Notice { text } => {
+                self.awaited = Some((*text).to_owned());
                 let text = self.pen.status_style().paint(Role::Muted, text);
                 self.say_line(&text, Importance::Note);
             }
@@ -220,6 +260,17 @@ impl Sheet {
             self.say_notes();
         } else {
             self.noted.get_or_insert(now);
+        }
+    }
+
+    /// A terminal shows by itself that the command still runs; in a file nothing does.
+    fn say_heartbeat(&mut self, now: Duration, tally: &Tally) {
+        let is_due = self.look.follows == Follows::Yes && self.written + HEARTBEAT <= now;
+        let is_json = self.look.format == Format::Json;
+        if is_due && !is_json && !self.pen.is_status_terminal() {
+            self.written = now;
+            let text = render_heartbeat(tally, self.awaited.as_deref());
+            self.say_line(&text, Importance::Note);
         }
     }
 

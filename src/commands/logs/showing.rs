@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::{
     arguments::Format,
     ending::{Conclusion, End, Rules, Source, conclude},
-    sheet::Sheet,
+    sheet::{Beside, Sheet},
 };
 use crate::{
     error::CommandError,
@@ -24,11 +24,16 @@ use crate::{
         spool::SpoolError,
         tally::Tally,
     },
-    render::log_json::{JsonLines, Summary},
+    render::{
+        log_json::{JsonLines, Summary},
+        log_note::SummaryEnd,
+    },
 };
 
-/// How often a saved run says how far it is.
-const SAVING: Duration = Duration::from_secs(10);
+/// How often what has come is saved: so much at most a run that is killed has lost.
+const SAVING: Duration = Duration::from_secs(1);
+/// How often a saved run says that it goes on, though nothing came.
+const SAVING_NOTHING: Duration = Duration::from_secs(10);
 /// After so many entries the clock is read.
 const ENTRIES_A_LOOK: u32 = 64;
 
@@ -63,8 +68,28 @@ pub(super) struct Showing {
     begun: Instant,
     now: Duration,
     unclocked: u32,
-    saved_at: Duration,
+    saved: SavedState,
     trouble: Option<Trouble>,
+}
+
+/// How much of a run is saved.
+#[derive(Clone, Copy, Debug, Default)]
+struct SavedState {
+    at: Duration,
+    /// Of which the saved run knows.
+    sources: usize,
+    /// Entries that came since.
+    unsaved: u64,
+}
+
+impl SavedState {
+    /// What is new is worth its place at once.
+    const fn is_due(self, now: Duration, sources: usize) -> bool {
+        let since = now.saturating_sub(self.at).as_millis();
+        sources > self.sources
+            || (self.unsaved > 0 && since >= SAVING.as_millis())
+            || since >= SAVING_NOTHING.as_millis()
+    }
 }
 
 impl Showing {
@@ -78,7 +103,7 @@ impl Showing {
             begun: Instant::now(),
             now: Duration::ZERO,
             unclocked: 0,
-            saved_at: Duration::ZERO,
+            saved: SavedState::default(),
             trouble: None,
         }
     }
@@ -92,6 +117,7 @@ impl Showing {
             self.look_at_clock();
         }
         self.tally.count(entry);
+        self.saved.unsaved += 1;
         let result = self.try_push(entry);
         self.keep_trouble(result)
     }
@@ -117,6 +143,9 @@ impl Showing {
             None => self.try_finish(),
         };
         if let Err(trouble) = result {
+            if !matches!(trouble, Trouble::Save(_)) {
+                self.save(None)?;
+            }
             // Whoever read has gone, or cannot take more: it is of no use to tell how it all ended.
             return Err(trouble.into());
         }
@@ -152,6 +181,7 @@ impl Showing {
 
     fn try_settle(&mut self) -> Result<(), Trouble> {
         let Self {
+            tally,
             merge,
             whole_lines,
             sheet,
@@ -163,9 +193,14 @@ impl Showing {
             merge.pass_time(*now, &mut |entry| whole_lines.push(*now, entry, &mut show))?;
         }
         whole_lines.pass_time(*now, &mut show)?;
-        sheet.settle(*now)?;
-        if self.saver.is_some() && self.saved_at + SAVING <= self.now {
-            self.saved_at = self.now;
+        sheet.settle(*now, tally)?;
+        let sources = self.tally.sources().len();
+        if self.saver.is_some() && self.saved.is_due(self.now, sources) {
+            self.saved = SavedState {
+                at: self.now,
+                sources,
+                unsaved: 0,
+            };
             self.save(None)?;
         }
         Ok(())
@@ -193,7 +228,18 @@ impl Showing {
         if self.sheet.format() != Format::Json {
             // How long it took to read back what was saved is of no interest.
             let took = Some(took).filter(|_| conclusion.source == Source::Cluster);
-            self.sheet.say_summary(&self.tally, took, &conclusion.word);
+            for remark in &conclusion.remarks {
+                self.sheet.say_remark(remark);
+            }
+            let end = SummaryEnd {
+                gone: &conclusion.gone,
+                took,
+                outcome: &conclusion.text,
+            };
+            self.sheet.say_summary(&self.tally, end);
+            return Ok(());
+        }
+        if self.sheet.beside() == Beside::GapsOnly {
             return Ok(());
         }
         let exit_code = match &conclusion.result {
@@ -204,9 +250,11 @@ impl Showing {
         let summary = Summary {
             sources: tally.sources().len(),
             lines: tally.lines,
+            shown: self.sheet.shown(),
             reconnects: tally.reconnects,
             gaps: tally.gaps,
             skipped: tally.skipped,
+            gone: &conclusion.gone,
             seconds: took.as_secs_f64(),
             outcome: &conclusion.word,
             exit_code,
@@ -240,5 +288,25 @@ impl Showing {
                 State::Over
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_new_is_saved_at_once_and_what_comes_within_a_second() {
+        let state = |sources, unsaved| SavedState {
+            at: Duration::from_secs(5),
+            sources,
+            unsaved,
+        };
+        let at = Duration::from_millis;
+        assert!(state(0, 1).is_due(at(5001), 1));
+        assert!(!state(1, 1).is_due(at(5999), 1));
+        assert!(state(1, 1).is_due(at(6000), 1));
+        assert!(!state(1, 0).is_due(at(14_999), 1));
+        assert!(state(1, 0).is_due(at(15_000), 1));
     }
 }

@@ -92,7 +92,11 @@ impl<F: Feed + Sync> ShowingThread<F> {
         self.put(End::Stopped(kind));
         self.feed.stop(Closing::Discard);
         tokio::select! {
-            result = self.wait() => result,
+            result = self.wait() => match kind {
+                // A terminal that was closed takes no last words, which is no failure of its own.
+                ErrorKind::HungUp => Err(CommandError::silent(kind)),
+                _ => result,
+            },
             _ = wait_for_signal() => Err(CommandError::silent(kind)),
             () = sleep(LAST_WORDS) => Err(CommandError::silent(kind)),
         }
