@@ -1,6 +1,8 @@
 //! The attempts of one container of one pod, as its status tells of them one after the other: which there are to read,
 //! from where a server would serve each, and how many came and went unseen. Pure.
 
+use std::collections::VecDeque;
+
 /// A container's status, as far as logs need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerSeen {
@@ -61,7 +63,12 @@ pub struct Attempts {
     before: Before,
     /// The first attempt that was neither discovered nor skipped; none before the first that is seen.
     next: Option<u32>,
+    /// The newest attempts that were seen, at most [`MOST_KNOWN`].
+    known: VecDeque<String>,
 }
+
+/// A status names two attempts; an older status can come late.
+const MOST_KNOWN: usize = 8;
 
 impl ContainerSeen {
     /// The attempts that a server serves now, the older first.
@@ -90,15 +97,35 @@ impl ContainerSeen {
             current => match (current, self.last_id.as_deref() == Some(wanted)) {
                 (Current::Waiting, true) => Standing::Ended,
                 (_, true) => Standing::Previous,
-                (_, false) => Standing::OutOfReach,
+                (_, false) => self.standing_unnamed(),
             },
+        }
+    }
+
+    /// Of an attempt that the status does not name. A status can have lost its containers: that of an evicted pod, or
+    /// of a node that came back without them. Only where others stand in the way nobody serves the log any more.
+    fn standing_unnamed(&self) -> Standing {
+        let is_other = |id: &Option<String>| id.as_ref().is_some_and(|id| !id.is_empty());
+        let current = match &self.current {
+            Current::Waiting => None,
+            Current::Running { id } | Current::Terminated { id } => Some(id.clone()),
+        };
+        match (is_other(&current), is_other(&self.last_id)) {
+            _ if self.restart_count == 0 => Standing::Ended,
+            (false, false) => Standing::Ended,
+            (true, false) if self.restart_count == 1 => Standing::Previous,
+            _ => Standing::OutOfReach,
         }
     }
 }
 
 impl Attempts {
     pub fn new(before: Before) -> Self {
-        Self { before, next: None }
+        Self {
+            before,
+            next: None,
+            known: VecDeque::new(),
+        }
     }
 
     /// For a container that began after somebody began to look: none of its attempts may be left out unsaid.
@@ -106,6 +133,7 @@ impl Attempts {
         Self {
             before: Before::Wanted,
             next: Some(0),
+            known: VecDeque::new(),
         }
     }
 
@@ -114,12 +142,17 @@ impl Attempts {
         let served = seen.served();
         let mut discoveries = Vec::new();
         for (position, (attempt, id)) in served.iter().enumerate() {
+            let is_new = self.learn(id);
             let is_unwanted =
                 self.next.is_none() && position + 1 < served.len() && self.before == Before::Left;
-            if is_unwanted || self.next.is_some_and(|next| *attempt < next) {
+            if is_unwanted
+                || self
+                    .next
+                    .is_some_and(|next| !is_due(*attempt, next, is_new))
+            {
                 continue;
             }
-            let skipped = self.next.map_or(0, |next| attempt - next);
+            let skipped = self.next.map_or(0, |next| attempt.saturating_sub(next));
             if skipped > 0 {
                 discoveries.push(Discovery::Skipped { count: skipped });
             }
@@ -131,6 +164,23 @@ impl Attempts {
         }
         discoveries
     }
+
+    /// Whether the id was not known yet.
+    fn learn(&mut self, id: &str) -> bool {
+        if self.known.iter().any(|known| known == id) {
+            return false;
+        }
+        if self.known.len() == MOST_KNOWN {
+            self.known.pop_front();
+        }
+        self.known.push_back(id.to_owned());
+        true
+    }
+}
+
+/// The count tells attempts apart, but a node that has lost its containers can count one twice: then the id does.
+fn is_due(attempt: u32, next: u32, is_new: bool) -> bool {
+    attempt >= next || (is_new && attempt + 1 == next)
 }
 
 #[cfg(test)]
@@ -225,6 +275,44 @@ mod tests {
         assert_eq!(running(3).standing(&id(1)), Standing::OutOfReach);
         assert_eq!(waiting_after(3).standing(&id(3)), Standing::Ended);
         assert_eq!(waiting_after(3).standing(&id(2)), Standing::OutOfReach);
+    }
+
+    #[test]
+    fn a_status_that_lost_its_containers_puts_none_out_of_reach() {
+        let seen = |restart_count, current, last_id: Option<u32>| ContainerSeen {
+            restart_count,
+            current,
+            last_id: last_id.map(id),
+        };
+        let unknown = || Current::Terminated { id: String::new() };
+        let running = |attempt| Current::Running { id: id(attempt) };
+        let standing = |seen: ContainerSeen| seen.standing(&id(0));
+        assert_eq!(standing(seen(0, unknown(), None)), Standing::Ended);
+        assert_eq!(standing(seen(1, unknown(), None)), Standing::Ended);
+        assert_eq!(standing(seen(1, Current::Waiting, None)), Standing::Ended);
+        assert_eq!(standing(seen(1, unknown(), Some(0))), Standing::Previous);
+        assert_eq!(standing(seen(1, running(1), None)), Standing::Previous);
+        assert_eq!(standing(seen(2, running(2), Some(1))), Standing::OutOfReach);
+    }
+
+    #[test]
+    fn an_attempt_that_a_node_counts_twice_is_discovered_by_its_id() {
+        let mut attempts = Attempts::new(Before::Left);
+        attempts.observe(&running(1));
+        let again = ContainerSeen {
+            restart_count: 1,
+            current: Current::Running {
+                id: "containerd://other".to_owned(),
+            },
+            last_id: None,
+        };
+        let discovered = Discovery::Started {
+            id: "containerd://other".to_owned(),
+            attempt: 1,
+        };
+        assert_eq!(attempts.observe(&again), [discovered]);
+        assert_eq!(attempts.observe(&again), []);
+        assert_eq!(attempts.observe(&running(1)), [], "a status that came late");
     }
 
     proptest! {

@@ -4,13 +4,14 @@
 //! What it rests on (measured, test-cluster.md B.3): a stream that ends, however it ends, says nothing about the
 //! container; only its status does. A kubelet that is stopped ends streams cleanly while the container runs on.
 
+mod ending;
 mod event;
 mod state;
 
 use std::time::Duration;
 
 pub use event::{Action, Event, Follow, Outcome, Reason, Refusal, Served, StreamEnd};
-use state::{Check, Finding, ReplayTime, State, Stream};
+use state::{Check, Finding, ReplayTime, State, Stay, Stream};
 
 use super::{
     alignment::{End, Settled},
@@ -34,8 +35,12 @@ const STATUS_LAG: Duration = Duration::from_secs(2);
 /// How often there may be more behind the end of a drain before it is believed: the last record can be the end of a
 /// longer line, so that it never compares equal.
 const MOST_ENDS_AHEAD: u32 = 3;
+/// How often a server speaks in place of an ended container's log before that is gone: some fifteen seconds.
+const MOST_SPOKEN: u32 = 5;
 /// A silent stream is looked at less and less often if that never helps: up to so many doublings.
 const MOST_DOUBLINGS: u32 = 6;
+/// The same where it had nothing to say each time. A stream that is stuck from now on is noticed after four minutes.
+const MOST_CALM_DOUBLINGS: u32 = 3;
 
 #[derive(Debug)]
 pub struct Instance {
@@ -48,7 +53,12 @@ pub struct Instance {
     fruitless: usize,
     /// Looks at a silent stream in a row that made it be opened again.
     alarms: u32,
+    /// Looks at a silent stream in a row that found it in order.
+    calm: u32,
     ends_ahead: u32,
+    /// Answers in a row that were a server's words in place of the last line.
+    spoken: u32,
+    stay: Stay,
     /// How the last following stream ended, as far as that says something: a clean end does where the container has
     /// ended too.
     last_end: Option<StreamEnd>,
@@ -64,7 +74,10 @@ impl Instance {
             state: State::Resting,
             fruitless: 0,
             alarms: 0,
+            calm: 0,
             ends_ahead: 0,
+            spoken: 0,
+            stay: Stay::Staying,
             last_end: None,
             wake_at: None,
         }
@@ -84,15 +97,16 @@ impl Instance {
             Event::Start => self.open(now),
             Event::Woken => self.wake(now),
             Event::Opened | Event::Repeated => self.hear(now),
-            Event::Delivered => {
-                (self.fruitless, self.alarms) = (0, 0);
-                self.hear(now)
-            }
+            Event::Delivered => self.be_delivered(now),
             Event::Ended(end) => self.end_stream(end),
             Event::Refused(refusal) => self.be_refused(now, refusal),
             Event::Reopen => closed(self.open(now)),
             Event::Lost => closed(self.doubt(now, Finding::PlaceLost)),
             Event::Settled(settled) => self.take_settled(now, settled),
+            Event::Leaving => {
+                self.stay = Stay::Leaving;
+                Vec::new()
+            }
             Event::Status(standing) => self.take_status(now, standing),
             Event::EndChecked(end) => self.take_end(now, end),
             Event::GiveUp => self.give_up(),
@@ -131,7 +145,8 @@ impl Instance {
                 stream.heard + LINGERING
             }
             ReplayTime::Over | ReplayTime::Ended => {
-                stream.heard + SILENCE * (1 << self.alarms) + self.jitter
+                let doublings = (self.alarms + self.calm).min(MOST_DOUBLINGS);
+                stream.heard + SILENCE * (1 << doublings) + self.jitter
             }
         };
         self.wake_at = Some(quiet);
@@ -141,6 +156,18 @@ impl Instance {
     fn is_lingering(&self, stream: Stream) -> bool {
         stream.follow == Follow::Yes
             && matches!(self.standing, Standing::Ended | Standing::Previous)
+    }
+
+    fn be_delivered(&mut self, now: Duration) -> Vec<Action> {
+        (self.fruitless, self.alarms) = (0, 0);
+        (self.calm, self.spoken) = (0, 0);
+        if let State::Streaming(stream) = self.state
+            && stream.follow == Follow::Yes
+        {
+            // The end before was not the container's.
+            self.last_end = None;
+        }
+        self.hear(now)
     }
 
     fn hear(&mut self, now: Duration) -> Vec<Action> {
@@ -251,7 +278,8 @@ impl Instance {
         let before = std::mem::replace(&mut self.standing, standing);
         match self.state {
             State::Asking => {
-                if matches!(standing, Standing::Running | Standing::NodeLost) {
+                let is_on = matches!(standing, Standing::Running | Standing::NodeLost);
+                if is_on && self.stay == Stay::Staying {
                     self.last_end = None;
                 }
                 self.rest(now, Duration::ZERO)
@@ -359,6 +387,9 @@ impl Instance {
             self.alarms = (self.alarms + 1).min(MOST_DOUBLINGS);
             return closed(self.open(now));
         }
+        if stream.check == Check::UnderWay && end == Some(End::Reached) {
+            self.calm = (self.calm + 1).min(MOST_CALM_DOUBLINGS);
+        }
         self.stream(Stream {
             check: Check::None,
             ..stream
@@ -386,19 +417,16 @@ impl Instance {
                 self.ends_ahead = (self.ends_ahead + 1).min(MOST_ENDS_AHEAD);
                 self.rest(now, Duration::ZERO)
             }
+            (Some(End::Spoken), _) if self.spoken == MOST_SPOKEN => {
+                self.finish_gone(Reason::NoAnswer)
+            }
+            (Some(End::Spoken), _) => {
+                self.spoken += 1;
+                self.ask()
+            }
             // Whether it is all is known only when somebody answers; the drain may have been cut.
             (None, _) => self.ask(),
         }
-    }
-
-    fn give_up(&mut self) -> Vec<Action> {
-        let is_open = matches!(self.state, State::Streaming(_));
-        let actions = match self.standing {
-            Standing::NodeLost => self.finish_marked(Reason::NodeLost),
-            Standing::PodGone => self.finish_gone(Reason::PodGone),
-            _ => self.finish_gone(Reason::NoAnswer),
-        };
-        if is_open { closed(actions) } else { actions }
     }
 
     fn served(&self) -> Served {
@@ -406,26 +434,6 @@ impl Instance {
             Standing::Previous => Served::Previous,
             _ => Served::Current,
         }
-    }
-
-    /// What cannot be read any more was read to its end if the last stream ended of itself.
-    fn finish_gone(&mut self, reason: Reason) -> Vec<Action> {
-        match self.last_end {
-            Some(StreamEnd::Clean) => self.finish(Outcome::Complete),
-            _ => self.finish_marked(reason),
-        }
-    }
-
-    fn finish_marked(&mut self, reason: Reason) -> Vec<Action> {
-        let mut actions = vec![Action::Mark(reason)];
-        actions.extend(self.finish(Outcome::Incomplete));
-        actions
-    }
-
-    fn finish(&mut self, outcome: Outcome) -> Vec<Action> {
-        self.state = State::Done;
-        self.wake_at = None;
-        vec![Action::Finish(outcome)]
     }
 }
 

@@ -178,6 +178,11 @@ impl LineSplitter {
         take(Some(piece_of(&rest, place, LineEnd::Reached)))
     }
 
+    /// The text after the last line's end, so far.
+    pub fn unfinished(&self) -> &[u8] {
+        &self.rest
+    }
+
     /// Forgets the unfinished: the next bytes are those of another stream.
     pub fn reset(&mut self) {
         self.rest.clear();

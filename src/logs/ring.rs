@@ -10,6 +10,9 @@ const SHORTEST_OVERLAP: i64 = 2;
 const LONGEST_OVERLAP: i64 = 10;
 /// What little is, in pieces.
 const FEW: usize = 4096;
+/// How many pieces of a second are looked through at most, the newest first: after a clock that stepped back each line
+/// is looked for. What is served again from further back begins with a piece that is known otherwise.
+const LOOK_BACK: usize = 4096;
 /// Never are more remembered, whatever is written in a second.
 const MOST: usize = 32 << 10;
 
@@ -55,13 +58,18 @@ impl Ring {
         expected
     }
 
-    /// Whether a piece of this fingerprint and second was delivered lately. Looks back only as far as it must.
+    /// Whether a piece of this fingerprint is among the newest of this second. Looks back only as far as it must.
     pub(crate) fn has(&self, print: u64, second: i64) -> bool {
         let mut end = self.prints.len();
+        let mut left = LOOK_BACK;
         for (run_second, count) in self.seconds.iter().rev() {
             let start = end - count;
-            if *run_second == second && self.prints.range(start..end).any(|one| *one == print) {
-                return true;
+            if *run_second == second {
+                let newest = end - left.min(*count);
+                if self.prints.range(newest..end).any(|one| *one == print) {
+                    return true;
+                }
+                left -= end - newest;
             }
             end = start;
         }
@@ -138,6 +146,13 @@ mod tests {
         let flood = ring(std::iter::repeat_n(7, 100_000));
         assert_eq!(flood.prints.len(), MOST);
         assert_eq!(flood.expected(None).last(), Some(&99_999));
+    }
+
+    #[test]
+    fn a_piece_is_looked_for_among_the_newest_of_its_second_only() {
+        let many = u64::try_from(LOOK_BACK).unwrap();
+        let ring = ring(std::iter::repeat_n(7, LOOK_BACK + 1).chain([8]));
+        assert!(!ring.has(0, 7) && ring.has(1, 7) && ring.has(many, 7));
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub struct Spool {
     waiting: VecDeque<Vec<u8>>,
     /// Where records are appended.
     tail: Vec<u8>,
+    room: Room,
 }
 
 /// Records on their way out, oldest first.
@@ -88,6 +89,7 @@ impl Spool {
             ring: FileRing::new(limit.max(block)),
             waiting: VecDeque::new(),
             tail: Vec::new(),
+            room: Room::Free,
         }
     }
 
@@ -96,15 +98,15 @@ impl Spool {
         if self.tail.len() >= BLOCK {
             self.move_tail();
         }
+        if self.tail.len() >= BLOCK {
+            self.room = Room::Full;
+        }
     }
 
-    /// To be asked before another chunk of a stream is read.
+    /// To be asked before another chunk of a stream is read. What was full is free again only when a quarter of it is:
+    /// else a crowd of streams would be closed and opened again for each block that is shown.
     pub fn room(&self) -> Room {
-        if self.tail.len() >= BLOCK {
-            Room::Full
-        } else {
-            Room::Free
-        }
+        self.room
     }
 
     /// How many bytes the next [`Spool::refill`] brings at least.
@@ -126,6 +128,9 @@ impl Spool {
         if self.tail.len() >= BLOCK {
             // There is room again for what waited.
             self.move_tail();
+        }
+        if self.tail.len() < BLOCK && self.ring.used <= self.ring.limit / 4 * 3 {
+            self.room = Room::Free;
         }
         Ok(())
     }

@@ -69,4 +69,6 @@ pub enum End {
     Ahead,
     /// There is no line at all. Nobody asks the aligner then.
     Empty,
+    /// A server's words came in its place, as a kubelet answers where the file is gone. Nobody asks the aligner then.
+    Spoken,
 }

@@ -42,6 +42,8 @@ pub enum Event {
     Lost,
     /// The answer to [`Action::Settle`].
     Settled(Settled),
+    /// The pod is being deleted: what ends now ends for good, whatever a status says that lags.
+    Leaving,
     /// From the watch, or the answer to [`Action::AskStatus`].
     Status(Standing),
     /// The answer to [`Action::CheckEnd`]; none if it could not be had.

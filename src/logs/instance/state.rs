@@ -41,6 +41,13 @@ pub(super) struct Stream {
     pub(super) check: Check,
 }
 
+/// Whether the pod is being deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stay {
+    Staying,
+    Leaving,
+}
+
 /// How far a stream's replay is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReplayTime {

@@ -452,6 +452,99 @@ fn without_following_one_whole_stream_is_all() {
     );
 }
 
+/// Drains an ended container whose log file is gone until that is believed, and gives the last actions.
+fn drained_where_the_file_is_gone(end: StreamEnd) -> Vec<Action> {
+    let mut instance = following();
+    let settled = Event::Settled(Settled::Aligned);
+    let ended = [Event::Ended(end), settled, Event::Status(Standing::Ended)];
+    let ended = match end {
+        StreamEnd::Clean => &ended[..],
+        StreamEnd::Broken => &[ended[0], ended[2]],
+    };
+    after(&mut instance, 1, ended);
+    let spoken = [
+        Event::Repeated,
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Empty),
+        Event::EndChecked(Some(End::Spoken)),
+    ];
+    for _ in 0..20 {
+        let actions = after(&mut instance, 1, &spoken);
+        if actions != [Action::AskStatus] {
+            return actions;
+        }
+        after(&mut instance, 1, &[Event::Status(Standing::Ended)]);
+        if let Some(wake_at) = instance.wake_at() {
+            instance.handle(wake_at, Event::Woken);
+        }
+    }
+    panic!("it never ends: {instance:?}")
+}
+
+#[test]
+fn the_log_of_an_ended_container_whose_file_is_gone_is_given_up() {
+    let marked = [
+        Action::Mark(Reason::NoAnswer),
+        Action::Finish(Outcome::Incomplete),
+    ];
+    assert_eq!(drained_where_the_file_is_gone(StreamEnd::Broken), marked);
+    let finished = [Action::Finish(Outcome::Complete)];
+    assert_eq!(drained_where_the_file_is_gone(StreamEnd::Clean), finished);
+}
+
+#[test]
+fn a_silent_stream_that_is_in_order_is_looked_at_less_and_less_often() {
+    let mut instance = following();
+    instance.handle(instance.wake_at().unwrap(), Event::Woken);
+    after(&mut instance, 5, &[Event::Settled(Settled::Aligned)]);
+    let mut rests = Vec::new();
+    let mut now = seconds(5);
+    for _ in 0..6 {
+        let wake_at = instance.wake_at().unwrap();
+        rests.push((wake_at - now).as_secs());
+        now = wake_at;
+        instance.handle(now, Event::Woken);
+        instance.handle(now, Event::EndChecked(Some(End::Reached)));
+    }
+    assert_eq!(rests, [25, 60, 120, 240, 240, 240]);
+    instance.handle(now, Event::Delivered);
+    assert_eq!(instance.wake_at(), Some(now + SILENCE), "a line resets it");
+}
+
+#[test]
+fn what_ended_with_a_pod_that_leaves_is_whole_although_its_status_lags() {
+    let mut instance = following();
+    let events = [
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+        Event::Leaving,
+        Event::Status(Standing::Running),
+        Event::Refused(Refusal::Busy(None)),
+        Event::Status(Standing::PodGone),
+    ];
+    let finished = [Action::Finish(Outcome::Complete)];
+    assert_eq!(after(&mut instance, 1, &events), finished);
+}
+
+#[test]
+fn a_line_after_a_clean_end_takes_its_meaning_away_also_where_the_pod_leaves() {
+    let mut instance = following();
+    let events = [
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+        Event::Leaving,
+        Event::Status(Standing::Running),
+        Event::Delivered,
+        Event::Ended(StreamEnd::Broken),
+        Event::Status(Standing::PodGone),
+    ];
+    let marked = [
+        Action::Mark(Reason::PodGone),
+        Action::Finish(Outcome::Incomplete),
+    ];
+    assert_eq!(after(&mut instance, 1, &events), marked);
+}
+
 /// What answers the instance: requests under way and how they may end.
 #[derive(Debug, Default)]
 #[expect(

@@ -86,7 +86,10 @@ fn when_it_is_full_it_says_so_and_goes_on_after_room_was_made() {
         take(&mut spool, taken, 1000);
         taken += 1;
     }
-    assert!(taken <= 1100, "room is made block by block: {taken}");
+    assert!(
+        (750..=1400).contains(&taken),
+        "room is made in time, and not for each block: {taken}"
+    );
     for number in written..written + 100 {
         push(&mut spool, number, 1000);
     }
