@@ -8,7 +8,14 @@ mod signs_of_life;
 mod stream;
 mod window;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, header, response::Parts};
@@ -53,6 +60,7 @@ pub struct LogPool {
     cluster: Cluster,
     seats: Seats,
     opening: Semaphore,
+    has_served: AtomicBool,
 }
 
 /// Why a stream was not opened.
@@ -65,7 +73,8 @@ pub enum LogRefusal {
         wait: Option<Duration>,
         message: String,
     },
-    /// 403, or 401 also with a credential that was just read again: asking again does not help.
+    /// 403, or 401 also with a credential that was just read again. Final where no log was ever served; else it can
+    /// pass: an API server that has just started knows neither all rules nor all tokens (kubernetes#121635).
     Forbidden(Box<Failure>),
 }
 
@@ -119,7 +128,13 @@ impl LogPool {
             cluster: cluster.clone(),
             seats: Seats::new(),
             opening: Semaphore::new(OPENING),
+            has_served: AtomicBool::new(false),
         }
+    }
+
+    /// Whether any stream was ever opened: the caller had the right to read logs, and may have it again.
+    pub fn has_served(&self) -> bool {
+        self.has_served.load(Ordering::Relaxed)
     }
 
     /// Waits until a connection has room and the server has begun to answer. A credential that the server no longer
@@ -197,6 +212,7 @@ impl LogPool {
         let opened = self.exchange_patiently(way, &request.path()).await?;
         if opened.head.status.is_success() {
             way.accept();
+            self.has_served.store(true, Ordering::Relaxed);
             return Ok(opened.stream);
         }
         let kind = judge_status(opened.head.status.as_u16(), &opened.words);

@@ -21,7 +21,7 @@ use super::{
     transport::{self, Connector, Preparation},
 };
 
-/// After a credential could not be read again, it is not tried again for so long.
+/// After a credential was read again in vain, it is not read again for so long.
 pub(super) const RENEWAL_REST: Duration = Duration::from_secs(30);
 
 /// One credential, and the connections that show it.
@@ -59,8 +59,23 @@ impl Way {
 pub(super) struct Ways {
     current: RwLock<Arc<Way>>,
     options: ConnectionOptions,
-    /// Held while a credential is read again; says when that last failed, and why.
-    renewal: Mutex<Option<(Instant, Failure)>>,
+    /// Held while a credential is read again; says how that went last.
+    renewal: Mutex<Option<Renewal>>,
+}
+
+/// A credential was read again.
+struct Renewal {
+    at: Instant,
+    failure: Option<Failure>,
+}
+
+impl Renewal {
+    fn of(result: &Result<Arc<Way>, Failure>) -> Self {
+        Self {
+            at: Instant::now(),
+            failure: result.as_ref().err().cloned(),
+        }
+    }
 }
 
 impl Ways {
@@ -80,36 +95,28 @@ impl Cluster {
     }
 
     /// Another way than the one whose credential was refused: the credential is read again, once for all who ask.
-    /// `None` where the server never accepted it, so that reading it again would not help.
+    /// `None` where that would not help: the server never accepted any, or this one was read just now.
     pub(super) async fn renew(&self, refused: &Arc<Way>) -> Result<Option<Arc<Way>>, Failure> {
-        if !refused.was_accepted() {
-            return Ok(None);
-        }
-        let mut last_failure = self.ways.renewal.lock().await;
+        let mut last = self.ways.renewal.lock().await;
         let current = self.way();
         if !Arc::ptr_eq(&current, refused) {
             return Ok(Some(current));
         }
-        if let Some((since, failure)) = &*last_failure
-            && since.elapsed() < RENEWAL_REST
-        {
-            return Err(failure.clone());
+        match &*last {
+            None if !refused.was_accepted() => return Ok(None),
+            Some(Renewal { at, failure }) if at.elapsed() < RENEWAL_REST => match failure {
+                Some(failure) => return Err(failure.clone()),
+                None if !refused.was_accepted() => return Ok(None),
+                None => {}
+            },
+            _ => {}
         }
-        match self.find_way_again().await {
-            Ok(way) => {
-                let mut current = self
-                    .ways
-                    .current
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
-                *current = Arc::clone(&way);
-                Ok(Some(way))
-            }
-            Err(failure) => {
-                *last_failure = Some((Instant::now(), failure.clone()));
-                Err(failure)
-            }
-        }
+        let found = self.find_way_again().await;
+        *last = Some(Renewal::of(&found));
+        let way = found?;
+        let current = self.ways.current.write();
+        *current.unwrap_or_else(PoisonError::into_inner) = Arc::clone(&way);
+        Ok(Some(way))
     }
 
     /// Reads the kubeconfig again, at the context of this connection, also where another has become the current one.

@@ -30,6 +30,8 @@ use crate::cluster::{Cluster, LogPool, LogRefusal, LogStream, StreamBroken};
 
 /// A full spool is waited for so long with the stream open; after that the kubelet would leave out lines unseen.
 const SHORT_PAUSE: Duration = Duration::from_secs(1);
+/// A caller who could read logs and suddenly may not is believed after so long.
+const FORBIDDEN_LIMIT: Duration = Duration::from_mins(2);
 /// Later than any wake-up.
 const NEVER: Duration = Duration::MAX;
 
@@ -122,6 +124,8 @@ pub(super) struct SourceReader {
     heard: Duration,
     /// Why the last stream was refused.
     refusal: Option<String>,
+    /// Since when every answer was that the caller may not.
+    forbidden_since: Option<Duration>,
     timer: Pin<Box<Sleep>>,
     /// When the timer rings. Too early costs less than setting it for every chunk.
     rings: Duration,
@@ -155,6 +159,7 @@ impl SourceReader {
             reconnects: 0,
             heard: Duration::ZERO,
             refusal: None,
+            forbidden_since: None,
             timer: Box::pin(sleep(Duration::ZERO)),
             rings: NEVER,
             is_finished: false,
@@ -330,6 +335,7 @@ impl SourceReader {
             Answer::Stream(Ok(stream)) => {
                 self.stream = Some(stream);
                 self.refusal = None;
+                self.forbidden_since = None;
                 self.count_opening();
                 Event::Opened
             }
@@ -381,11 +387,22 @@ impl SourceReader {
                 self.refusal = Some(message);
                 Refusal::Busy(wait)
             }
+            LogRefusal::Forbidden(failure) if self.may_pass() => {
+                self.refusal = Some(failure.to_string());
+                Refusal::Busy(None)
+            }
             LogRefusal::Forbidden(failure) => {
                 self.log.tell(&failure.to_string(), &self.shared.spool);
                 Refusal::Forbidden
             }
         }
+    }
+
+    /// An API server that has just started may not know the rule yet that it has obeyed before.
+    fn may_pass(&mut self) -> bool {
+        let now = self.now();
+        let since = *self.forbidden_since.get_or_insert(now);
+        self.shared.pool.has_served() && now < since + FORBIDDEN_LIMIT
     }
 
     fn handle(&mut self, event: Event) {

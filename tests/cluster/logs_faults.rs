@@ -14,7 +14,7 @@ use testbed::{Fault, Matcher, Namespace, ProxyControl, Reach, Rule, Testbed, Tim
 
 use crate::{
     reading::run_job,
-    support::{binary, wait_until},
+    support::{binary, kubectl, wait_until},
 };
 
 const JOB: &str = "steady";
@@ -26,6 +26,25 @@ const LINES: usize = 4000;
 /// So many lines are there when a fault is set.
 const BEGUN: usize = 200;
 const LIMIT: Duration = Duration::from_mins(3);
+/// What `logs -f` needs, in one namespace.
+const READER: [Rule<'static>; 3] = [
+    rule(&[""], &["pods"], &["get", "list", "watch"]),
+    rule(&[""], &["pods/log"], &["get"]),
+    rule(&["trainer.kubeflow.org"], &["trainjobs"], &["get", "list"]),
+];
+
+const fn rule<'a>(
+    groups: &'a [&'a str],
+    resources: &'a [&'a str],
+    verbs: &'a [&'a str],
+) -> Rule<'a> {
+    Rule {
+        reach: Reach::Namespace,
+        groups,
+        resources,
+        verbs,
+    }
+}
 
 fn line(number: usize) -> String {
     format!("line {number} of a steady job")
@@ -72,11 +91,11 @@ struct Follower {
 }
 
 impl Follower {
-    fn start(bed: &Testbed, namespace: &Namespace) -> Self {
+    fn start(bed: &Testbed, namespace: &Namespace, user: &User<'_>) -> Self {
         let mut process = binary()
             .args(["logs", "-f", JOB, "-o", "raw", "-v", "-n", namespace.name()])
             .arg("--kubeconfig")
-            .arg(bed.kubeconfig(&User::Admin).unwrap())
+            .arg(bed.kubeconfig(user).unwrap())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -94,9 +113,10 @@ impl Follower {
         }
     }
 
-    /// Waits until the job is over. Everything was printed, once and in order, and nothing else.
+    /// Waits until the job is over. Everything was printed, once and in order, and nothing else; no word of lines that
+    /// are missing, or of rights. Gives the number of reconnects that the summary says.
     #[track_caller]
-    fn expect_everything(mut self) {
+    fn expect_everything(mut self) -> u64 {
         self.output
             .wait("whole", |lines| lines.last() == Some(&line(LINES)));
         let code = self.process.wait().unwrap().code();
@@ -110,9 +130,26 @@ impl Follower {
         }
         assert_eq!(printed.len(), LINES);
         assert_eq!(code, Some(0), "{messages:#?}");
-        let holes = messages.iter().filter(|text| text.contains("missing"));
-        assert_eq!(holes.count(), 0, "{messages:#?}");
+        for unwanted in ["missing", "forbidden"] {
+            let mut said = messages.iter().filter(|text| !is_request(text));
+            assert!(!said.any(|text| text.contains(unwanted)), "{messages:#?}");
+        }
+        reconnects(&messages)
     }
+}
+
+/// Whether it is a line of `-v`, which also holds the words of answers that were asked for again.
+fn is_request(text: &str) -> bool {
+    text.starts_with("GET ")
+}
+
+/// The number that the summary says.
+#[track_caller]
+fn reconnects(messages: &[String]) -> u64 {
+    let parts = messages.iter().flat_map(|text| text.split(" · "));
+    let counts = parts.filter_map(|part| part.split_once(" reconnect"));
+    let count = counts.last().and_then(|(count, _)| count.parse().ok());
+    count.unwrap_or_else(|| panic!("no summary: {messages:#?}"))
 }
 
 impl Drop for Follower {
@@ -125,6 +162,8 @@ impl Drop for Follower {
 /// A job at work, and somebody who follows it.
 struct Scene {
     namespace: Namespace,
+    /// The job's only one.
+    pod: String,
     follower: Follower,
 }
 
@@ -132,18 +171,31 @@ impl Scene {
     #[track_caller]
     fn begin(bed: &Testbed, hint: &str) -> Self {
         let namespace = bed.namespace(hint).unwrap();
+        Self::begin_in(bed, namespace, |_| User::Admin)
+    }
+
+    #[track_caller]
+    fn begin_in(
+        bed: &Testbed,
+        namespace: Namespace,
+        user: impl for<'a> Fn(&'a Namespace) -> User<'a>,
+    ) -> Self {
         run_job(bed, &namespace, JOB, 1, STEADY);
-        let follower = Follower::start(bed, &namespace);
+        let follower = Follower::start(bed, &namespace, &user(&namespace));
         follower.output.wait("begun", |lines| lines.len() >= BEGUN);
+        let list = ["-n", namespace.name(), "get", "pods", "-o", "name"];
+        let pods = kubectl(bed, &list);
+        let pod = pods.trim().strip_prefix("pod/").unwrap().to_owned();
         Self {
             namespace,
+            pod,
             follower,
         }
     }
 
-    /// Requests about the pods of the job, one by one: their logs and their status.
-    fn pods(&self) -> Matcher {
-        self.requests(&format!("pods/{JOB}"))
+    /// Requests for the log of the job's pod, and no others.
+    fn log(&self) -> Matcher {
+        self.requests(&format!("pods/{}/log", self.pod))
     }
 
     fn requests(&self, path: &str) -> Matcher {
@@ -155,28 +207,34 @@ impl Scene {
     }
 }
 
-/// Follows a job through these faults, each of which happens that often, and expects every line.
+/// Follows a job through these faults, each of which meets that many requests for the log, and expects every line.
 #[track_caller]
 fn survive(hint: &str, faults: &[(Fault, u64)]) {
-    let Some(bed) = Testbed::shared() else { return };
+    if let Some(reconnects) = follow_through(hint, faults) {
+        assert!(reconnects > 0);
+    }
+}
+
+/// The number of reconnects. What is opened again only after the container's end is a drain, and none of them.
+#[track_caller]
+fn follow_through(hint: &str, faults: &[(Fault, u64)]) -> Option<u64> {
+    let bed = Testbed::shared()?;
     let scene = Scene::begin(&bed, hint);
     let proxy = bed.between_client_and_server();
     let set: Vec<_> = faults
         .iter()
-        .map(|(fault, times)| {
-            proxy
-                .set(scene.pods(), *fault, Times::Next(*times))
-                .unwrap()
-        })
+        .map(|(fault, times)| proxy.set(scene.log(), *fault, Times::Next(*times)).unwrap())
         .collect();
-    wait_until_over(&proxy, &scene.pods());
+    wait_until_over(&proxy, &scene.log());
     let Scene {
         follower,
         namespace: _held,
+        ..
     } = scene;
-    follower.expect_everything();
+    let reconnects = follower.expect_everything();
     // What stalls does so until now.
     drop(set);
+    Some(reconnects)
 }
 
 /// Every fault has happened as often as it was to.
@@ -232,7 +290,7 @@ fn a_credential_that_is_refused_once_is_read_again_and_loses_nothing() {
 /// The silence is looked at after half a minute.
 #[test]
 fn a_stream_that_stalls_is_opened_again_and_loses_nothing() {
-    survive("fault-stall", &[(Fault::Stall, 1)]);
+    follow_through("fault-stall", &[(Fault::Stall, 1)]);
 }
 
 #[test]
@@ -275,6 +333,33 @@ fn an_api_server_that_is_restarted_loses_nothing() {
     scene.follower.expect_everything();
 }
 
+/// Only an administrator is never refused by RBAC, which knows no rules yet when an API server begins to answer.
+#[test]
+fn an_api_server_that_is_restarted_loses_nothing_for_who_may_read_one_namespace() {
+    let Some(bed) = Testbed::exclusive() else {
+        return;
+    };
+    let namespace = bed.namespace("fault-narrow").unwrap();
+    let scene = Scene::begin_in(&bed, namespace, |namespace| User::ServiceAccount {
+        namespace: namespace.name(),
+        name: "reader",
+        rules: &READER,
+    });
+    bed.restart_api_server().unwrap();
+    scene.follower.expect_everything();
+}
+
+/// The same, for as long as such a server may take, and whatever it says meanwhile.
+#[test]
+fn a_right_that_a_server_does_not_know_for_a_while_loses_nothing() {
+    follow_through("fault-403", &[(Fault::Cut, 1), (Fault::Answer(403), 4)]);
+}
+
+#[test]
+fn a_credential_that_is_refused_again_and_again_for_a_while_loses_nothing() {
+    follow_through("fault-401s", &[(Fault::Cut, 1), (Fault::Answer(401), 6)]);
+}
+
 #[test]
 fn a_server_that_nobody_reaches_for_a_while_loses_nothing() {
     let Some(bed) = Testbed::exclusive() else {
@@ -303,18 +388,13 @@ fn who_may_see_a_job_but_not_its_logs_learns_the_rule() {
     let Some(bed) = Testbed::shared() else { return };
     let namespace = bed.namespace("fault-rule").unwrap();
     run_job(&bed, &namespace, JOB, 1, "echo secret");
-    let read = |groups, resources| Rule {
-        reach: Reach::Namespace,
-        groups,
-        resources,
-        verbs: &["get", "list", "watch"],
-    };
+    let watch = ["get", "list", "watch"];
     let user = User::ServiceAccount {
         namespace: namespace.name(),
         name: "seer",
         rules: &[
-            read(&["trainer.kubeflow.org"], &["trainjobs"]),
-            read(&[""], &["pods"]),
+            rule(&["trainer.kubeflow.org"], &["trainjobs"], &watch),
+            rule(&[""], &["pods"], &watch),
         ],
     };
     Command::new(binary().get_program())
