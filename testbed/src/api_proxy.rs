@@ -8,7 +8,7 @@ mod body;
 mod forward;
 mod identity;
 mod port;
-mod record;
+pub(crate) mod record;
 pub(crate) mod tls;
 mod upstream;
 mod wire;

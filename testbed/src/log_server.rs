@@ -31,8 +31,8 @@ use crate::api_proxy::{ApiProxyError, KeyPair, tls};
 use crate::faults::control::rest_after_failed_accept;
 use crate::open_files;
 use log::{Log, Written};
-use request::{LogRequest, Refusal};
-use segment::{Form, Wanted};
+use request::{Follow, LogRequest, Refusal};
+use segment::Wanted;
 
 /// Bytes go out in pieces of this size, so that none of a thousand streams keeps the others waiting.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -102,11 +102,7 @@ impl LogRequest {
     fn wanted(&self) -> Wanted<'_> {
         Wanted {
             since: self.since.as_deref(),
-            form: if self.timestamps {
-                Form::Stamped
-            } else {
-                Form::Plain
-            },
+            form: self.form,
         }
     }
 }
@@ -125,11 +121,15 @@ struct Reading {
 
 impl Reading {
     fn begin(asked: LogRequest, log: &Log) -> Reading {
-        let mut news = asked.follow.then(|| log.follow());
-        let mut written = log.look();
-        if let Some(news) = &mut news {
-            written = news.borrow_and_update().clone();
-        }
+        let (news, written) = match asked.follow {
+            Follow::No => (None, log.look()),
+            Follow::Yes => {
+                let mut news = log.follow();
+                log.read_on();
+                let written = news.borrow_and_update().clone();
+                (Some(news), written)
+            }
+        };
         let mut reading = Reading {
             asked,
             generation: written.generation,

@@ -89,7 +89,7 @@ impl FaultyBody {
     fn pass(&mut self, mut bytes: Bytes) -> Bytes {
         let passing = bytes.split_to(self.flow.admit(&bytes));
         self.held = Some(bytes).filter(|rest| !rest.is_empty());
-        if let Some(recorder) = &mut self.recorder {
+        if let Some(recorder) = &self.recorder {
             recorder.keep(&passing);
         }
         passing

@@ -65,7 +65,7 @@ impl Exchange {
         let recorder = self
             .table
             .recording(watch.passing.borrowed())
-            .and_then(|folder| Recorder::begin(&folder, &request));
+            .map(|folder| Recorder::begin(&folder, &request));
         self.identity.write_headers(request.headers_mut());
         let wants_upgrade = request.headers().contains_key(UPGRADE);
         if !wants_upgrade {

@@ -1,42 +1,137 @@
 //! Keeps what the proxy handed to clients: one file an answer, with the request in its first line and the bytes of the
-//! body behind it. So a bench knows what each client was served, and not only what it made of it.
+//! body behind it. So a bench knows what each client was served, and not only what it made of it. A thread writes, so
+//! that no client waits for the disk.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::USER_AGENT;
+use tokio::sync::oneshot;
 
-/// The record of one answer, written as its body passes.
+/// To the thread that writes, once there is one.
+static WRITER: OnceLock<Sender<Order>> = OnceLock::new();
+
+/// What the thread is to do, in this order. Records have numbers.
+enum Order {
+    Begin {
+        record: u64,
+        path: PathBuf,
+        head: String,
+    },
+    Keep {
+        record: u64,
+        bytes: Bytes,
+    },
+    End {
+        record: u64,
+    },
+    /// Answer when all that came before is written.
+    Tell(oneshot::Sender<()>),
+}
+
+/// The record of one answer, written as its body passes. One that cannot be written is left out or ends early: who
+/// reads the folder finds less than the client got.
 pub(super) struct Recorder {
-    file: File,
+    record: u64,
+    writer: &'static Sender<Order>,
 }
 
 impl Recorder {
-    /// Begins a record in this folder. One that cannot be written is left out; who reads the folder misses it.
-    pub(super) fn begin<B>(folder: &Path, request: &Request<B>) -> Option<Recorder> {
-        Recorder::create(folder, request).ok()
-    }
-
-    fn create<B>(folder: &Path, request: &Request<B>) -> io::Result<Recorder> {
+    /// Begins a record in this folder.
+    pub(super) fn begin<B>(folder: &Path, request: &Request<B>) -> Recorder {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        fs::create_dir_all(folder)?;
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mut file = File::create(folder.join(format!("{count:08}")))?;
+        let record = COUNT.fetch_add(1, Ordering::Relaxed);
         let agent = request.headers().get(USER_AGENT);
-        let agent = agent
-            .and_then(|agent| agent.to_str().ok())
-            .unwrap_or_default();
-        writeln!(file, "{} {} {agent}", request.method(), request.uri())?;
-        Ok(Recorder { file })
+        let agent = agent.and_then(|agent| agent.to_str().ok());
+        let recorder = Recorder {
+            record,
+            writer: WRITER.get_or_init(start_writer),
+        };
+        recorder.order(Order::Begin {
+            record,
+            path: folder.join(format!("{record:08}")),
+            head: format!(
+                "{} {} {}\n",
+                request.method(),
+                request.uri(),
+                agent.unwrap_or_default()
+            ),
+        });
+        recorder
     }
 
     /// Keeps bytes that pass now.
-    pub(super) fn keep(&mut self, bytes: &Bytes) {
-        // A full disk shows in the records, which then hold less than the client got.
-        let _ = self.file.write_all(bytes);
+    pub(super) fn keep(&self, bytes: &Bytes) {
+        self.order(Order::Keep {
+            record: self.record,
+            bytes: bytes.clone(),
+        });
     }
+
+    fn order(&self, order: Order) {
+        // The thread ends with the process only.
+        drop(self.writer.send(order));
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let record = self.record;
+        self.order(Order::End { record });
+    }
+}
+
+/// Returns when everything that was kept so far is in its file.
+pub(crate) async fn wait_until_written() {
+    let Some(writer) = WRITER.get() else { return };
+    let (sender, written) = oneshot::channel();
+    if writer.send(Order::Tell(sender)).is_ok() {
+        drop(written.await);
+    }
+}
+
+fn start_writer() -> Sender<Order> {
+    let (sender, orders) = mpsc::channel();
+    thread::spawn(move || write(&orders));
+    sender
+}
+
+fn write(orders: &Receiver<Order>) {
+    let mut files = HashMap::new();
+    for order in orders {
+        match order {
+            Order::Begin { record, path, head } => {
+                if let Ok(file) = create(&path, &head) {
+                    files.insert(record, file);
+                }
+            }
+            Order::Keep { record, bytes } => {
+                let file = files.get_mut(&record);
+                if file.is_some_and(|file| file.write_all(&bytes).is_err()) {
+                    files.remove(&record);
+                }
+            }
+            Order::End { record } => {
+                files.remove(&record);
+            }
+            Order::Tell(asker) => drop(asker.send(())),
+        }
+    }
+}
+
+fn create(path: &Path, head: &str) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = File::create(path)?;
+    file.write_all(head.as_bytes())?;
+    Ok(file)
 }

@@ -12,6 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::table::FaultTable;
 use super::{Command, Reply};
+use crate::api_proxy::record;
 
 /// Listens at `path`, where an earlier proxy may have left its socket.
 pub(crate) fn bind_fresh(path: &Path) -> io::Result<UnixListener> {
@@ -46,7 +47,12 @@ async fn answer_lines(stream: UnixStream, table: &FaultTable) -> io::Result<()> 
     let mut lines = BufReader::new(reader).lines();
     while let Some(line) = lines.next_line().await? {
         let reply = match serde_json::from_str(&line) {
-            Ok(command) => obey(table, command),
+            Ok(command) => {
+                let reply = obey(table, command);
+                // Who ends a recording goes on to read it.
+                record::wait_until_written().await;
+                reply
+            }
             Err(error) => Reply::Refused(error.to_string()),
         };
         let mut text = serde_json::to_string(&reply)?;

@@ -55,11 +55,16 @@ impl Log {
 
     /// What is written up to now. A file that is not there is empty.
     pub(super) fn look(&self) -> Written {
+        self.read_on();
+        self.written.borrow().clone()
+    }
+
+    /// Reads what was written since the last time; those who follow hear of it.
+    pub(super) fn read_on(&self) {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(Some(news)) = reader.read(&self.path) {
             self.written.send_modify(|written| written.add(news));
         }
-        self.written.borrow().clone()
     }
 
     /// Hears of everything that is written later.
@@ -72,7 +77,7 @@ impl Log {
         loop {
             tokio::time::sleep(PERIOD).await;
             if self.written.receiver_count() > 0 {
-                self.look();
+                self.read_on();
             }
         }
     }

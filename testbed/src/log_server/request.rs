@@ -3,6 +3,8 @@
 use http::Uri;
 use jiff::{SignedDuration, Timestamp};
 
+use super::segment::Form;
+
 /// Length of a stamp as kubelets write it: `2026-01-31T12:00:00.000000000Z`.
 pub(super) const STAMP_LENGTH: usize = 30;
 const STAMP: &str = "%Y-%m-%dT%H:%M:%S%.9fZ";
@@ -10,11 +12,19 @@ const STAMP: &str = "%Y-%m-%dT%H:%M:%S%.9fZ";
 /// Which lines of a log are wanted, in which form, and whether those that come later are too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct LogRequest {
-    pub(super) follow: bool,
-    pub(super) timestamps: bool,
+    pub(super) follow: Follow,
+    pub(super) form: Form,
     pub(super) tail_lines: Option<usize>,
     /// The first stamp that is wanted, written as stamps are, so that the two compare as texts.
     pub(super) since: Option<String>,
+}
+
+/// Whether lines that come later are wanted too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Follow {
+    Yes,
+    #[default]
+    No,
 }
 
 /// Why there is no answer; the texts of the first two are the kubelet's.
@@ -42,8 +52,8 @@ impl LogRequest {
                 value: value.clone(),
             };
             match name {
-                "follow" => request.follow = value == "true",
-                "timestamps" => request.timestamps = value == "true",
+                "follow" => request.follow = follow(&value),
+                "timestamps" => request.form = form(&value),
                 "tailLines" => {
                     request.tail_lines = Some(value.parse().map_err(|_| unreadable())?);
                 }
@@ -69,6 +79,20 @@ fn pairs(query: &str) -> impl Iterator<Item = (&str, String)> {
     pairs.map(|(name, value)| (name, value.replace("%3A", ":").replace("%2B", "+")))
 }
 
+fn follow(value: &str) -> Follow {
+    match value {
+        "true" => Follow::Yes,
+        _ => Follow::No,
+    }
+}
+
+fn form(value: &str) -> Form {
+    match value {
+        "true" => Form::Stamped,
+        _ => Form::Plain,
+    }
+}
+
 fn since_time(text: &str) -> Option<String> {
     let time: Timestamp = text.parse().ok()?;
     Some(time.strftime(STAMP).to_string())
@@ -82,7 +106,7 @@ fn since_seconds(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LogRequest, Refusal, STAMP_LENGTH};
+    use super::{Follow, Form, LogRequest, Refusal, STAMP_LENGTH};
 
     fn parse(text: &str) -> Result<LogRequest, Refusal> {
         LogRequest::parse(&text.parse().unwrap())
@@ -92,8 +116,8 @@ mod tests {
     fn what_the_api_server_sends_is_understood() {
         let query = "follow=true&sinceTime=2026-01-31T12%3A00%3A00Z&tailLines=7&timestamps=true";
         let expected = LogRequest {
-            follow: true,
-            timestamps: true,
+            follow: Follow::Yes,
+            form: Form::Stamped,
             tail_lines: Some(7),
             since: Some("2026-01-31T12:00:00.000000000Z".to_owned()),
         };

@@ -34,9 +34,10 @@ pub(super) enum Begins {
 }
 
 /// In which form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Form {
     Stamped,
+    #[default]
     Plain,
 }
 
