@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -11,34 +11,43 @@ use futures::StreamExt as _;
 use thiserror::Error;
 use tokio::{
     sync::{Semaphore, watch},
-    task::JoinSet,
+    task::{Id, JoinError, JoinSet},
+    time::sleep,
 };
 
 use super::{
     LogRequest, UserStart,
     alignment::Start,
     attempts::Standing,
-    instance::Follow,
-    record::{Entry, LogSource, SourceId},
+    instance::{Follow, Outcome},
+    record::{Entry, GapReason, LogSource, SourceEnd, SourceId},
     roster::{InstanceId, Roster, RosterChange},
     shared_spool::SharedSpool,
     source_log::SourceLog,
-    source_reader::{FirstStream, Orders, Shared, SourceReader},
+    source_reader::{Finished, FirstStream, Orders, Shared, SourceReader, Told},
     source_request::SourceAddress,
 };
 use crate::{
-    cluster::{Change, Cluster, Failure, JobObservation, LogPool, fetch_job, watch_job},
+    cluster::{
+        Change, Cluster, Failure, FailureKind, JobObservation, LogPool, fetch_job, watch_job,
+    },
     train_job::{JobEnd, LogTarget},
 };
 
 /// Statuses that are asked for at a time, over the connection of all other requests.
 const ASKING: usize = 16;
+/// Streams that are asked for at a time, as many as the pool opens.
+const OPENING: usize = 64;
 /// Sources that are read at a time where nothing is followed.
 const READING: usize = 32;
 /// When the job is over, what brings nothing for so long has nothing more to say.
 const AFTER_THE_JOB: Duration = Duration::from_secs(30);
 /// What does not follow must come to an end, even where a kubelet does not answer.
 const WITHOUT_FOLLOW: Duration = Duration::from_secs(20);
+
+/// The last look at a job that is over is tried again after this, doubled up to the longest.
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(8);
 
 /// Why nothing more can be read.
 #[derive(Debug, Error)]
@@ -68,8 +77,14 @@ struct Run<'a> {
     roster: Roster,
     /// Of the sources that are being read.
     orders: HashMap<InstanceId, watch::Sender<Orders>>,
-    readers: JoinSet<InstanceId>,
+    readers: JoinSet<Finished>,
+    /// The sources of the readers.
+    tasks: HashMap<Id, Source>,
     next_source: u32,
+    /// Sources that the caller may not read.
+    forbidden: u32,
+    /// Whether a pod has not begun that may have a log.
+    awaited: Awaited,
     /// Attempts that nobody saw, of containers whose next attempt has not begun.
     skipped: HashMap<(String, String), u32>,
     patience: Option<Duration>,
@@ -84,6 +99,12 @@ struct Run<'a> {
 enum Contact {
     Held,
     Lost,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    Nothing,
+    Pods,
 }
 
 /// Whether a source was there before anybody looked.
@@ -106,7 +127,10 @@ impl<'a> Run<'a> {
             follow: request.follow,
             begun: Instant::now(),
             asking: Semaphore::new(ASKING),
+            opening: Semaphore::new(OPENING),
             reading: Semaphore::new(reading),
+            told: Told::default(),
+            forbidden: OnceLock::new(),
         };
         Self {
             request,
@@ -114,7 +138,10 @@ impl<'a> Run<'a> {
             roster: Roster::new(request.selection.clone(), request.before),
             orders: HashMap::new(),
             readers: JoinSet::new(),
+            tasks: HashMap::new(),
             next_source: 0,
+            forbidden: 0,
+            awaited: Awaited::Nothing,
             skipped: HashMap::new(),
             patience,
             job: None,
@@ -126,8 +153,8 @@ impl<'a> Run<'a> {
     async fn read_once(&mut self) -> Result<JobEnd, Failure> {
         let observation = self.fetch().await?;
         self.observe(&observation, Look::First);
-        while self.readers.join_next().await.is_some() {
-            self.say_trouble();
+        while let Some(done) = self.readers.join_next_with_id().await {
+            self.forget(done);
         }
         Ok(self.end.take().unwrap_or(JobEnd::NotOver))
     }
@@ -151,7 +178,10 @@ impl<'a> Run<'a> {
                     Some(Err(failure)) => return Err(failure),
                     None => return Ok(self.end.take().unwrap_or(JobEnd::NotOver)),
                 },
-                Some(done) = self.readers.join_next() => self.forget(done.ok()),
+                Some(done) = self.readers.join_next_with_id() => self.forget(done),
+            }
+            if self.is_shut_out() {
+                return Ok(JobEnd::NotOver);
             }
             if let Some(end) = self.over().await {
                 return Ok(end);
@@ -165,14 +195,36 @@ impl<'a> Run<'a> {
         if self.end.is_none() || !self.readers.is_empty() {
             return None;
         }
-        if let Ok(observation) = self.fetch().await {
-            self.observe(&observation, Look::Later);
-        }
+        self.look_again().await;
         if self.readers.is_empty() {
             self.end.take()
         } else {
             None
         }
+    }
+
+    async fn look_again(&mut self) {
+        let mut rest = FIRST_REST;
+        loop {
+            let failure = match self.fetch().await {
+                Ok(observation) => return self.observe(&observation, Look::Later),
+                Err(failure) if matches!(failure.kind, FailureKind::NotFound { .. }) => return,
+                Err(failure) => failure,
+            };
+            if rest > LONGEST_REST {
+                return self.notice(&format!(
+                    "whether the job had more pods could not be seen: {failure}"
+                ));
+            }
+            sleep(rest).await;
+            rest *= 2;
+        }
+    }
+
+    /// Nobody waits for the end of a job of which nothing may be read: what begins later may not either.
+    fn is_shut_out(&self) -> bool {
+        let is_all = self.next_source > 0 && self.forbidden == self.next_source;
+        is_all && self.readers.is_empty() && self.awaited == Awaited::Nothing
     }
 
     async fn fetch(&self) -> Result<JobObservation, Failure> {
@@ -188,6 +240,12 @@ impl<'a> Run<'a> {
             self.contact = Contact::Held;
             self.notice("the cluster answers again");
         }
+        let is_awaited = observation.pods.iter().any(|pod| pod.phase == "Pending");
+        self.awaited = if is_awaited {
+            Awaited::Pods
+        } else {
+            Awaited::Nothing
+        };
         let changes = self.roster.observe(observation);
         self.take_changes(changes, look);
         self.say_trouble();
@@ -273,10 +331,15 @@ impl<'a> Run<'a> {
             (_, UserStart::Tail(lines)) => (FirstStream::Tail(lines), Start::Part),
             (_, UserStart::Since(stamp)) => (FirstStream::Since(stamp.seconds), Start::Part),
         };
-        let log = SourceLog::new(source.id, start);
+        let since = match first {
+            FirstStream::Since(second) => Some(second),
+            _ => None,
+        };
+        let log = SourceLog::new(source.id, start, since);
         let shared = Arc::clone(&self.shared);
-        let reader = SourceReader::new(shared, source.address, log, first, receiver);
-        self.readers.spawn(reader.run());
+        let reader = SourceReader::new(shared, source.address.clone(), log, first, receiver);
+        let task = self.readers.spawn(reader.run());
+        self.tasks.insert(task.id(), source);
     }
 
     fn stand(&mut self, instance: &InstanceId, standing: Standing) {
@@ -299,9 +362,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn forget(&mut self, done: Option<InstanceId>) {
-        if let Some(instance) = done {
-            self.orders.remove(&instance);
+    fn forget(&mut self, done: Result<(Id, Finished), JoinError>) {
+        match done {
+            Ok((task, finished)) => {
+                self.tasks.remove(&task);
+                self.orders.remove(&finished.id);
+                self.forbidden += u32::from(finished.outcome == Outcome::Forbidden);
+            }
+            Err(error) => {
+                if let Some(source) = self.tasks.remove(&error.id()) {
+                    self.orders.remove(&source.address.id);
+                    mark_broken(source.id, &self.shared.spool);
+                }
+            }
         }
         self.say_trouble();
     }
@@ -327,8 +400,41 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A source that begins to be read.
+/// A reader that ends by a fault of the program leaves nobody who knows how far it came.
+fn mark_broken(source: SourceId, spool: &SharedSpool) {
+    let end = SourceEnd {
+        outcome: Outcome::Incomplete,
+        reconnects: 0,
+    };
+    let mut out = spool.write();
+    out.push(&Entry::Gap {
+        source,
+        after: None,
+        before: None,
+        reason: GapReason::NoAnswer,
+    });
+    out.push(&Entry::Ended { source, end });
+}
+
+/// A source that is being read.
 struct Source {
     id: SourceId,
     address: SourceAddress,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_whose_reader_broke_ends_with_a_marker() {
+        let spool = SharedSpool::new(0);
+        mark_broken(SourceId(3), &spool);
+        let mut seen = Vec::new();
+        let taken = spool.take(Duration::ZERO, |entry| seen.push(format!("{entry:?}")));
+        assert!(taken.is_ok());
+        let is_of_source = |entry: &String| entry.contains("SourceId(3)");
+        assert!(seen.iter().all(is_of_source), "{seen:?}");
+        assert!(seen[0].starts_with("Gap") && seen[1].contains("Incomplete"));
+    }
 }

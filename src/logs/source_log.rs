@@ -7,6 +7,8 @@ use super::{
     line::{LineSplitter, Piece},
     record::{Entry, GapReason, LineEnd, SourceEnd, SourceId},
     shared_spool::{SharedSpool, Writer},
+    source_reader::Beginning,
+    stamp::Stamp,
 };
 
 /// Text of a server that stands alone at the end of a stream is no longer than this.
@@ -33,14 +35,17 @@ pub(super) struct SourceLog {
     source: SourceId,
     aligner: Aligner,
     splitter: LineSplitter,
+    /// Lines stamped in seconds before this are not wanted.
+    since: Option<i64>,
     pace: Pace,
     /// What a server said last: each of its tries says it again.
     last_message: Vec<u8>,
 }
 
 impl SourceLog {
-    pub(super) fn new(source: SourceId, start: Start) -> Self {
+    pub(super) fn new(source: SourceId, start: Start, since: Option<i64>) -> Self {
         Self {
+            since,
             source,
             aligner: Aligner::new(start),
             splitter: LineSplitter::default(),
@@ -57,6 +62,15 @@ impl SourceLog {
     /// Whether anything of the source is known, so that a stream can go on behind it.
     pub(super) fn is_begun(&self) -> bool {
         self.aligner.last().is_some()
+    }
+
+    /// What came of a stream that brought no whole line.
+    pub(super) fn beginning(&self) -> Beginning {
+        match self.splitter.unfinished() {
+            [] => Beginning::Nothing,
+            half if Stamp::at_start(half).is_some() => Beginning::Half(half.len()),
+            _ => Beginning::Words,
+        }
     }
 
     /// The spool was full for so long that the stream was closed.
@@ -115,11 +129,7 @@ impl SourceLog {
     pub(super) fn drop_half_line(&mut self, spool: &SharedSpool) {
         let (mut out, _, splitter) = self.parts(spool);
         splitter.finish(|rest| {
-            if let Some(rest) = rest
-                && rest.stamp.is_none()
-                && rest.raw.len() <= LONGEST_MESSAGE
-                && std::str::from_utf8(rest.raw).is_ok()
-            {
+            if let Some(rest) = rest.filter(is_message) {
                 out.write(Delivery::Message(rest.raw), LineEnd::Missing);
             }
         });
@@ -137,19 +147,28 @@ impl SourceLog {
         aligner.mark_end(&mut |one| out.write(one, LineEnd::Newline));
     }
 
-    /// Compares with the file's last line, as it was served alone. `None` where a server spoke instead.
-    pub(super) fn check_end(&mut self, line: &[u8]) -> Option<End> {
-        let aligner = &mut self.aligner;
-        let mut check = |piece: &Piece<'_>| piece.stamp.map(|_| aligner.check_end(piece));
+    /// Compares with the file's last line, as it was served alone.
+    pub(super) fn check_end(&mut self, line: &[u8]) -> End {
+        let (aligner, since) = (&mut self.aligner, self.since);
+        let mut check = |piece: &Piece<'_>| match piece.stamp {
+            None => End::Spoken,
+            // All that there is was written before what is wanted.
+            Some(stamp)
+                if aligner.last().is_none() && since.is_some_and(|since| stamp.seconds < since) =>
+            {
+                End::Reached
+            }
+            Some(_) => aligner.check_end(piece),
+        };
         let mut splitter = LineSplitter::default();
-        let mut end = None;
+        let mut end = End::Spoken;
         // One line is all that was asked for.
         let first = splitter.push(line, |piece| {
             end = check(&piece);
             Err(())
         });
         if first.is_ok() {
-            splitter.finish(|rest| end = rest.and_then(|rest| check(&rest)));
+            splitter.finish(|rest| end = rest.as_ref().map_or(End::Spoken, check));
         }
         end
     }
@@ -180,6 +199,9 @@ impl SourceLog {
         let (mut out, aligner, splitter) = self.parts(spool);
         splitter.finish(|rest| {
             if let Some(rest) = rest {
+                if is_message(&rest) {
+                    return out.write(Delivery::Message(rest.raw), LineEnd::Missing);
+                }
                 last_words.extend_from_slice(rest.raw);
                 aligner.accept_rest(&rest, &mut |one| out.write(one, end_of(&one, rest.raw)));
             }
@@ -210,6 +232,13 @@ impl SourceLog {
         };
         (out, &mut self.aligner, &mut self.splitter)
     }
+}
+
+/// Whether a stream's last bytes are a server's. A kubelet that cannot read a file says so without a line's end.
+fn is_message(rest: &Piece<'_>) -> bool {
+    rest.stamp.is_none()
+        && rest.raw.len() <= LONGEST_MESSAGE
+        && std::str::from_utf8(rest.raw).is_ok()
 }
 
 /// Whether a line's end stood behind a piece: behind all but the log's last words, if those had none.
@@ -263,5 +292,60 @@ impl Out<'_> {
             end,
             text: piece.text(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GONE: &str = "unable to retrieve container logs for containerd://ab";
+
+    fn log(since: Option<i64>) -> SourceLog {
+        SourceLog::new(SourceId(0), Start::Whole, since)
+    }
+
+    fn entries(spool: &SharedSpool) -> Vec<String> {
+        let mut seen = Vec::new();
+        let taken = spool.take(std::time::Duration::ZERO, |entry| {
+            seen.push(format!("{entry:?}"));
+        });
+        assert!(taken.is_ok());
+        seen
+    }
+
+    #[test]
+    fn the_words_of_a_kubelet_that_cannot_read_the_file_are_a_message_once() {
+        let (mut log, spool) = (log(None), SharedSpool::new(0));
+        for _ in 0..2 {
+            log.begin_stream();
+            assert_eq!(log.take(GONE.as_bytes(), &spool), Event::Repeated);
+            log.settle(Some(LastBytes::AreLines), &spool);
+        }
+        let seen = entries(&spool);
+        assert!(
+            seen.len() == 1 && seen[0].starts_with("Message"),
+            "{seen:?}"
+        );
+        assert_eq!(log.check_end(GONE.as_bytes()), End::Spoken);
+    }
+
+    #[test]
+    fn last_words_without_a_newline_are_the_containers() {
+        let (mut log, spool) = (log(None), SharedSpool::new(0));
+        log.begin_stream();
+        log.take(b"2026-11-21T11:55:00.100000000Z bye", &spool);
+        log.settle(Some(LastBytes::AreLines), &spool);
+        let seen = entries(&spool);
+        assert!(seen.len() == 1 && seen[0].starts_with("Piece"), "{seen:?}");
+    }
+
+    #[test]
+    fn where_all_lines_are_older_than_what_is_wanted_nothing_is_ahead() {
+        let last = b"2026-11-21T11:55:00.100000000Z bye\n";
+        let second = 1_795_262_100;
+        assert_eq!(log(Some(second + 1)).check_end(last), End::Reached);
+        assert_eq!(log(Some(second)).check_end(last), End::Ahead);
+        assert_eq!(log(None).check_end(last), End::Ahead);
     }
 }

@@ -2,11 +2,16 @@
 //! beside one stream, and tells it what came of that.
 
 mod act;
+mod first_stream;
+mod patience;
+mod reconnects;
+mod refused;
+mod trouble;
 
 use std::{
     future::pending,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -16,24 +21,34 @@ use tokio::{
     time::{Sleep, sleep, timeout},
 };
 
+use self::{
+    first_stream::Content,
+    patience::{Clock, NEVER, Patience},
+    trouble::Trouble,
+};
+pub(super) use self::{
+    first_stream::{Beginning, FirstStream},
+    trouble::Told,
+};
 use super::{
     alignment::End,
     attempts::Standing,
-    instance::{Event, Follow, Instance, Refusal, Served, StreamEnd},
+    instance::{Event, Follow, Instance, Outcome, Served, StreamEnd},
     roster::InstanceId,
     shared_spool::SharedSpool,
     source_log::SourceLog,
-    source_request::{Answer, Asked, SourceAddress, Subject},
+    source_request::{Answer, Asked, SourceAddress, Stay, Subject},
     spool::Room,
 };
-use crate::cluster::{Cluster, LogPool, LogRefusal, LogStream, StreamBroken};
+use crate::cluster::{Cluster, LogPool, LogStream, StreamBroken};
 
 /// A full spool is waited for so long with the stream open; after that the kubelet would leave out lines unseen.
 const SHORT_PAUSE: Duration = Duration::from_secs(1);
-/// A caller who could read logs and suddenly may not is believed after so long.
-const FORBIDDEN_LIMIT: Duration = Duration::from_mins(2);
-/// Later than any wake-up.
-const NEVER: Duration = Duration::MAX;
+/// A source that waits for its turn looks so often whether it has come.
+const LOOK_FOR_TURN: Duration = Duration::from_secs(1);
+/// After a pause the streams of all sources are opened again over so long.
+const SPREAD_AFTER_PAUSE: u32 = 4;
+const NODE_SILENT: &str = "its node does not answer";
 
 /// What all readers of one run share.
 pub(super) struct Shared {
@@ -45,8 +60,20 @@ pub(super) struct Shared {
     pub(super) begun: Instant,
     /// How many statuses are asked for at a time.
     pub(super) asking: Semaphore,
+    /// How many streams are asked for at a time.
+    pub(super) opening: Semaphore,
     /// How many sources are read at a time.
     pub(super) reading: Semaphore,
+    /// What the sources suffer from, as far as it is told.
+    pub(super) told: Told,
+    /// Set when one source has told that the caller may not read logs.
+    pub(super) forbidden: OnceLock<()>,
+}
+
+/// A source that was read as far as it can be.
+pub(super) struct Finished {
+    pub(super) id: InstanceId,
+    pub(super) outcome: Outcome,
 }
 
 /// What the run tells a reader.
@@ -55,16 +82,6 @@ pub(super) struct Orders {
     pub(super) standing: Standing,
     /// How long the source may bring nothing before it is given up; none where the job goes on, and so may the source.
     pub(super) patience: Option<Duration>,
-}
-
-/// Where a source's first stream begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FirstStream {
-    Whole,
-    /// The last lines; 0 for none, only what comes from now on.
-    Tail(u32),
-    /// In seconds since 1970.
-    Since(i64),
 }
 
 /// What a reader waits for.
@@ -81,16 +98,6 @@ struct Opening {
     follow: Follow,
     served: Served,
     content: Content,
-}
-
-/// What the lines of a stream are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
-    Lines,
-    /// The last lines of what runs on: half a line at their end comes again.
-    TailOfRunning,
-    /// One line, to know where the new begins.
-    Primer,
 }
 
 /// Whether the stream is one that was opened again.
@@ -120,16 +127,14 @@ pub(super) struct SourceReader {
     ended: Option<StreamEnd>,
     again: Again,
     reconnects: u32,
-    /// When bytes, or other orders, came last.
-    heard: Duration,
-    /// Why the last stream was refused.
-    refusal: Option<String>,
+    patience: Patience,
+    trouble: Trouble,
     /// Since when every answer was that the caller may not.
     forbidden_since: Option<Duration>,
     timer: Pin<Box<Sleep>>,
     /// When the timer rings. Too early costs less than setting it for every chunk.
     rings: Duration,
-    is_finished: bool,
+    outcome: Option<Outcome>,
 }
 
 impl SourceReader {
@@ -157,23 +162,26 @@ impl SourceReader {
             ended: None,
             again: Again::No,
             reconnects: 0,
-            heard: Duration::ZERO,
-            refusal: None,
+            patience: Patience::new(Duration::ZERO),
+            trouble: Trouble::None,
             forbidden_since: None,
             timer: Box::pin(sleep(Duration::ZERO)),
             rings: NEVER,
-            is_finished: false,
+            outcome: None,
         }
     }
 
     /// Until all that can be had of the source is in the spool. Can be dropped at any time.
-    pub(super) async fn run(mut self) -> InstanceId {
+    pub(super) async fn run(mut self) -> Finished {
         let shared = Arc::clone(&self.shared);
         // Nobody closes the semaphore.
         let _turn = shared.reading.acquire().await;
-        self.heard = self.now();
+        self.patience.renew(self.now());
         self.handle(Event::Start);
-        while !self.is_finished {
+        let outcome = loop {
+            if let Some(outcome) = self.outcome {
+                break outcome;
+            }
             match self.wait().await {
                 Happened::Ordered => self.obey(),
                 Happened::Answered(answer) => self.take_answer(answer),
@@ -182,8 +190,11 @@ impl SourceReader {
                 Happened::Came(Err(_)) => self.end_stream(StreamEnd::Broken),
                 Happened::Time => self.take_time(),
             }
+        };
+        Finished {
+            id: self.address.id,
+            outcome,
         }
-        self.address.id
     }
 
     fn now(&self) -> Duration {
@@ -191,6 +202,7 @@ impl SourceReader {
     }
 
     async fn wait(&mut self) -> Happened {
+        self.patience.set(self.now(), self.clock());
         self.set_timer();
         let Self {
             orders,
@@ -232,35 +244,55 @@ impl SourceReader {
     }
 
     fn wake_at(&self) -> Duration {
-        let wake_at = if self.is_opening() {
-            None
-        } else {
-            self.instance.wake_at()
+        let look = match self.obeyed.patience {
+            Some(_) if self.is_queued() => self.patience.at() + LOOK_FOR_TURN,
+            _ => NEVER,
         };
-        wake_at.unwrap_or(NEVER).min(self.gives_up_at())
-    }
-
-    fn gives_up_at(&self) -> Duration {
-        self.obeyed
-            .patience
-            .map_or(NEVER, |patience| self.heard + patience)
+        self.instance_wakes_at()
+            .min(self.gives_up_at())
+            .min(self.trouble.tells_at().unwrap_or(NEVER))
+            .min(look)
     }
 
     /// The times of an instance count from where the server began to answer; until then they say nothing.
-    fn is_opening(&self) -> bool {
+    fn instance_wakes_at(&self) -> Duration {
         let asked = self.asked.as_ref();
-        asked.is_some_and(|asked| asked.subject == Subject::Stream)
+        if asked.is_some_and(|asked| asked.subject == Subject::Stream) {
+            return NEVER;
+        }
+        self.instance.wake_at().unwrap_or(NEVER)
+    }
+
+    fn gives_up_at(&self) -> Duration {
+        self.patience.ends_at(self.obeyed.patience)
+    }
+
+    fn is_queued(&self) -> bool {
+        self.asked.as_ref().is_some_and(Asked::is_queued)
+    }
+
+    /// What runs may be silent for as long as its stream is open: a job's pods get time to end. Whoever waits for others
+    /// is not to blame.
+    fn clock(&self) -> Clock {
+        let is_read = self.stream.is_some() && self.shared.follow == Follow::Yes;
+        let is_healthy = is_read && self.obeyed.standing == Standing::Running;
+        if is_healthy || self.is_queued() {
+            Clock::Stands
+        } else {
+            Clock::Runs
+        }
     }
 
     fn take_time(&mut self) {
         self.rings = NEVER;
         let now = self.now();
+        if self.trouble.tells_at().is_some_and(|at| at <= now) {
+            self.tell_trouble();
+        }
         if self.gives_up_at() <= now {
-            if let Some(refusal) = self.refusal.take() {
-                self.log.tell(&refusal, &self.shared.spool);
-            }
+            self.tell_trouble();
             self.handle(Event::GiveUp);
-        } else if self.wake_at() <= now {
+        } else if self.instance_wakes_at() <= now {
             self.handle(Event::Woken);
         }
     }
@@ -268,10 +300,16 @@ impl SourceReader {
     fn obey(&mut self) {
         let orders = *self.orders.borrow_and_update();
         let before = std::mem::replace(&mut self.obeyed, orders);
-        if before.patience != orders.patience {
-            self.heard = self.now();
+        if before == orders {
+            return;
         }
+        self.patience.renew(self.now());
         if before.standing != orders.standing {
+            if orders.standing == Standing::NodeLost {
+                self.trouble.suffer(self.now(), NODE_SILENT.to_owned());
+            } else if before.standing == Standing::NodeLost && self.stream.is_some() {
+                self.end_trouble();
+            }
             self.handle(Event::Status(orders.standing));
         }
     }
@@ -284,7 +322,6 @@ impl SourceReader {
                 return self.pause().await;
             }
         }
-        self.heard = self.now();
         let is_primer = self
             .opening
             .is_some_and(|one| one.content == Content::Primer);
@@ -294,8 +331,14 @@ impl SourceReader {
         } else {
             self.log.take(chunk, &shared.spool)
         };
-        if event == Event::Delivered {
-            self.count_delivery();
+        match event {
+            Event::Delivered => {
+                self.patience.renew(self.now());
+                self.count_delivery();
+            }
+            // Without a line's end it is a server that speaks.
+            _ if memchr::memchr(b'\n', chunk).is_some() => self.patience.hear_old(self.now()),
+            _ => {}
         }
         self.handle(event);
     }
@@ -308,7 +351,8 @@ impl SourceReader {
         self.before = None;
         let shared = Arc::clone(&self.shared);
         shared.spool.wait_for_room().await;
-        self.heard = self.now();
+        sleep(self.address.jitter() / SPREAD_AFTER_PAUSE).await;
+        self.patience.renew(self.now());
         self.obey();
         self.handle(Event::Reopen);
     }
@@ -317,16 +361,30 @@ impl SourceReader {
         self.stream = None;
         self.ended = Some(end);
         let content = self.opening.map(|opening| opening.content);
-        if end == StreamEnd::Broken {
-            self.log.drop_half_line(&self.shared.spool);
-        } else if content.is_some_and(|content| content != Content::Lines) {
-            self.before = None;
-            if !self.log.is_begun() {
-                // There is nothing yet, so that all that comes is new.
-                self.first = FirstStream::Whole;
+        let event = match content {
+            _ if end == StreamEnd::Broken => {
+                self.log.drop_half_line(&self.shared.spool);
+                Event::Ended(end)
             }
+            Some(Content::Primer | Content::TailOfRunning) => self.end_beginning(),
+            _ => Event::Ended(end),
+        };
+        self.handle(event);
+    }
+
+    /// What follows the last lines is asked for at once, unless they could not be had.
+    fn end_beginning(&mut self) -> Event {
+        self.before = None;
+        let beginning = self.log.beginning();
+        if !self.log.is_begun() {
+            self.first = self.first.after(beginning);
         }
-        self.handle(Event::Ended(end));
+        let is_followed = self.opening.is_some_and(|one| one.follow == Follow::Yes);
+        if beginning == Beginning::Words || !is_followed {
+            return Event::Ended(StreamEnd::Clean);
+        }
+        self.ended = None;
+        Event::Reopen
     }
 
     fn take_answer(&mut self, answer: Answer) {
@@ -334,75 +392,24 @@ impl SourceReader {
         let event = match answer {
             Answer::Stream(Ok(stream)) => {
                 self.stream = Some(stream);
-                self.refusal = None;
+                self.end_trouble();
                 self.forbidden_since = None;
                 self.count_opening();
                 Event::Opened
             }
             Answer::Stream(Err(refusal)) => Event::Refused(self.take_refusal(refusal)),
-            Answer::LastLine(Ok(Some(line))) => Event::EndChecked(self.log.check_end(&line)),
+            Answer::LastLine(Ok(Some(line))) => Event::EndChecked(Some(self.log.check_end(&line))),
             Answer::LastLine(Ok(None)) => Event::EndChecked(Some(End::Empty)),
             Answer::LastLine(Err(_)) => Event::EndChecked(None),
-            Answer::Status(standing) => Event::Status(standing.unwrap_or(self.obeyed.standing)),
+            Answer::Status(None) => Event::Status(self.obeyed.standing),
+            Answer::Status(Some(seen)) => {
+                if seen.stay == Stay::Leaving {
+                    self.handle(Event::Leaving);
+                }
+                Event::Status(seen.standing)
+            }
         };
         self.handle(event);
-    }
-
-    /// A stream that ended cleanly is mostly that of a container whose status still lags: opened again, it has nothing
-    /// to bring, and is no reconnect worth telling of.
-    fn count_opening(&mut self) {
-        let is_again = self.before.is_some() && self.before == self.opening;
-        self.before = self.opening;
-        self.again = match (is_again, self.ended) {
-            (false, _) => Again::No,
-            (true, Some(StreamEnd::Clean)) => Again::IfItBrings,
-            (true, _) => {
-                self.count_reconnect();
-                Again::No
-            }
-        };
-        self.ended = None;
-    }
-
-    fn count_delivery(&mut self) {
-        if self.again == Again::IfItBrings {
-            self.again = Again::No;
-            self.count_reconnect();
-        }
-    }
-
-    /// Told at once: whoever ends the run before the source ends wants to know, too.
-    fn count_reconnect(&mut self) {
-        self.reconnects += 1;
-        self.log.tell_reopened(&self.shared.spool);
-    }
-
-    fn take_refusal(&mut self, refusal: LogRefusal) -> Refusal {
-        match refusal {
-            LogRefusal::NotThere { message } => {
-                self.refusal = Some(message);
-                Refusal::NotThere
-            }
-            LogRefusal::Busy { wait, message } => {
-                self.refusal = Some(message);
-                Refusal::Busy(wait)
-            }
-            LogRefusal::Forbidden(failure) if self.may_pass() => {
-                self.refusal = Some(failure.to_string());
-                Refusal::Busy(None)
-            }
-            LogRefusal::Forbidden(failure) => {
-                self.log.tell(&failure.to_string(), &self.shared.spool);
-                Refusal::Forbidden
-            }
-        }
-    }
-
-    /// An API server that has just started may not know the rule yet that it has obeyed before.
-    fn may_pass(&mut self) -> bool {
-        let now = self.now();
-        let since = *self.forbidden_since.get_or_insert(now);
-        self.shared.pool.has_served() && now < since + FORBIDDEN_LIMIT
     }
 
     fn handle(&mut self, event: Event) {

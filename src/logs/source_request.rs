@@ -1,6 +1,9 @@
 //! What is asked about one source beside its stream, and the stream itself: one question at a time, each with its answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -13,7 +16,8 @@ use super::{
     source_reader::Shared,
 };
 use crate::cluster::{
-    Attempt, FailureKind, LogFollow, LogRange, LogRefusal, LogStream, LogStreamRequest, fetch_pod,
+    Attempt, FailureKind, LogFollow, LogRange, LogRefusal, LogStream, LogStreamRequest, SlimPod,
+    fetch_pod,
 };
 
 /// Between two questions for a status that nobody answered; doubled up to the longest.
@@ -86,50 +90,107 @@ pub(super) enum Answer {
     Stream(Result<LogStream, LogRefusal>),
     LastLine(Result<Option<Bytes>, LogRefusal>),
     /// `None`: the caller may not ask.
-    Status(Option<Standing>),
+    Status(Option<StatusSeen>),
+}
+
+/// What the pod says of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StatusSeen {
+    pub(super) standing: Standing,
+    pub(super) stay: Stay,
+}
+
+/// Whether the pod is being deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stay {
+    Staying,
+    Leaving,
 }
 
 /// A question under way. Dropped, it is withdrawn.
 pub(super) struct Asked {
     pub(super) subject: Subject,
     pub(super) answer: BoxFuture<'static, Answer>,
+    turn: Turn,
 }
 
+/// Set when a question has had its turn among those of all sources.
+type Turn = Arc<OnceLock<()>>;
+
 impl Asked {
+    /// Whether it waits for others to be answered.
+    pub(super) fn is_queued(&self) -> bool {
+        self.turn.get().is_none()
+    }
+
     pub(super) fn stream(shared: Arc<Shared>, request: LogStreamRequest) -> Self {
-        let answer = async move { Answer::Stream(shared.pool.open(&request).await) };
+        let turn = Turn::default();
+        let begun = Arc::clone(&turn);
+        let answer = async move {
+            // Nobody closes the semaphore.
+            let _turn = shared.opening.acquire().await;
+            begun.get_or_init(|| ());
+            Answer::Stream(shared.pool.open(&request).await)
+        };
         Self {
             subject: Subject::Stream,
             answer: Box::pin(answer),
+            turn,
         }
     }
 
     pub(super) fn last_line(shared: Arc<Shared>, request: LogStreamRequest) -> Self {
-        let answer = async move { Answer::LastLine(shared.pool.fetch_last_line(&request).await) };
+        let turn = Turn::default();
+        let begun = Arc::clone(&turn);
+        let answer = async move {
+            let _turn = shared.opening.acquire().await;
+            begun.get_or_init(|| ());
+            Answer::LastLine(shared.pool.fetch_last_line(&request).await)
+        };
         Self {
             subject: Subject::LastLine,
             answer: Box::pin(answer),
+            turn,
         }
     }
 
     pub(super) fn status(shared: Arc<Shared>, address: SourceAddress) -> Self {
-        let answer = async move { Answer::Status(fetch_standing(&shared, &address).await) };
+        let turn = Turn::default();
+        let begun = Arc::clone(&turn);
+        let answer = async move { Answer::Status(fetch_status(&shared, &address, &begun).await) };
         Self {
             subject: Subject::Status,
             answer: Box::pin(answer),
+            turn,
         }
     }
 }
 
 /// Asks until somebody answers.
-async fn fetch_standing(shared: &Shared, address: &SourceAddress) -> Option<Standing> {
+async fn fetch_status(
+    shared: &Shared,
+    address: &SourceAddress,
+    begun: &OnceLock<()>,
+) -> Option<StatusSeen> {
     let mut rest = FIRST_REST;
     loop {
         let turn = shared.asking.acquire().await;
+        begun.get_or_init(|| ());
         let answer = fetch_pod(&shared.cluster, &address.namespace, &address.pod).await;
         drop(turn);
         match answer {
-            Ok(pod) => return Some(standing(pod.as_ref(), &address.id)),
+            Ok(pod) => {
+                let is_deleted =
+                    |pod: &SlimPod| pod.uid == address.id.pod_uid && pod.deleted.is_some();
+                return Some(StatusSeen {
+                    standing: standing(pod.as_ref(), &address.id),
+                    stay: if pod.as_ref().is_some_and(is_deleted) {
+                        Stay::Leaving
+                    } else {
+                        Stay::Staying
+                    },
+                });
+            }
             Err(failure) if matches!(failure.kind, FailureKind::Forbidden(_)) => return None,
             Err(_) => sleep(rest).await,
         }

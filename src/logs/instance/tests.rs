@@ -501,7 +501,7 @@ fn a_silent_stream_that_is_in_order_is_looked_at_less_and_less_often() {
     let mut now = seconds(5);
     for _ in 0..6 {
         let wake_at = instance.wake_at().unwrap();
-        rests.push((wake_at - now).as_secs());
+        rests.push(wake_at.saturating_sub(now).as_secs());
         now = wake_at;
         instance.handle(now, Event::Woken);
         instance.handle(now, Event::EndChecked(Some(End::Reached)));

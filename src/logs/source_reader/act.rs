@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Content, FirstStream, Opening, SourceReader};
+use super::{Content, Opening, SourceReader};
 use crate::{
     cluster::{LogFollow, LogRange},
     logs::{
@@ -75,21 +75,7 @@ impl SourceReader {
 
     fn finish(&mut self, outcome: Outcome) {
         self.close();
-        self.is_finished = true;
+        self.outcome = Some(outcome);
         self.log.end(outcome, self.reconnects, &self.shared.spool);
-    }
-}
-
-impl FirstStream {
-    /// The last lines of what goes on are asked for alone, and then what follows them: a stream that breaks among them
-    /// could not be opened again, because they are others by then.
-    fn range(self, follow: Follow) -> (LogRange, Content) {
-        match (self, follow) {
-            (Self::Whole, _) => (LogRange::Whole, Content::Lines),
-            (Self::Since(second), _) => (LogRange::Since(second), Content::Lines),
-            (Self::Tail(0), _) => (LogRange::Tail(1), Content::Primer),
-            (Self::Tail(lines), Follow::Yes) => (LogRange::Tail(lines), Content::TailOfRunning),
-            (Self::Tail(lines), Follow::No) => (LogRange::Tail(lines), Content::Lines),
-        }
     }
 }
