@@ -18,8 +18,16 @@ pub(super) struct Troubles {
 }
 
 pub(super) struct Trouble {
-    since: Instant,
     last: Instant,
+    /// Since when nothing but refusals came.
+    refused_since: Option<Instant>,
+}
+
+/// What is met instead of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Met {
+    Fault,
+    Refusal,
 }
 
 impl Troubles {
@@ -34,14 +42,19 @@ impl Troubles {
         }
     }
 
-    /// Gives since when it lasts.
-    pub(super) fn note(trouble: &mut Option<Trouble>, now: Instant) -> Instant {
+    /// Gives since when nothing but refusals has come. A server that has just started may refuse what it is about to
+    /// give; what came before it started counts for nothing.
+    pub(super) fn note(trouble: &mut Option<Trouble>, met: Met, now: Instant) -> Option<Instant> {
         let trouble = trouble.get_or_insert(Trouble {
-            since: now,
             last: now,
+            refused_since: None,
         });
         trouble.last = now;
-        trouble.since
+        trouble.refused_since = match met {
+            Met::Fault => None,
+            Met::Refusal => trouble.refused_since.or(Some(now)),
+        };
+        trouble.refused_since
     }
 }
 
@@ -71,18 +84,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_that_was_not_met_for_a_minute_is_another_one_when_it_comes_again() {
+    fn a_refusal_counts_from_the_first_of_its_row_and_anew_after_a_quiet_minute_or_a_fault() {
         let begun = Instant::now();
         let seconds = |seconds| begun + Duration::from_secs(seconds);
         let mut troubles = Troubles::default();
-        let mut meet = |now| {
+        let mut meet = |met, now| {
             troubles.forget_old(now);
-            Troubles::note(&mut troubles.job, now)
+            Troubles::note(&mut troubles.job, met, now)
         };
-        assert_eq!(meet(begun), begun);
-        assert_eq!(meet(seconds(50)), begun);
-        assert_eq!(meet(seconds(100)), begun);
-        assert_eq!(meet(seconds(200)), seconds(200));
+        assert_eq!(meet(Met::Fault, begun), None);
+        assert_eq!(meet(Met::Refusal, seconds(50)), Some(seconds(50)));
+        assert_eq!(meet(Met::Refusal, seconds(100)), Some(seconds(50)));
+        assert_eq!(meet(Met::Fault, seconds(110)), None);
+        assert_eq!(meet(Met::Refusal, seconds(120)), Some(seconds(120)));
+        assert_eq!(meet(Met::Refusal, seconds(200)), Some(seconds(200)));
     }
 
     #[test]

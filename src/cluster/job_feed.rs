@@ -157,7 +157,12 @@ impl<K: Watched> Feed<K> {
                 }
                 Source::Watch { way, events } => {
                     let event = events.next().await;
-                    if matches!(event, Some(Ok(_))) {
+                    // `Init` comes before anything was asked.
+                    if event.as_ref().is_some_and(|event| {
+                        event
+                            .as_ref()
+                            .is_ok_and(|event| !matches!(event, watcher::Event::Init))
+                    }) {
                         way.accept();
                     }
                     let way = Arc::clone(way);

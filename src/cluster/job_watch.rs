@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{
     connect::Cluster,
     failure::{Failure, FailureKind},
-    job_clocks::{DetailsClock, Trouble, Troubles},
+    job_clocks::{DetailsClock, Met, Trouble, Troubles},
     job_feed::{Choice, FeedEvent, feed},
     job_objects::{JobCondition, JobSet, SlimPod, TrainJob},
     job_records::{JobSetRecord, TrainJobRecord},
@@ -232,13 +232,17 @@ impl JobWatch {
         let now = Instant::now();
         self.troubles.forget_old(now);
         let is_new = self.troubles.is_none();
-        let since = Troubles::note(of(&mut self.troubles), now);
+        let met = if is_refusal(&failure) {
+            Met::Refusal
+        } else {
+            Met::Fault
+        };
+        let refused = Troubles::note(of(&mut self.troubles), met, now);
         // What could be read once is refused for a moment by a server that has just started.
-        let is_tried = !self.is_whole() || now > since + REFUSED_LIMIT;
-        if is_refusal(&failure) && is_tried {
-            return Err(failure);
+        match refused {
+            Some(since) if !self.is_whole() || now > since + REFUSED_LIMIT => Err(failure),
+            _ => Ok(is_new.then_some(failure)),
         }
-        Ok(is_new.then_some(failure))
     }
 
     /// Whether it brought news, as for the others.

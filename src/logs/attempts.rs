@@ -111,7 +111,6 @@ impl ContainerSeen {
             Current::Running { id } | Current::Terminated { id } => Some(id.clone()),
         };
         match (is_other(&current), is_other(&self.last_id)) {
-            _ if self.restart_count == 0 => Standing::Ended,
             (false, false) => Standing::Ended,
             (true, false) if self.restart_count == 1 => Standing::Previous,
             _ => Standing::OutOfReach,
@@ -288,6 +287,11 @@ mod tests {
         let running = |attempt| Current::Running { id: id(attempt) };
         let standing = |seen: ContainerSeen| seen.standing(&id(0));
         assert_eq!(standing(seen(0, unknown(), None)), Standing::Ended);
+        assert_eq!(
+            standing(seen(0, running(7), None)),
+            Standing::OutOfReach,
+            "another stands in its place"
+        );
         assert_eq!(standing(seen(1, unknown(), None)), Standing::Ended);
         assert_eq!(standing(seen(1, Current::Waiting, None)), Standing::Ended);
         assert_eq!(standing(seen(1, unknown(), Some(0))), Standing::Previous);

@@ -105,12 +105,17 @@ impl SourceLog {
     }
 
     /// Takes the lines of a stream for known without writing them: new is what comes behind them.
-    pub(super) fn prime(&mut self, chunk: &[u8]) {
+    pub(super) fn prime(&mut self, chunk: &[u8]) -> Event {
         let aligner = &mut self.aligner;
+        let mut event = Event::Repeated;
         let Ok(()) = self.splitter.push(chunk, |piece| {
+            if piece.stamp.is_some() {
+                event = Event::Delivered;
+            }
             aligner.prime(&piece);
             Ok::<_, std::convert::Infallible>(())
         });
+        event
     }
 
     /// The stream has ended, or only pauses (`None`): nothing old comes of it any more.
@@ -328,6 +333,15 @@ mod tests {
             "{seen:?}"
         );
         assert_eq!(log.check_end(GONE.as_bytes()), End::Spoken);
+    }
+
+    #[test]
+    fn only_a_line_of_the_container_says_where_the_new_begins() {
+        let mut log = log(None);
+        log.begin_stream();
+        assert_eq!(log.prime(format!("{GONE}\n").as_bytes()), Event::Repeated);
+        let line = b"2026-11-21T11:55:00.100000000Z last\n";
+        assert_eq!(log.prime(line), Event::Delivered);
     }
 
     #[test]

@@ -326,8 +326,7 @@ impl SourceReader {
             .opening
             .is_some_and(|one| one.content == Content::Primer);
         let event = if is_primer {
-            self.log.prime(chunk);
-            Event::Delivered
+            self.log.prime(chunk)
         } else {
             self.log.take(chunk, &shared.spool)
         };

@@ -164,7 +164,11 @@ fn a_log_is_read_to_its_end_from_any_place() {
     let scene = Scene::new(&bed, "log-ranges");
     run(async {
         let pool = LogPool::new(&scene.cluster().await);
-        let mut request = scene.request(LogFollow::No);
+        let mut request = scene.request(LogFollow::Yes);
+        // A container that runs need not have written yet.
+        let mut followed = pool.open(&request).await.unwrap();
+        assert_eq!(first_line(&mut followed).await, "first\n");
+        request.follow = LogFollow::No;
         let mut whole = pool.open(&request).await.unwrap();
         assert_eq!(first_line(&mut whole).await, "first\n");
         assert!(whole.chunk().await.unwrap().is_none());

@@ -24,10 +24,12 @@ impl SourceReader {
     pub(super) fn take_refusal(&mut self, refusal: LogRefusal) -> Refusal {
         match refusal {
             LogRefusal::NotThere { message } => {
+                self.forbidden_since = None;
                 self.trouble.suffer(self.now(), message);
                 Refusal::NotThere
             }
             LogRefusal::Busy { wait, message } => {
+                self.forbidden_since = None;
                 self.trouble.suffer(self.now(), message);
                 Refusal::Busy(wait)
             }
