@@ -340,9 +340,13 @@ impl Instance {
         match (stream.replay, settled) {
             (ReplayTime::Ended, _) if stream.follow == Follow::No => self.check_end(settled),
             (ReplayTime::Ended, _) => {
-                // A stream that never came to the new says nothing about it.
-                let is_placed = settled == Settled::Aligned;
-                self.last_end = is_placed.then_some(StreamEnd::Clean);
+                self.last_end = match settled {
+                    Settled::Aligned => Some(StreamEnd::Clean),
+                    // Nothing came: what was known of the end still holds.
+                    Settled::Empty => self.last_end,
+                    // A stream that never came to the new says nothing about it.
+                    Settled::Undecided => None,
+                };
                 self.ask()
             }
             (_, Settled::Undecided) => {
@@ -442,5 +446,7 @@ fn closed(mut actions: Vec<Action>) -> Vec<Action> {
     actions
 }
 
+#[cfg(test)]
+mod ending_tests;
 #[cfg(test)]
 mod tests;

@@ -51,7 +51,7 @@ Controllers
   ✓ ok       No second Trainer or JobSet competes         one of each
   ✓ ok       The controllers of Trainer and JobSet run    v2.3.0, JobSet v0.12.0
   ✓ ok       The webhook Services lead to the right pods  2 Services
-  ✓ ok       Each controller has a leader at work         2 leaders
+  ✓ ok       Each controller has a leader at work         [..]
   ✓ ok       The controllers may do what they have to     2 service accounts
 Webhooks
   ✓ ok       The webhook certificates are valid           2 certificates

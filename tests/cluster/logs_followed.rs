@@ -134,6 +134,8 @@ fn the_lines_of_a_job_that_is_deleted_and_made_again_are_printed_of_both() {
     let namespace = bed.namespace("followed-again").unwrap();
     let mut follower = begin(&bed, &namespace);
     in_namespace(&bed, &namespace, &["delete", "trainjob", JOB]);
+    // Two pods that speak at the same time could do so in any order.
+    follower.expect("stopped");
     apply(&bed, &namespace, torch(JOB, 1, WAITS));
     follower.expect("begun");
     let_go(&bed, &namespace);
