@@ -44,7 +44,7 @@ pub enum Delivery<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     Continue,
-    /// Close it and open another at once, from [`Aligner::resume`].
+    /// Close it and open another at once, from [`super::Aligner::resume`].
     Reopen,
     /// The place is not in the file. If this instance still runs, lines are missing: open another stream, and the gap
     /// and all that is there is delivered. If another instance answered, nothing is known yet.
