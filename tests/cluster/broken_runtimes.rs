@@ -12,7 +12,7 @@ use crate::{
     },
     own_runtimes::{self, training_runtime},
     releases::release,
-    support::{expect, expect_healthy, kubectl, paste},
+    support::{expect, expect_healthy, kubectl, paste, wait_until},
 };
 
 /// `verify` as a person runs it.
@@ -38,6 +38,11 @@ fn a_missing_runtime_is_a_warning_that_names_it() {
     );
     let verified = expect(&bed, RUNTIMES_MISSING);
     assert!(verified.detail("TRN-RUNTIMES").ends_with("jax-distributed"));
+    // A controller that was started anew leads only when the lease of the one before has run out.
+    wait_until("2 leaders", || {
+        let output = table(&bed).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).contains(" 2 leaders\n")
+    });
     table(&bed).assert().success().stderr_eq(str![]).stdout_eq(str![[r#"
 Cluster
   ✓ ok       The API server answers and is 1.31 or newer  v1.[..]
@@ -51,7 +56,7 @@ Controllers
   ✓ ok       No second Trainer or JobSet competes         one of each
   ✓ ok       The controllers of Trainer and JobSet run    v2.3.0, JobSet v0.12.0
   ✓ ok       The webhook Services lead to the right pods  2 Services
-  ✓ ok       Each controller has a leader at work         [..]
+  ✓ ok       Each controller has a leader at work         2 leaders
   ✓ ok       The controllers may do what they have to     2 service accounts
 Webhooks
   ✓ ok       The webhook certificates are valid           2 certificates
