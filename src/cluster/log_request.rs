@@ -9,7 +9,7 @@ pub struct LogStreamRequest {
     pub pod: String,
     pub container: String,
     pub range: LogRange,
-    pub follow: LogFollow,
+    pub follow: Follow,
     pub attempt: Attempt,
 }
 
@@ -24,9 +24,9 @@ pub enum LogRange {
     Tail(u32),
 }
 
-/// Whether the stream goes on when everything that is there was sent.
+/// Whether reading goes on when everything that is there was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFollow {
+pub enum Follow {
     Yes,
     No,
 }
@@ -46,7 +46,7 @@ impl LogStreamRequest {
             "/api/v1/namespaces/{}/pods/{}/log?container={}&timestamps=true",
             self.namespace, self.pod, self.container
         );
-        if self.follow == LogFollow::Yes {
+        if self.follow == Follow::Yes {
             path.push_str("&follow=true");
         }
         if self.attempt == Attempt::Previous {
@@ -64,7 +64,7 @@ impl LogStreamRequest {
     pub(super) fn of_last_line(&self) -> Self {
         Self {
             range: LogRange::Tail(1),
-            follow: LogFollow::No,
+            follow: Follow::No,
             ..self.clone()
         }
     }
@@ -90,7 +90,7 @@ mod tests {
             pod: "job-node-0-0-x".to_owned(),
             container: "node".to_owned(),
             range,
-            follow: LogFollow::Yes,
+            follow: Follow::Yes,
             attempt: Attempt::Current,
         }
     }

@@ -42,7 +42,7 @@ pub use job_objects::{
 };
 pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};
 pub use log_pool::{LogPool, LogRefusal, LogStream, StreamBroken};
-pub use log_request::{LogFollow, LogRange, LogStreamRequest};
+pub use log_request::{Follow, LogRange, LogStreamRequest};
 pub use observe::{
     Change, JobObservation, Sight, fetch_job, fetch_pod, fetch_train_job, fetch_train_jobs,
     watch_job,

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use arguments::LogsArgs;
-pub(crate) use ending::Follows;
 
 use self::{
     arguments::Tail,
@@ -23,14 +22,13 @@ use self::{
     thread::{Live, ReadBack, ShowingThread},
 };
 use crate::{
-    cluster::{Cluster, JobObservation, fetch_job, nearest},
+    cluster::{Cluster, Follow, JobObservation, fetch_job, nearest},
     commands::{CommandContext, job_name::fetch_job_name, signals::wait_for_signal},
     error::{CommandError, ErrorKind},
     logs::{
         LogRequest, UserStart,
         attempts::Before,
         filter::Filter,
-        instance::Follow,
         order::{Merge, Window},
         read,
         save::{RunNames, Saver},
@@ -46,18 +44,18 @@ use crate::{
     ui::Ui,
 };
 
-/// `follows` is for `tail`, which is `logs --follow`. Ends by itself at a signal: a run that was interrupted has
+/// `follow` is for `tail`, which is `logs --follow`. Ends by itself at a signal: a run that was interrupted has
 /// something to say.
 pub(crate) async fn run(
     ui: &mut Ui,
     context: &CommandContext,
     args: &LogsArgs,
-    follows: Follows,
+    follow: Follow,
 ) -> Result<(), CommandError> {
     let run = Run {
         context,
         args,
-        follows,
+        follow,
     };
     if let Some(folder) = &args.files.from {
         let saved = Saved::open(folder)?;
@@ -75,7 +73,7 @@ pub(crate) async fn run(
 struct Run<'a> {
     context: &'a CommandContext,
     args: &'a LogsArgs,
-    follows: Follows,
+    follow: Follow,
 }
 
 impl Run<'_> {
@@ -149,16 +147,16 @@ impl Run<'_> {
         let look = SheetLook {
             format: self.args.lines.output,
             stamps: self.args.lines.stamps(),
-            follows: self.follows,
+            follow: self.follow,
             beside: if self.args.lines.only_log_lines {
                 Beside::GapsOnly
             } else {
                 Beside::Notes
             },
         };
-        let merge = self.args.lines.merge.map(|window| match self.follows {
-            Follows::Yes => Merge::new(Window::For(window)),
-            Follows::No => Merge::new(Window::Everything),
+        let merge = self.args.lines.merge.map(|window| match self.follow {
+            Follow::Yes => Merge::new(Window::For(window)),
+            Follow::No => Merge::new(Window::Everything),
         });
         Ok(Showing::new(
             Sheet::new(ui.pen(), look, filter),
@@ -172,10 +170,7 @@ impl Run<'_> {
             namespace: cluster.namespace().to_owned(),
             job,
             selection: self.args.sources.selection(),
-            follow: match self.follows {
-                Follows::Yes => Follow::Yes,
-                Follows::No => Follow::No,
-            },
+            follow: self.follow,
             start: match (self.args.reading.tail, self.since()) {
                 (Some(Tail::Lines(lines)), _) => UserStart::Tail(lines),
                 (_, Some(moment)) => UserStart::Since(moment),
@@ -207,7 +202,7 @@ impl Run<'_> {
 
     fn rules(&self, names: &RunNames, kubectl: String) -> Rules {
         Rules {
-            follows: self.follows,
+            follow: self.follow,
             gaps: if self.args.files.strict {
                 Gaps::Failures
             } else {
@@ -296,11 +291,11 @@ fn stamp_of(moment: Timestamp) -> Stamp {
 }
 
 impl LogsArgs {
-    pub(crate) const fn follows(&self) -> Follows {
+    pub(crate) const fn follow(&self) -> Follow {
         if self.reading.follow {
-            Follows::Yes
+            Follow::Yes
         } else {
-            Follows::No
+            Follow::No
         }
     }
 }

@@ -14,8 +14,8 @@ pub mod version;
 
 pub use context::CommandContext;
 
-use self::{logs::Follows, signals::until_signal};
-use crate::{cli::Command, error::CommandError, ui::Ui};
+use self::signals::until_signal;
+use crate::{cli::Command, cluster::Follow, error::CommandError, ui::Ui};
 
 /// Runs the chosen command, until a signal ends it. Following logs ends by itself then: it has a last word.
 pub(crate) async fn dispatch(
@@ -28,8 +28,8 @@ pub(crate) async fn dispatch(
     }
     match command {
         Command::Verify(args) => until_signal(verify::run(ui, context, args)).await,
-        Command::Logs(args) => logs::run(ui, context, args, args.follows()).await,
-        Command::Tail(args) => logs::run(ui, context, args, Follows::Yes).await,
+        Command::Logs(args) => logs::run(ui, context, args, args.follow()).await,
+        Command::Tail(args) => logs::run(ui, context, args, Follow::Yes).await,
         Command::Runtimes(args) => until_signal(runtimes::run(ui, context, args)).await,
         Command::Explain(args) => explain::run(ui, context, args),
         Command::Version(args) => Box::pin(until_signal(version::run(ui, context, args))).await,

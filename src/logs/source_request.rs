@@ -16,7 +16,7 @@ use super::{
     source_reader::Shared,
 };
 use crate::cluster::{
-    Attempt, FailureKind, LogFollow, LogRange, LogRefusal, LogStream, LogStreamRequest, SlimPod,
+    Attempt, FailureKind, Follow, LogRange, LogRefusal, LogStream, LogStreamRequest, SlimPod,
     fetch_pod,
 };
 
@@ -38,14 +38,14 @@ pub(super) struct SourceAddress {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
     pub(super) begins: LogRange,
-    pub(super) follows: LogFollow,
+    pub(super) follows: Follow,
 }
 
 impl Range {
     pub(super) fn last_line() -> Self {
         Self {
             begins: LogRange::Tail(1),
-            follows: LogFollow::No,
+            follows: Follow::No,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use futures::future::join_all;
 use kubectl_trainer::cluster::{
-    Attempt, Cluster, ConnectionOptions, FailureKind, LogFollow, LogPool, LogRange, LogRefusal,
+    Attempt, Cluster, ConnectionOptions, FailureKind, Follow, LogPool, LogRange, LogRefusal,
     LogStream, LogStreamRequest, RequestLog, RequestObserver, RequestRecord,
 };
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ impl Scene {
         Cluster::connect(&self.options(&kubeconfig)).await.unwrap()
     }
 
-    fn request(&self, follow: LogFollow) -> LogStreamRequest {
+    fn request(&self, follow: Follow) -> LogStreamRequest {
         LogStreamRequest {
             namespace: self.namespace.name().to_owned(),
             pod: POD.to_owned(),
@@ -143,7 +143,7 @@ fn two_hundred_streams_share_three_connections() {
         let pool = LogPool::new(&scene.cluster().await);
         // A stream has its place for as long as it is held. One that follows would also hold one of the few inotify
         // instances of the machine.
-        let request = scene.request(LogFollow::No);
+        let request = scene.request(Follow::No);
         let opened = join_all((0..200).map(|_| pool.open(&request))).await;
         let mut streams: Vec<_> = opened.into_iter().map(Result::unwrap).collect();
         for stream in &mut streams {
@@ -164,11 +164,11 @@ fn a_log_is_read_to_its_end_from_any_place() {
     let scene = Scene::new(&bed, "log-ranges");
     run(async {
         let pool = LogPool::new(&scene.cluster().await);
-        let mut request = scene.request(LogFollow::Yes);
+        let mut request = scene.request(Follow::Yes);
         // A container that runs need not have written yet.
         let mut followed = pool.open(&request).await.unwrap();
         assert_eq!(first_line(&mut followed).await, "first\n");
-        request.follow = LogFollow::No;
+        request.follow = Follow::No;
         let mut whole = pool.open(&request).await.unwrap();
         assert_eq!(first_line(&mut whole).await, "first\n");
         assert!(whole.chunk().await.unwrap().is_none());
@@ -190,11 +190,11 @@ fn what_is_not_there_is_told_in_the_servers_words() {
     let scene = Scene::new(&bed, "log-absent");
     run(async {
         let pool = LogPool::new(&scene.cluster().await);
-        let mut previous = scene.request(LogFollow::Yes);
+        let mut previous = scene.request(Follow::Yes);
         previous.attempt = Attempt::Previous;
-        let mut container = scene.request(LogFollow::Yes);
+        let mut container = scene.request(Follow::Yes);
         container.container = "other".to_owned();
-        let mut pod = scene.request(LogFollow::Yes);
+        let mut pod = scene.request(Follow::Yes);
         pod.pod = "gone".to_owned();
         for (request, expected) in [
             (previous, "previous terminated container \"main\""),
@@ -223,7 +223,7 @@ fn who_may_not_read_logs_learns_the_rule() {
     run(async {
         let cluster = Cluster::connect(&scene.options(&kubeconfig)).await.unwrap();
         let refused = LogPool::new(&cluster)
-            .open(&scene.request(LogFollow::Yes))
+            .open(&scene.request(Follow::Yes))
             .await;
         let Err(LogRefusal::Forbidden(failure)) = refused else {
             panic!("not forbidden: {:?}", refused.err());
@@ -246,11 +246,11 @@ fn a_server_that_answers_with_an_error_is_busy() {
         for code in [429, 500, 503] {
             let answer = Fault::Answer(code);
             let _fault = proxy.set(scene.matcher(), answer, Times::Always).unwrap();
-            let refused = pool.open(&scene.request(LogFollow::Yes)).await;
+            let refused = pool.open(&scene.request(Follow::Yes)).await;
             let wait = assert_busy(refused.err().unwrap(), &format!("answered HTTP {code}"));
             assert_eq!(wait.is_some(), code == 429, "{code}");
         }
-        let mut stream = pool.open(&scene.request(LogFollow::Yes)).await.unwrap();
+        let mut stream = pool.open(&scene.request(Follow::Yes)).await.unwrap();
         assert_eq!(first_line(&mut stream).await, "first\n");
     });
 }
@@ -263,13 +263,13 @@ fn a_stream_that_is_cut_is_told_from_one_that_ends() {
     run(async {
         let pool = LogPool::new(&scene.cluster().await);
         for fault in [Fault::Cut, Fault::CutAfter(0)] {
-            let mut stream = pool.open(&scene.request(LogFollow::Yes)).await.unwrap();
+            let mut stream = pool.open(&scene.request(Follow::Yes)).await.unwrap();
             assert_eq!(first_line(&mut stream).await, "first\n");
             let cut = proxy.set(scene.matcher(), fault, Times::Always).unwrap();
             let broken = timeout(LIMIT, stream.chunk()).await.unwrap();
             assert!(broken.is_err(), "{fault:?}: {broken:?}");
             drop(cut);
-            let mut next = pool.open(&scene.request(LogFollow::Yes)).await.unwrap();
+            let mut next = pool.open(&scene.request(Follow::Yes)).await.unwrap();
             assert_eq!(first_line(&mut next).await, "first\n");
         }
     });
@@ -283,7 +283,7 @@ fn streams_come_back_after_the_api_server_was_restarted() {
     let scene = Scene::new(&bed, "log-restart");
     run(async {
         let pool = LogPool::new(&scene.cluster().await);
-        let request = scene.request(LogFollow::Yes);
+        let request = scene.request(Follow::Yes);
         let opened = join_all((0..20).map(|_| pool.open(&request))).await;
         let mut streams: Vec<_> = opened.into_iter().map(Result::unwrap).collect();
         first_line(&mut streams[0]).await;
@@ -305,7 +305,7 @@ fn those_who_wait_for_a_connection_share_the_reason_why_there_is_none() {
     let scene = Scene::new(&bed, "log-refused");
     run(async {
         let pool = LogPool::new(&scene.cluster().await);
-        let request = scene.request(LogFollow::Yes);
+        let request = scene.request(Follow::Yes);
         let proxy = bed.between_client_and_server();
         let _fault = proxy
             .set(Matcher::Any, Fault::Refuse, Times::Always)
@@ -379,7 +379,7 @@ fn a_rotated_token_file_is_read_again() {
     run(async {
         let cluster = Cluster::connect(&scene.options(&kubeconfig)).await.unwrap();
         let pool = LogPool::new(&cluster);
-        let request = scene.request(LogFollow::Yes);
+        let request = scene.request(Follow::Yes);
         let mut stream = pool.open(&request).await.unwrap();
         first_line(&mut stream).await;
         fs::write(&file, token(&scene, "new")).unwrap();
@@ -430,7 +430,7 @@ fn a_credential_plugin_runs_once_for_all_connections_and_once_more_for_all_that_
     run(async {
         let cluster = Cluster::connect(&scene.options(&kubeconfig)).await.unwrap();
         let pool = LogPool::new(&cluster);
-        let request = scene.request(LogFollow::No);
+        let request = scene.request(Follow::No);
         let opened = join_all((0..100).map(|_| pool.open(&request))).await;
         assert!(opened.iter().all(Result::is_ok));
         assert_eq!((scene.requests.count("/version"), runs()), (2, 1));
@@ -498,13 +498,13 @@ fn where_there_is_no_http2_each_stream_has_a_connection_of_its_own() {
         let mut options = scene.options(&kubeconfig);
         options.server = Some(server.url.clone());
         let pool = LogPool::new(&Cluster::connect(&options).await.unwrap());
-        let request = scene.request(LogFollow::Yes);
+        let request = scene.request(Follow::Yes);
         let opened = join_all((0..5).map(|_| pool.open(&request))).await;
         for stream in opened {
             assert_eq!(first_line(&mut stream.unwrap()).await, "first\n");
         }
         assert_eq!(scene.requests.protocols(), vec!["HTTP/1.1"; 5]);
-        let mut whole = pool.open(&scene.request(LogFollow::No)).await.unwrap();
+        let mut whole = pool.open(&scene.request(Follow::No)).await.unwrap();
         assert_eq!(first_line(&mut whole).await, "first\n");
         assert!(whole.chunk().await.unwrap().is_none());
     });

@@ -1,6 +1,7 @@
 //! How a run of `logs` ends: the word in its summary, and the exit code.
 
 use crate::{
+    cluster::Follow,
     error::{CommandError, ErrorKind},
     logs::tally::{Access, Tally},
     render::log_note::{counted, list_steps, render_gone},
@@ -42,18 +43,12 @@ pub(super) struct SavedEnd {
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
     /// Whether the job's end is the command's.
-    pub(super) follows: Follows,
+    pub(super) follow: Follow,
     pub(super) gaps: Gaps,
     pub(super) job: String,
     pub(super) namespace: String,
     /// `kubectl`, with the flags that reach the same cluster.
     pub(super) kubectl: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Follows {
-    Yes,
-    No,
 }
 
 /// Whether lines that may be missing are a failure.
@@ -169,7 +164,7 @@ fn remarks(end: &End, gone: &[String], rules: &Rules) -> Vec<String> {
         return Vec::new();
     }
     let mut remarks = vec![render_gone(gone)];
-    if let (End::Read(JobEnd::Failed { reason, message }, _), Follows::No) = (end, rules.follows) {
+    if let (End::Read(JobEnd::Failed { reason, message }, _), Follow::No) = (end, rules.follow) {
         remarks.push(failure_text(&rules.job, reason, message));
     }
     remarks
@@ -194,12 +189,12 @@ fn saved_result(saved: &SavedEnd, rules: &Rules) -> Result<(), CommandError> {
 /// Without following, the job's own result is not asked for.
 fn job_result(end: JobEnd, rules: &Rules) -> Result<(), CommandError> {
     let job = &rules.job;
-    match (end, rules.follows) {
-        (JobEnd::Failed { reason, message }, Follows::Yes) => {
+    match (end, rules.follow) {
+        (JobEnd::Failed { reason, message }, Follow::Yes) => {
             let text = failure_text(job, &reason, &message);
             Err(CommandError::new(ErrorKind::Failed, text))
         }
-        (JobEnd::Deleted, Follows::Yes) => Err(CommandError::new(
+        (JobEnd::Deleted, Follow::Yes) => Err(CommandError::new(
             ErrorKind::NotFound,
             format!("TrainJob \"{job}\" was deleted"),
         )),
@@ -247,9 +242,9 @@ mod tests {
     use super::*;
     use crate::logs::record::{Entry, GapReason, SourceId};
 
-    fn rules(follows: Follows, gaps: Gaps) -> Rules {
+    fn rules(follow: Follow, gaps: Gaps) -> Rules {
         Rules {
-            follows,
+            follow,
             gaps,
             job: "train".to_owned(),
             namespace: "team".to_owned(),
@@ -279,7 +274,7 @@ mod tests {
 
     #[test]
     fn following_ends_with_the_jobs_result() {
-        let rules = rules(Follows::Yes, Gaps::Tolerated);
+        let rules = rules(Follow::Yes, Gaps::Tolerated);
         let end = |end| {
             let (word, code, said) = concluded(read(end), &Tally::default(), &rules);
             (word, code, said.join("; "))
@@ -296,7 +291,7 @@ mod tests {
 
     #[test]
     fn without_following_only_the_reading_counts() {
-        let rules = rules(Follows::No, Gaps::Tolerated);
+        let rules = rules(Follow::No, Gaps::Tolerated);
         assert_eq!(concluded(read(failed()), &Tally::default(), &rules).1, 0);
         assert_eq!(
             concluded(read(JobEnd::NotOver), &Tally::default(), &rules).1,
@@ -315,10 +310,10 @@ mod tests {
         });
         let end = || read(JobEnd::Complete);
         assert_eq!(
-            concluded(end(), &tally, &rules(Follows::Yes, Gaps::Tolerated)).1,
+            concluded(end(), &tally, &rules(Follow::Yes, Gaps::Tolerated)).1,
             0
         );
-        let (_, code, said) = concluded(end(), &tally, &rules(Follows::Yes, Gaps::Failures));
+        let (_, code, said) = concluded(end(), &tally, &rules(Follow::Yes, Gaps::Failures));
         assert_eq!(
             (code, said),
             (1, vec!["lines may be missing in 1 place".to_owned()])
@@ -327,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_job_that_goes_on_is_told_by_its_state() {
-        let rules = rules(Follows::No, Gaps::Failures);
+        let rules = rules(Follow::No, Gaps::Failures);
         let afterwards = Afterwards {
             state: Some("Suspended"),
             without_pods: Vec::new(),
@@ -347,7 +342,7 @@ mod tests {
         };
         let conclude = |gaps| {
             let end = End::Read(failed(), afterwards());
-            conclude(end, &Tally::default(), &rules(Follows::No, gaps))
+            conclude(end, &Tally::default(), &rules(Follow::No, gaps))
         };
         let tolerated = conclude(Gaps::Tolerated);
         assert!(tolerated.result.is_ok());
@@ -376,15 +371,15 @@ mod tests {
         };
         let tally = Tally::default();
         let word = "cut short at 2026-11-21T11:55:04Z".to_owned();
-        let tolerated = concluded(end(), &tally, &rules(Follows::No, Gaps::Tolerated));
+        let tolerated = concluded(end(), &tally, &rules(Follow::No, Gaps::Tolerated));
         assert_eq!(tolerated, (word.clone(), 0, Vec::new()));
-        let (_, code, said) = concluded(end(), &tally, &rules(Follows::No, Gaps::Failures));
+        let (_, code, said) = concluded(end(), &tally, &rules(Follow::No, Gaps::Failures));
         assert_eq!((code, said), (1, vec![format!("the saved run was {word}")]));
     }
 
     #[test]
     fn a_signal_is_the_end_whatever_was_read() {
-        let rules = rules(Follows::Yes, Gaps::Failures);
+        let rules = rules(Follow::Yes, Gaps::Failures);
         let end = |kind| concluded(End::Stopped(kind), &Tally::default(), &rules);
         assert_eq!(
             end(ErrorKind::Interrupted),

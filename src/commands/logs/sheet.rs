@@ -3,8 +3,9 @@
 
 use std::{io, time::Duration};
 
-use super::{arguments::Format, ending::Follows};
+use super::arguments::Format;
 use crate::{
+    cluster::Follow,
     logs::{
         filter::{Filter, Verdict},
         record::{Entry, SourceId},
@@ -34,7 +35,7 @@ const GATHERING: Duration = Duration::from_millis(300);
 pub(super) struct SheetLook {
     pub(super) format: Format,
     pub(super) stamps: Stamps,
-    pub(super) follows: Follows,
+    pub(super) follow: Follow,
     pub(super) beside: Beside,
 }
 
@@ -212,13 +213,13 @@ impl Sheet {
                     lines.open(described);
                 }
                 self.steps.push(described.step.clone());
-                if self.look.follows == Follows::Yes {
+                if self.look.follow == Follow::Yes {
                     let news = self.notes.start(&described.step);
                     self.note(now, news);
                 }
             }
             Entry::Ended { source, .. } => {
-                if self.look.follows == Follows::Yes {
+                if self.look.follow == Follow::Yes {
                     let step = self.step(*source).to_owned();
                     let news = self.notes.end(&step);
                     self.note(now, news);
@@ -265,7 +266,7 @@ impl Sheet {
 
     /// A terminal shows by itself that the command still runs; in a file nothing does.
     fn say_heartbeat(&mut self, now: Duration, tally: &Tally) {
-        let is_due = self.look.follows == Follows::Yes && self.written + HEARTBEAT <= now;
+        let is_due = self.look.follow == Follow::Yes && self.written + HEARTBEAT <= now;
         let is_json = self.look.format == Format::Json;
         if is_due && !is_json && !self.pen.is_status_terminal() {
             self.written = now;

@@ -4,16 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::cluster::Follow;
 use crate::logs::{
     alignment::{End, Settled},
     attempts::Standing,
 };
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follow {
-    Yes,
-    No,
-}
 
 /// Which log the server is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Content, Opening, SourceReader};
 use crate::{
-    cluster::{LogFollow, LogRange},
+    cluster::LogRange,
     logs::{
         alignment::{ResumePoint, Settled},
         instance::{Action, Event, Follow, Outcome, Served},
@@ -46,10 +46,9 @@ impl SourceReader {
             ResumePoint::Beginning => (LogRange::Whole, Content::Lines),
             ResumePoint::Start => self.first.range(follow),
         };
-        let follows = if follow == Follow::Yes && content == Content::Lines {
-            LogFollow::Yes
-        } else {
-            LogFollow::No
+        let follows = match content {
+            Content::Lines => follow,
+            Content::TailOfRunning | Content::Primer => Follow::No,
         };
         let range = Range { begins, follows };
         let request = self.address.request(range, served);
