@@ -9,11 +9,10 @@ use kube::core::{NamespaceResourceScope, Resource};
 use serde::{Deserialize, Deserializer};
 
 use super::job_objects::{
-    JobCondition, JobGroup, JobSet, JobWarning, RuntimeRef, TrainJob, Workload,
+    JobCondition, JobGroup, JobSet, JobWarning, PodsHad, RuntimeRef, TrainJob, Workload,
 };
 
 const STEP_LABEL: &str = "trainer.kubeflow.org/trainjob-ancestor-step";
-const QUEUE_LABEL: &str = "kueue.x-k8s.io/queue-name";
 const DEFAULT_MANAGER: &str = "trainer.kubeflow.org/trainjob-controller";
 
 /// An object as it comes over the wire, and what is kept of it.
@@ -29,30 +28,58 @@ pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Defaul
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Reads of the metadata only what is kept.
-pub(super) fn slim_metadata<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<ObjectMeta, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Slim {
-        name: Option<String>,
-        uid: Option<String>,
-        resource_version: Option<String>,
-        creation_timestamp: Option<Timestamp>,
-        deletion_timestamp: Option<Timestamp>,
-        labels: Option<BTreeMap<String, String>>,
+/// Of an object's metadata what is kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "MetadataRecord")]
+pub(super) struct Metadata {
+    pub(super) object: ObjectMeta,
+    pub(super) labels: Labels,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MetadataRecord {
+    name: Option<String>,
+    uid: Option<String>,
+    resource_version: Option<String>,
+    creation_timestamp: Option<Timestamp>,
+    deletion_timestamp: Option<Timestamp>,
+    #[serde(default, deserialize_with = "or_default")]
+    labels: Labels,
+}
+
+/// The labels that say where an object belongs. A pod of a job has some twenty, which are not worth a map.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Labels {
+    #[serde(rename = "jobset.sigs.k8s.io/job-index")]
+    pub(super) job_index: Option<String>,
+    #[serde(rename = "batch.kubernetes.io/job-completion-index")]
+    pub(super) completion_index: Option<String>,
+    #[serde(rename = "jobset.sigs.k8s.io/restart-attempt")]
+    pub(super) restart_attempt: Option<String>,
+    #[serde(rename = "jobset.sigs.k8s.io/replicatedjob-name")]
+    pub(super) group: Option<String>,
+    #[serde(rename = "jobset.sigs.k8s.io/jobset-uid")]
+    pub(super) job_set_uid: Option<String>,
+    #[serde(rename = "kueue.x-k8s.io/queue-name")]
+    queue: Option<String>,
+}
+
+impl From<MetadataRecord> for Metadata {
+    fn from(record: MetadataRecord) -> Self {
+        Self {
+            object: ObjectMeta {
+                name: record.name,
+                uid: record.uid,
+                resource_version: record.resource_version,
+                creation_timestamp: record.creation_timestamp.map(Time),
+                deletion_timestamp: record.deletion_timestamp.map(Time),
+                ..ObjectMeta::default()
+            },
+            labels: record.labels,
+        }
     }
-    let slim = Slim::deserialize(deserializer)?;
-    Ok(ObjectMeta {
-        name: slim.name,
-        uid: slim.uid,
-        resource_version: slim.resource_version,
-        creation_timestamp: slim.creation_timestamp.map(Time),
-        deletion_timestamp: slim.deletion_timestamp.map(Time),
-        labels: slim.labels,
-        ..ObjectMeta::default()
-    })
 }
 
 /// Names a record's kind to kube.
@@ -75,10 +102,10 @@ macro_rules! resource {
                 $plural.into()
             }
             fn meta(&self) -> &ObjectMeta {
-                &self.metadata
+                &self.metadata.object
             }
             fn meta_mut(&mut self) -> &mut ObjectMeta {
-                &mut self.metadata
+                &mut self.metadata.object
             }
         }
     };
@@ -87,8 +114,7 @@ pub(super) use resource;
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct TrainJobRecord {
-    #[serde(deserialize_with = "slim_metadata")]
-    metadata: ObjectMeta,
+    metadata: Metadata,
     #[serde(default, deserialize_with = "or_default")]
     spec: TrainJobSpec,
     #[serde(default, deserialize_with = "or_default")]
@@ -125,7 +151,18 @@ struct TrainJobStatus {
     #[serde(deserialize_with = "or_default")]
     conditions: Vec<ConditionRecord>,
     #[serde(deserialize_with = "or_default")]
-    jobs_status: Vec<Named>,
+    jobs_status: Vec<GroupStatusRecord>,
+}
+
+/// Its numbers are of Jobs.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct GroupStatusRecord {
+    name: String,
+    ready: u32,
+    succeeded: u32,
+    failed: u32,
+    active: u32,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -146,8 +183,7 @@ pub(super) struct ConditionRecord {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct JobSetRecord {
-    #[serde(deserialize_with = "slim_metadata")]
-    metadata: ObjectMeta,
+    metadata: Metadata,
     #[serde(default, deserialize_with = "or_default")]
     spec: JobSetSpec,
     #[serde(default, deserialize_with = "or_default")]
@@ -212,10 +248,12 @@ struct PodTemplateRecord {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct PodTemplateSpec {
     #[serde(deserialize_with = "or_default")]
     containers: Vec<Named>,
+    #[serde(deserialize_with = "or_default")]
+    init_containers: Vec<Named>,
 }
 
 /// A runtime of either kind: the JobSet that a job will become.
@@ -244,8 +282,7 @@ struct RuntimeTemplate {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EventRecord {
-    #[serde(deserialize_with = "slim_metadata")]
-    metadata: ObjectMeta,
+    metadata: Metadata,
     #[serde(default, deserialize_with = "or_default")]
     involved_object: InvolvedRecord,
     reason: Option<String>,
@@ -262,8 +299,7 @@ struct InvolvedRecord {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct WorkloadRecord {
-    #[serde(deserialize_with = "slim_metadata")]
-    metadata: ObjectMeta,
+    metadata: Metadata,
     #[serde(default, deserialize_with = "or_default")]
     status: WorkloadStatus,
 }
@@ -315,25 +351,30 @@ impl Record for TrainJobRecord {
 
     fn into_kept(self) -> TrainJob {
         let Self {
-            metadata,
+            metadata: Metadata { object, labels },
             spec,
             status,
         } = self;
         TrainJob {
-            name: metadata.name.unwrap_or_default(),
-            uid: metadata.uid.unwrap_or_default(),
-            created: metadata.creation_timestamp.map(|time| time.0),
-            deleted: metadata.deletion_timestamp.map(|time| time.0),
+            name: object.name.unwrap_or_default(),
+            uid: object.uid.unwrap_or_default(),
+            created: object.creation_timestamp.map(|time| time.0),
+            deleted: object.deletion_timestamp.map(|time| time.0),
             suspend: spec.suspend.unwrap_or_default(),
             nodes: spec.trainer.num_nodes,
             runtime: RuntimeRef {
                 kind: spec.runtime_ref.kind.unwrap_or_default(),
                 name: spec.runtime_ref.name,
             },
-            queue: metadata.labels.unwrap_or_default().remove(QUEUE_LABEL),
+            queue: labels.queue,
             managed_by: spec.managed_by.filter(|name| name != DEFAULT_MANAGER),
+            pods_had: status.pods_had(),
             conditions: ConditionRecord::keep_all(status.conditions),
-            groups: names(status.jobs_status),
+            groups: status
+                .jobs_status
+                .into_iter()
+                .map(|group| group.name)
+                .collect(),
         }
     }
 }
@@ -344,8 +385,8 @@ impl Record for JobSetRecord {
     fn into_kept(self) -> JobSet {
         let groups = self.spec.replicated_jobs.into_iter();
         JobSet {
-            uid: self.metadata.uid.unwrap_or_default(),
-            deleted: self.metadata.deletion_timestamp.map(|time| time.0),
+            uid: self.metadata.object.uid.unwrap_or_default(),
+            deleted: self.metadata.object.deletion_timestamp.map(|time| time.0),
             suspend: self.spec.suspend.unwrap_or_default(),
             restarts: self.status.restarts.unwrap_or_default(),
             conditions: ConditionRecord::keep_all(self.status.conditions),
@@ -374,7 +415,7 @@ impl Record for EventRecord {
             reason: self.reason.unwrap_or_default(),
             message: self.message.unwrap_or_default(),
         };
-        let created = self.metadata.creation_timestamp.map(|time| time.0);
+        let created = self.metadata.object.creation_timestamp.map(|time| time.0);
         (self.last_timestamp.or(created), warning)
     }
 }
@@ -384,7 +425,7 @@ impl Record for WorkloadRecord {
 
     fn into_kept(self) -> Workload {
         Workload {
-            name: self.metadata.name.unwrap_or_default(),
+            name: self.metadata.object.name.unwrap_or_default(),
             conditions: ConditionRecord::keep_all(self.status.conditions),
         }
     }
@@ -394,16 +435,34 @@ impl GroupRecord {
     fn into_kept(self) -> JobGroup {
         let job = self.template;
         let mut labels = job.metadata.labels;
+        let pod = job.spec.template.spec;
         JobGroup {
             name: self.name,
             step: labels.remove(STEP_LABEL),
             replicas: self.replicas.unwrap_or(1),
             pods: job.spec.completions.or(job.spec.parallelism).unwrap_or(1),
-            containers: names(job.spec.template.spec.containers),
+            containers: names(pod.containers.into_iter().chain(pod.init_containers)),
         }
     }
 }
 
-fn names(named: Vec<Named>) -> Vec<String> {
+fn names(named: impl IntoIterator<Item = Named>) -> Vec<String> {
     named.into_iter().map(|named| named.name).collect()
+}
+
+impl TrainJobStatus {
+    /// Trainer copies what the JobSet says, and keeps it when that is gone. A suspension sets all numbers back.
+    fn pods_had(&self) -> PodsHad {
+        let counts = |group: &GroupStatusRecord| {
+            [group.ready, group.succeeded, group.failed, group.active] != [0; 4]
+        };
+        let was_suspended = self.conditions.iter().any(|one| one.kind == "Suspended");
+        if self.jobs_status.iter().any(counts) {
+            PodsHad::Some
+        } else if self.jobs_status.is_empty() || was_suspended {
+            PodsHad::Unknown
+        } else {
+            PodsHad::None
+        }
+    }
 }

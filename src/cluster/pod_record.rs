@@ -1,20 +1,17 @@
 //! How a pod is written on the wire, and what of it is kept: its place in the JobSet, and what its containers do.
 
-use std::collections::{BTreeMap, HashMap};
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::Deserialize;
 
 use super::{
     job_objects::{ContainerKind, ContainerState, PodPlace, SlimContainer, SlimPod, Termination},
-    job_records::{ConditionRecord, Record, or_default, resource, slim_metadata},
+    job_records::{ConditionRecord, Labels, Metadata, Record, or_default, resource},
 };
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct PodRecord {
-    #[serde(deserialize_with = "slim_metadata")]
-    metadata: ObjectMeta,
+    metadata: Metadata,
     #[serde(default, deserialize_with = "or_default")]
     spec: PodSpecRecord,
     #[serde(default, deserialize_with = "or_default")]
@@ -99,7 +96,7 @@ impl Record for PodRecord {
 
     fn into_kept(self) -> SlimPod {
         let Self {
-            metadata,
+            metadata: Metadata { object, labels },
             spec,
             status,
         } = self;
@@ -115,12 +112,12 @@ impl Record for PodRecord {
             ContainerKind::Main
         });
         SlimPod {
-            version: version(&metadata),
-            uid: metadata.uid.unwrap_or_default(),
-            name: metadata.name.unwrap_or_default(),
-            place: PodPlace::of_labels(metadata.labels.unwrap_or_default()),
-            created: metadata.creation_timestamp.map(|time| time.0),
-            deleted: metadata.deletion_timestamp.map(|time| time.0),
+            version: version(&object),
+            uid: object.uid.unwrap_or_default(),
+            name: object.name.unwrap_or_default(),
+            place: PodPlace::of_labels(labels),
+            created: object.creation_timestamp.map(|time| time.0),
+            deleted: object.deletion_timestamp.map(|time| time.0),
             node: spec.node_name.filter(|name| !name.is_empty()),
             phase: status.phase.unwrap_or_default(),
             reason: status.reason.unwrap_or_default(),
@@ -139,37 +136,29 @@ fn version(metadata: &ObjectMeta) -> u64 {
 }
 
 impl PodPlace {
-    fn of_labels(mut labels: BTreeMap<String, String>) -> Self {
-        let number = |labels: &BTreeMap<String, String>, name: &str| {
-            labels
-                .get(name)
-                .and_then(|value| value.parse().ok())
-                .unwrap_or_default()
-        };
+    fn of_labels(labels: Labels) -> Self {
+        let number = |label: Option<String>| label?.parse().ok();
         Self {
-            replica: number(&labels, "jobset.sigs.k8s.io/job-index"),
-            index: number(&labels, "batch.kubernetes.io/job-completion-index"),
-            restart: number(&labels, "jobset.sigs.k8s.io/restart-attempt"),
-            group: labels
-                .remove("jobset.sigs.k8s.io/replicatedjob-name")
-                .unwrap_or_default(),
-            job_set_uid: labels.remove("jobset.sigs.k8s.io/jobset-uid"),
+            replica: number(labels.job_index).unwrap_or_default(),
+            index: number(labels.completion_index).unwrap_or_default(),
+            restart: number(labels.restart_attempt).unwrap_or_default(),
+            group: labels.group.unwrap_or_default(),
+            job_set_uid: labels.job_set_uid,
         }
     }
 }
 
 fn keep_containers(
     specified: Vec<ContainerRecord>,
-    statuses: Vec<ContainerStatusRecord>,
+    mut statuses: Vec<ContainerStatusRecord>,
     kind: impl Fn(&ContainerRecord) -> ContainerKind,
 ) -> Vec<SlimContainer> {
-    let mut statuses: HashMap<String, ContainerStatusRecord> = statuses
-        .into_iter()
-        .map(|status| (status.name.clone(), status))
-        .collect();
     let keep = |container: ContainerRecord| {
         let kind = kind(&container);
-        let status = statuses.remove(&container.name).unwrap_or_default();
+        let named = |status: &ContainerStatusRecord| status.name == container.name;
+        let place = statuses.iter().position(named);
+        let status = place.map(|place| statuses.swap_remove(place));
+        let status = status.unwrap_or_default();
         SlimContainer {
             kind,
             name: container.name,
