@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;
 use kube::client::Body;
@@ -58,12 +57,17 @@ impl Opening<'_> {
     }
 }
 
-/// The beginning of a request, for its record.
+/// The beginning of a request.
 pub(super) struct Asked {
+    started: Instant,
+    /// For its record, where somebody wants one.
+    words: Option<AskedWords>,
+}
+
+struct AskedWords {
     method: String,
     path: String,
     sent: Option<String>,
-    started: Instant,
 }
 
 /// An answer of any HTTP status.
@@ -184,11 +188,14 @@ impl Cluster {
 
     /// What the record of a request will say of its beginning, which is now.
     pub(super) fn asked(&self, request: &Request<Vec<u8>>) -> Asked {
-        Asked {
+        let words = || AskedWords {
             method: request.method().to_string(),
             path: self.shown_path(request.uri()),
             sent: (self.log.detail == RequestDetail::Bodies).then(|| redact(request.body())),
+        };
+        Asked {
             started: Instant::now(),
+            words: self.log.observer.is_some().then(words),
         }
     }
 
@@ -199,13 +206,13 @@ impl Cluster {
         outcome: Result<(u16, String), String>,
         received: &str,
     ) {
-        if let Some(observer) = &self.log.observer {
+        if let (Some(observer), Some(words)) = (&self.log.observer, asked.words) {
             observer.on_request(&RequestRecord {
-                method: asked.method,
-                path: asked.path,
+                method: words.method,
+                path: words.path,
                 outcome,
                 elapsed: asked.started.elapsed(),
-                bodies: asked.sent.map(|sent| (sent, redact(received.as_bytes()))),
+                bodies: words.sent.map(|sent| (sent, redact(received.as_bytes()))),
             });
         }
     }
@@ -232,13 +239,12 @@ impl Cluster {
         let code = response.status().as_u16();
         let protocol = format!("{:?}", response.version());
         let wait = wanted_wait(response.headers());
-        let body = response.into_body().collect().await;
-        let body = body.map_err(|error| self.judge(&error))?.to_bytes();
+        let body = read_whole(response.into_body()).await;
         Ok(Answer {
             code,
             protocol,
             wait,
-            body: text_of(body),
+            body: text_of(body.map_err(|error| self.judge(&error))?),
         })
     }
 
@@ -267,9 +273,20 @@ impl Cluster {
         )
     }
 }
-/// Answers are UTF-8 but for those of a stranger. A list of a thousand pods is some megabytes, which are neither looked
-/// through byte by byte nor copied.
-fn text_of(body: Bytes) -> String {
-    String::from_utf8(body.into())
+
+/// A page of pods is some megabytes: each part is given back as soon as it is copied, else all of them are held twice.
+async fn read_whole(mut body: Body) -> Result<Vec<u8>, kube::Error> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(part) = frame?.into_data() {
+            whole.extend_from_slice(&part);
+        }
+    }
+    Ok(whole)
+}
+
+/// Answers are UTF-8 but for those of a stranger. They are neither looked through byte by byte nor copied.
+fn text_of(body: Vec<u8>) -> String {
+    String::from_utf8(body)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
