@@ -56,14 +56,44 @@ pub(crate) fn answer_parser(
             Ok(ui.answer(&text)?)
         }
         _ if words.len() <= 1 => Ok(ui.answer(&render_overview(name, ui.style()))?),
-        _ => {
-            ui.note(rendered(problem, ui.status_style()).trim_end());
-            if let Some(hint) = refused_flag(problem).and_then(|flag| cli::refusal(&flag, words)) {
-                ui.error(&[], &[hint]);
-            }
-            Err(CommandError::silent(ErrorKind::Usage))
-        }
+        _ => Err(refuse(ui, name, words, problem)),
     }
+}
+
+/// In our own words where the parser's tips would lead astray.
+fn refuse(ui: &mut Ui, name: &str, words: &[OsString], problem: &clap::Error) -> CommandError {
+    if let Some(flag) = refused_flag(problem)
+        && let Some(hint) = cli::refusal(&flag, words)
+    {
+        let text = format!("{flag} is not taken here");
+        return CommandError::new(ErrorKind::Usage, text).with_hint(hint);
+    }
+    // Its usage would show the two together again.
+    if problem.kind() == ParserErrorKind::ArgumentConflict {
+        let command = command_of(words);
+        let hint = format!("leave one of them out; what each is for: {name} {command}--help");
+        return CommandError::new(ErrorKind::Usage, first_words(problem)).with_hint(hint);
+    }
+    ui.note(rendered(problem, ui.status_style()).trim_end());
+    CommandError::silent(ErrorKind::Usage)
+}
+
+/// The command that was typed, with a space behind it; empty where there is none.
+fn command_of(words: &[OsString]) -> String {
+    let is_command = |word: &&OsString| {
+        let grammar = cli::command("");
+        grammar.find_subcommand(word).is_some()
+    };
+    let command = words.iter().skip(1).find(is_command);
+    command.map_or_else(String::new, |word| format!("{} ", word.to_string_lossy()))
+}
+
+/// What comes before the usage, on one line.
+fn first_words(problem: &clap::Error) -> String {
+    let text = rendered(problem, Style::Plain);
+    let text = text.split("\n\n").next().unwrap_or_default();
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn rendered(problem: &clap::Error, style: Style) -> String {

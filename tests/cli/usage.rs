@@ -72,13 +72,7 @@ fn flags_of_kubectl_that_make_no_sense_here_are_refused_with_the_reason() {
         .code(2)
         .stdout_eq(str![])
         .stderr_eq(str![[r#"
-error: unexpected argument '--kuberc' found
-
-  tip: a similar argument exists: '--kubeconfig'
-
-Usage: kubectl trainer version --kubeconfig <FILE>
-
-For more information, try '--help'.
+error: --kuberc is not taken here
 hint: kubectl has this flag, but here it is refused: kubectl does not hand its kuberc on to plugins
 
 "#]]);
