@@ -38,6 +38,25 @@ pub struct TrainJob {
     pub conditions: Vec<JobCondition>,
     /// The names of the `ReplicatedJob`s of which the status tells.
     pub groups: Vec<String>,
+    pub pods_had: PodsHad,
+}
+
+/// Whether the status tells of pods that the job has had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodsHad {
+    /// No Job of it ever had one.
+    None,
+    Some,
+    #[default]
+    Unknown,
+}
+
+impl TrainJob {
+    /// The condition that says how it ended; none while it goes on.
+    pub fn end(&self) -> Option<&JobCondition> {
+        let is_true = |kind| JobCondition::is_true(&self.conditions, kind);
+        is_true("Failed").or_else(|| is_true("Complete"))
+    }
 }
 
 /// Which runtime a job names.
@@ -67,7 +86,7 @@ pub struct JobGroup {
     pub replicas: u32,
     /// Pods of one replica.
     pub pods: u32,
-    /// The names of the containers that are not init containers.
+    /// The names of the containers, also of init containers.
     pub containers: Vec<String>,
 }
 

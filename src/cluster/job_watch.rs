@@ -14,7 +14,7 @@ use super::{
     failure::{Failure, FailureKind},
     job_clocks::{DetailsClock, Met, Trouble, Troubles},
     job_feed::{Choice, FeedEvent, feed},
-    job_objects::{JobCondition, JobSet, SlimPod, TrainJob},
+    job_objects::{JobSet, SlimPod, TrainJob},
     job_records::{JobSetRecord, TrainJobRecord},
     observe::{
         Change, JobObservation, Sight, fetch_details, fetch_job_set, fetch_plan, fetch_pods,
@@ -343,9 +343,7 @@ impl JobWatch {
     /// A job's end can be seen before that of its pods: they are looked at once more, so that none is missed.
     async fn settle(&mut self) {
         let Some(job) = &self.job else { return };
-        let is_ended = |kind| JobCondition::is_true(&job.conditions, kind).is_some();
-        let is_over = is_ended("Complete") || is_ended("Failed");
-        if !is_over || self.settled.as_ref() == Some(&job.uid) {
+        if job.end().is_none() || self.settled.as_ref() == Some(&job.uid) {
             return;
         }
         if let Ok(pods) = fetch_pods(&self.cluster, &self.namespace, &self.name).await {

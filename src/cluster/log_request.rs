@@ -22,6 +22,8 @@ pub enum LogRange {
     Since(i64),
     /// With the last lines, so many.
     Tail(u32),
+    /// With those of the last lines that are stamped at this time or later.
+    TailSince(u32, i64),
 }
 
 /// Whether reading goes on when everything that is there was read.
@@ -56,6 +58,10 @@ impl LogStreamRequest {
             LogRange::Whole => {}
             LogRange::Since(seconds) => path.push_str(&format!("&sinceTime={}", rfc3339(seconds))),
             LogRange::Tail(lines) => path.push_str(&format!("&tailLines={lines}")),
+            LogRange::TailSince(lines, seconds) => {
+                let since = rfc3339(seconds);
+                path.push_str(&format!("&sinceTime={since}&tailLines={lines}"));
+            }
         }
         path
     }
@@ -106,6 +112,10 @@ mod tests {
         assert_eq!(
             request(LogRange::Tail(0)).path(),
             format!("{base}&tailLines=0")
+        );
+        assert_eq!(
+            request(LogRange::TailSince(3, 1_795_271_957)).path(),
+            format!("{base}&sinceTime=2026-11-21T14:39:17Z&tailLines=3")
         );
     }
 

@@ -37,7 +37,7 @@ pub use access_review::{Access, AccessAnswer, AccountName};
 pub use connect::Cluster;
 pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shell_word};
 pub use job_objects::{
-    ContainerKind, ContainerState, JobCondition, JobGroup, JobSet, JobWarning, PodPlace,
+    ContainerKind, ContainerState, JobCondition, JobGroup, JobSet, JobWarning, PodPlace, PodsHad,
     RuntimeRef, SlimContainer, SlimPod, Termination, TrainJob, Workload,
 };
 pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};

@@ -1,7 +1,9 @@
 //! `logs` and `tail`: every line of every node of a TrainJob. Here the reading side is set against the showing side.
 
 mod arguments;
+mod display;
 mod ending;
+mod saving;
 mod sheet;
 mod showing;
 mod thread;
@@ -16,10 +18,12 @@ pub use arguments::LogsArgs;
 
 use self::{
     arguments::Tail,
-    ending::{Afterwards, End, Gaps, Rules, SavedEnd},
+    display::Display,
+    ending::{Afterwards, End, Gaps, Past, Rules, SavedEnd},
+    saving::{Saving, SharedSaver},
     sheet::{Beside, Sheet, SheetLook},
     showing::Showing,
-    thread::{Live, ReadBack, ShowingThread},
+    thread::{Live, ReadBack, Rest, ShowingThread},
 };
 use crate::{
     cluster::{Cluster, Follow, JobObservation, fetch_job, nearest},
@@ -39,7 +43,8 @@ use crate::{
     },
     render::log_note::list_steps,
     train_job::{
-        JobEnd, Selection, other_containers, state_word, steps, steps_without_pods, unknown_step,
+        JobEnd, Selection, ended_without_pods, other_containers, state_word, steps,
+        steps_without_pods, unknown_step,
     },
     ui::Ui,
 };
@@ -84,7 +89,7 @@ impl Run<'_> {
         if !selection.is_everything() {
             let observation = fetch_job(&cluster, cluster.namespace(), &job).await?;
             refuse_unknown_step(&observation, &selection)?;
-            if let Some(there) = other_containers(&observation, &selection) {
+            if let Some(there) = other_containers(&observation, &selection, self.follow) {
                 let of = format!("TrainJob \"{job}\" has no container that is asked for");
                 return Err(CommandError::new(ErrorKind::Usage, of).with_hint(it_has(&there)));
             }
@@ -101,11 +106,14 @@ impl Run<'_> {
             server: target.server.clone(),
         };
         let rules = self.rules(&names, target.kubectl());
-        let showing = self.showing(ui, Some(names))?;
+        let saver = self.saver(names)?;
+        let showing = self.showing(ui, saver.clone())?;
         let request = self.request(cluster, job);
         let limit = self.args.files.buffer.unwrap_or(DEFAULT_LIMIT);
         let spool = Arc::new(SharedSpool::new(limit));
-        let mut thread = ShowingThread::start(Live(Arc::clone(&spool)), showing, rules)?;
+        let rest = saver.as_ref().map_or(Rest::Left, |_| Rest::Saved);
+        let live = Live::new(Arc::clone(&spool), rest);
+        let mut thread = ShowingThread::start(live, showing, rules)?.saved_by(saver);
         let end = tokio::select! {
             end = read_all(cluster, &request, &spool) => end,
             result = thread.wait() => return result,
@@ -131,19 +139,19 @@ impl Run<'_> {
             .await
     }
 
-    fn showing(&self, ui: &mut Ui, names: Option<RunNames>) -> Result<Showing, CommandError> {
+    fn saver(&self, names: RunNames) -> Result<Option<SharedSaver>, CommandError> {
+        let Some(folder) = &self.args.files.save else {
+            return Ok(None);
+        };
+        let saver = Saver::create(folder, names, &self.context.now().to_string())?;
+        Ok(Some(SharedSaver::new(saver)))
+    }
+
+    fn showing(&self, ui: &mut Ui, saver: Option<SharedSaver>) -> Result<Showing, CommandError> {
         let filter = Filter::new(&self.args.lines.patterns()).map_err(|error| {
             CommandError::new(ErrorKind::Usage, error)
                 .with_hint("name fewer or shorter patterns to --include, --exclude and --highlight")
         })?;
-        let saver = match (&self.args.files.save, names) {
-            (Some(folder), Some(names)) => Some(Saver::create(
-                folder,
-                names,
-                &self.context.now().to_string(),
-            )?),
-            _ => None,
-        };
         let look = SheetLook {
             format: self.args.lines.output,
             stamps: self.args.lines.stamps(),
@@ -158,11 +166,8 @@ impl Run<'_> {
             Follow::Yes => Merge::new(Window::For(window)),
             Follow::No => Merge::new(Window::Everything),
         });
-        Ok(Showing::new(
-            Sheet::new(ui.pen(), look, filter),
-            merge,
-            saver,
-        ))
+        let display = Display::new(Sheet::new(ui.pen(), look, filter), merge);
+        Ok(Showing::new(display, saver.map(Saving::new)))
     }
 
     fn request(&self, cluster: &Cluster, job: String) -> LogRequest {
@@ -172,8 +177,9 @@ impl Run<'_> {
             selection: self.args.sources.selection(),
             follow: self.follow,
             start: match (self.args.reading.tail, self.since()) {
-                (Some(Tail::Lines(lines)), _) => UserStart::Tail(lines),
-                (_, Some(moment)) => UserStart::Since(moment),
+                (Some(Tail::Lines(lines)), None) => UserStart::Tail(lines),
+                (Some(Tail::Lines(lines)), Some(moment)) => UserStart::TailSince(lines, moment),
+                (Some(Tail::All) | None, Some(moment)) => UserStart::Since(moment),
                 (Some(Tail::All) | None, None) => UserStart::All,
             },
             before: if self.args.reading.previous {
@@ -186,8 +192,9 @@ impl Run<'_> {
 
     fn saved_start(&self) -> SavedStart {
         match (self.args.reading.tail, self.since()) {
-            (Some(Tail::Lines(lines)), _) => SavedStart::Tail(lines.into()),
-            (_, Some(moment)) => SavedStart::Since(moment),
+            (Some(Tail::Lines(lines)), None) => SavedStart::Tail(lines.into()),
+            (Some(Tail::Lines(lines)), Some(moment)) => SavedStart::TailSince(lines.into(), moment),
+            (Some(Tail::All) | None, Some(moment)) => SavedStart::Since(moment),
             (Some(Tail::All) | None, None) => SavedStart::All,
         }
     }
@@ -277,6 +284,11 @@ async fn read_all(cluster: &Cluster, request: &LogRequest, spool: &Arc<SharedSpo
     let afterwards = observed.map(|observation| Afterwards {
         state: Some(state_word(&observation)),
         without_pods: steps_without_pods(&observation, &request.selection),
+        past: if ended_without_pods(&observation) {
+            Past::EndedWithoutPods
+        } else {
+            Past::HadPods
+        },
     });
     End::Read(end, afterwards.unwrap_or_default())
 }

@@ -52,4 +52,6 @@ pub enum UserStart {
     Tail(u32),
     /// With what was written at that moment or later; whole seconds count.
     Since(Stamp),
+    /// With what of the last lines was written at that moment or later.
+    TailSince(u32, Stamp),
 }

@@ -113,9 +113,10 @@ pub(super) const fn source_of(entry: &Entry<'_>) -> Option<SourceId> {
         | Entry::Gap { source, .. }
         | Entry::Message { source, .. }
         | Entry::Skipped { source, .. }
+        | Entry::Readable { source }
         | Entry::Reopened { source }
         | Entry::Ended { source, .. } => Some(*source),
-        Entry::Notice { .. } => None,
+        Entry::Notice { .. } | Entry::Wait { .. } => None,
     }
 }
 
@@ -136,7 +137,8 @@ const fn is_within_line(entry: &Entry<'_>) -> bool {
         Entry::Piece {
             part: Part::First | Part::Middle,
             ..
-        } | Entry::Reopened { .. }
+        } | Entry::Readable { .. }
+            | Entry::Reopened { .. }
     )
 }
 

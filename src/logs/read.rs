@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    LogRequest, UserStart,
+    LogRequest,
     alignment::Start,
     attempts::Standing,
     instance::{Follow, Outcome},
@@ -291,6 +291,7 @@ impl<'a> Run<'a> {
                         .or_default() += attempts;
                 }
                 RosterChange::Notice(text) => self.notice(&text),
+                RosterChange::Wait(text) => self.wait(text.as_deref()),
                 RosterChange::Over(end) => self.be_over(end),
             }
         }
@@ -326,16 +327,11 @@ impl<'a> Run<'a> {
         };
         let (sender, receiver) = watch::channel(orders);
         self.orders.insert(source.address.id.clone(), sender);
-        let (first, start) = match (look, self.request.start) {
-            (Look::Later, _) | (_, UserStart::All) => (FirstStream::Whole, Start::Whole),
-            (_, UserStart::Tail(lines)) => (FirstStream::Tail(lines), Start::Part),
-            (_, UserStart::Since(stamp)) => (FirstStream::Since(stamp.seconds), Start::Part),
+        let (first, start) = match (look, FirstStream::of(self.request.start)) {
+            (Look::Later, _) | (_, FirstStream::Whole) => (FirstStream::Whole, Start::Whole),
+            (Look::First, first) => (first, Start::Part),
         };
-        let since = match first {
-            FirstStream::Since(second) => Some(second),
-            _ => None,
-        };
-        let log = SourceLog::new(source.id, start, since);
+        let log = SourceLog::new(source.id, start, first.since());
         let shared = Arc::clone(&self.shared);
         let reader = SourceReader::new(shared, source.address.clone(), log, first, receiver);
         let task = self.readers.spawn(reader.run());
@@ -393,6 +389,10 @@ impl<'a> Run<'a> {
                 "lines cannot be buffered on disk ({trouble}): reading waits for whoever reads this"
             ));
         }
+    }
+
+    fn wait(&self, text: Option<&str>) {
+        self.shared.spool.write().push(&Entry::Wait { text });
     }
 
     fn notice(&self, text: &str) {

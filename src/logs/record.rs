@@ -114,6 +114,10 @@ pub enum Entry<'a> {
         source: SourceId,
         attempts: u32,
     },
+    /// The source's first stream is open: it may be read.
+    Readable {
+        source: SourceId,
+    },
     /// A stream of the source that broke or stalled was opened again.
     Reopened {
         source: SourceId,
@@ -122,9 +126,13 @@ pub enum Entry<'a> {
         source: SourceId,
         end: SourceEnd,
     },
-    /// About the job as a whole: what is waited for, suspended, deleted and made again.
+    /// About the job as a whole, such as that it was deleted and made again.
     Notice {
         text: &'a str,
+    },
+    /// What the job waits for from now on; none where the wait that was told last is over.
+    Wait {
+        text: Option<&'a str>,
     },
 }
 
@@ -152,6 +160,8 @@ const SKIPPED: u8 = 11;
 const ENDED: u8 = 12;
 const NOTICE: u8 = 13;
 const REOPENED: u8 = 14;
+const READABLE: u8 = 15;
+const WAIT: u8 = 16;
 
 impl<'a> Entry<'a> {
     /// The entry as a record, made of `text`, which is overwritten where the entry's own does not do.
@@ -195,11 +205,16 @@ impl<'a> Entry<'a> {
                 (source.0, MESSAGE)
             }
             Self::Skipped { source, attempts } => (source.0, written(SKIPPED, text, attempts)),
+            Self::Readable { source } => (source.0, READABLE),
             Self::Reopened { source } => (source.0, REOPENED),
             Self::Ended { source, end } => (source.0, written(ENDED, text, end)),
             Self::Notice { text: notice } => {
                 text.extend_from_slice(notice.as_bytes());
                 (NO_SOURCE, NOTICE)
+            }
+            Self::Wait { text: wait } => {
+                text.extend_from_slice(wait.unwrap_or_default().as_bytes());
+                (NO_SOURCE, WAIT)
             }
         };
         Record {
@@ -236,6 +251,7 @@ impl<'a> Entry<'a> {
                 source,
                 attempts: read(text)?,
             },
+            READABLE => Self::Readable { source },
             REOPENED => Self::Reopened { source },
             ENDED => Self::Ended {
                 source,
@@ -243,6 +259,13 @@ impl<'a> Entry<'a> {
             },
             NOTICE => Self::Notice {
                 text: std::str::from_utf8(text).map_err(|_| BadRecord)?,
+            },
+            WAIT => Self::Wait {
+                text: match std::str::from_utf8(text) {
+                    Ok("") => None,
+                    Ok(text) => Some(text),
+                    Err(_) => return Err(BadRecord),
+                },
             },
             _ => return Err(BadRecord),
         })
@@ -336,7 +359,12 @@ mod tests {
                 source,
                 attempts: 3,
             },
+            Entry::Readable { source },
             Entry::Reopened { source },
+            Entry::Wait {
+                text: Some("TrainJob a: suspended"),
+            },
+            Entry::Wait { text: None },
             Entry::Ended {
                 source,
                 end: SourceEnd {

@@ -43,6 +43,8 @@ pub enum RosterChange {
     Skipped { target: LogTarget, attempts: u32 },
     /// About the job as a whole; a line for the user.
     Notice(String),
+    /// What the job waits for, a line, too; none where the wait that was told last is over.
+    Wait(Option<String>),
     /// The job is over, once for each job of the name: what has started is to be read to its end, and no more will start
     /// unless a [`RosterChange::Start`] says otherwise.
     Over(JobEnd),
@@ -135,12 +137,11 @@ impl Roster {
         let is_another = self.job.replace(job.uid.clone()).is_some();
         self.is_over = false;
         self.rounds = rounds(observation);
-        self.told = None;
         let name = &job.name;
         let text =
             format!("TrainJob {name} was deleted and made again: what follows is the new one");
         let notice = is_another.then_some(RosterChange::Notice(text));
-        notice.into_iter().collect()
+        self.end_wait().into_iter().chain(notice).collect()
     }
 
     fn say_round(&mut self, observation: &JobObservation) -> Option<RosterChange> {
@@ -160,8 +161,7 @@ impl Roster {
     fn say_wait(&mut self, observation: &JobObservation, is_first: bool) -> Option<RosterChange> {
         let is_told = |wait: &Wait| is_first || wait.weight == Weight::Standing;
         let Some(wait) = waiting(observation).filter(is_told) else {
-            self.told = None;
-            return None;
+            return self.end_wait();
         };
         let telling = if wait.text.ends_with(&wait.topic) {
             Telling::Plain
@@ -177,10 +177,14 @@ impl Roster {
             telling,
         });
         let name = &observation.train_job.name;
-        Some(RosterChange::Notice(format!(
+        Some(RosterChange::Wait(Some(format!(
             "TrainJob {name}: {}",
             wait.text
-        )))
+        ))))
+    }
+
+    fn end_wait(&mut self) -> Option<RosterChange> {
+        self.told.take().map(|_| RosterChange::Wait(None))
     }
 
     /// How what has started stands now.

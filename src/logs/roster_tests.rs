@@ -30,7 +30,8 @@ fn words(changes: &[RosterChange]) -> Vec<String> {
         RosterChange::Skipped { target, attempts } => {
             format!("skipped {} {attempts}", target.label)
         }
-        RosterChange::Notice(text) => text.clone(),
+        RosterChange::Notice(text) | RosterChange::Wait(Some(text)) => text.clone(),
+        RosterChange::Wait(None) => "wait over".to_owned(),
         RosterChange::Over(end) => format!("over {end:?}"),
     };
     changes.iter().map(word).collect()
@@ -153,7 +154,7 @@ fn a_round_of_the_job_set_is_said_and_a_wait_once_for_each_time_that_it_comes_up
     for _ in 0..2 {
         assert_eq!(look(&mut roster, &suspended), ["TrainJob pair: suspended"]);
         assert_eq!(look(&mut roster, &suspended), Vec::<String>::new());
-        assert_eq!(look(&mut roster, &again), Vec::<String>::new());
+        assert_eq!(look(&mut roster, &again), ["wait over"]);
     }
 }
 

@@ -19,6 +19,8 @@ use super::{
 
 /// How much is kept in memory until it is written.
 const BUFFERED: usize = 1 << 20;
+/// Where there are many files, for each of them: what is written at once should be worth opening a file.
+const BUFFERED_A_FILE: usize = 8 << 10;
 /// The file that describes a run.
 pub(super) const RUN_FILE: &str = "index.json";
 /// The version of all three files.
@@ -88,16 +90,6 @@ pub(super) struct SourceEntry {
     outcome: Option<Outcome>,
 }
 
-/// How far a run is, for `index.json`.
-#[derive(Clone, Copy, Debug)]
-pub struct Standing<'a> {
-    pub tally: &'a Tally,
-    /// None while the run goes on.
-    pub outcome: Option<&'a str>,
-    /// RFC 3339.
-    pub now: &'a str,
-}
-
 /// Writes the files of one run.
 #[derive(Debug)]
 pub struct Saver {
@@ -107,7 +99,21 @@ pub struct Saver {
     files: Vec<StepFile>,
     /// The file of each source.
     sources: Vec<usize>,
+    tally: Tally,
     buffered: usize,
+    /// How many of the sources `index.json` knows.
+    described: usize,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage<'a> {
+    /// What came is written; that it goes on is written only where there are new sources.
+    More,
+    /// What came is written, and that it goes on.
+    GoesOn,
+    /// It ended so.
+    Over(&'a str),
 }
 
 #[derive(Debug)]
@@ -115,6 +121,14 @@ struct StepFile {
     entry: FileEntry,
     log: Vec<u8>,
     index: IndexWriter,
+    state: FileState,
+}
+
+/// Also a step that has said nothing has its two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FileState {
+    ToBeMade,
+    Made,
 }
 
 impl Saver {
@@ -135,25 +149,23 @@ impl Saver {
                 folder: folder.to_owned(),
             });
         }
-        let saver = Self {
+        let mut saver = Self {
             folder: folder.to_owned(),
             names,
             started: now.to_owned(),
             files: Vec::new(),
             sources: Vec::new(),
+            tally: Tally::default(),
             buffered: 0,
+            described: 0,
         };
         saver.take_folder()?;
-        let tally = Tally::default();
-        saver.describe(Standing {
-            tally: &tally,
-            outcome: None,
-            now,
-        })?;
+        saver.describe(None, now)?;
         Ok(saver)
     }
 
     pub fn push(&mut self, entry: &Entry<'_>) -> Result<(), SaveError> {
+        self.tally.count(entry);
         match entry {
             Entry::Opened { source, described } => {
                 let place = self.file_of(described);
@@ -188,35 +200,43 @@ impl Saver {
                 }
             }
             // The end of the source has their number.
-            Entry::Reopened { .. } | Entry::Notice { .. } => {}
+            Entry::Readable { .. }
+            | Entry::Reopened { .. }
+            | Entry::Notice { .. }
+            | Entry::Wait { .. } => {}
         }
-        if self.buffered >= BUFFERED {
+        if self.buffered >= BUFFERED.max(self.files.len() * BUFFERED_A_FILE) {
             self.write()?;
         }
         Ok(())
     }
 
-    /// Writes all that came so far, and how far the run is.
-    pub fn settle(&mut self, standing: Standing<'_>) -> Result<(), SaveError> {
+    /// Writes all that came so far, and how far the run is. `now` as RFC 3339.
+    pub fn settle(&mut self, stage: Stage<'_>, now: &str) -> Result<(), SaveError> {
         for file in &mut self.files {
             file.index.settle();
         }
         self.write()?;
-        self.describe(standing)
+        match stage {
+            Stage::More if self.described == self.sources.len() => Ok(()),
+            Stage::More | Stage::GoesOn => self.describe(None, now),
+            Stage::Over(outcome) => self.describe(Some(outcome), now),
+        }
+    }
+
+    /// How many sources have begun of which `index.json` does not know.
+    pub const fn undescribed(&self) -> usize {
+        self.sources.len() - self.described
     }
 
     /// The log before its index: what the index names is always there.
     fn write(&mut self) -> Result<(), SaveError> {
         for file in &mut self.files {
-            if file.log.is_empty() && file.index.text_mut().is_empty() {
-                continue;
-            }
             let name = &file.entry.name;
-            append(&self.folder.join(format!("{name}.log")), &mut file.log)?;
-            append(
-                &self.folder.join(format!("{name}.index")),
-                file.index.text_mut(),
-            )?;
+            let path = |ending: &str| self.folder.join(format!("{name}.{ending}"));
+            append(&path("log"), &mut file.log, file.state)?;
+            append(&path("index"), file.index.text_mut(), file.state)?;
+            file.state = FileState::Made;
         }
         self.buffered = 0;
         Ok(())
@@ -235,17 +255,17 @@ impl Saver {
     }
 
     /// Replaces `index.json` as a whole.
-    fn describe(&self, standing: Standing<'_>) -> Result<(), SaveError> {
+    fn describe(&mut self, outcome: Option<&str>, now: &str) -> Result<(), SaveError> {
         let run = RunFile {
             kind: "SavedLogs".to_owned(),
             version: VERSION,
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             names: self.names.clone(),
             started: self.started.clone(),
-            updated: standing.now.to_owned(),
-            outcome: standing.outcome.map(str::to_owned),
+            updated: now.to_owned(),
+            outcome: outcome.map(str::to_owned),
             files: self.files.iter().map(|file| file.entry.clone()).collect(),
-            sources: self.source_entries(standing.tally),
+            sources: self.source_entries(),
         };
         let path = self.folder.join(RUN_FILE);
         let draft = self.folder.join(format!(".{RUN_FILE}"));
@@ -253,11 +273,12 @@ impl Saver {
         let mut text = serde_json::to_vec_pretty(&run).unwrap_or_default();
         text.push(b'\n');
         let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path));
+        self.described = self.sources.len();
         written.map_err(|cause| SaveError::File { path, cause })
     }
 
-    fn source_entries(&self, tally: &Tally) -> Vec<SourceEntry> {
-        let sources = tally.sources().iter().zip(&self.sources);
+    fn source_entries(&self) -> Vec<SourceEntry> {
+        let sources = self.tally.sources().iter().zip(&self.sources);
         sources
             .map(|(source, place)| SourceEntry {
                 file: self.files[*place].entry.name.clone(),
@@ -294,6 +315,7 @@ impl Saver {
                 entry,
                 log: Vec::new(),
                 index: IndexWriter::new(),
+                state: FileState::ToBeMade,
             });
             self.files.len() - 1
         })
@@ -301,7 +323,10 @@ impl Saver {
 }
 
 /// Opened for each time: a thousand nodes have more files than a process may have open.
-fn append(path: &Path, bytes: &mut Vec<u8>) -> Result<(), SaveError> {
+fn append(path: &Path, bytes: &mut Vec<u8>, state: FileState) -> Result<(), SaveError> {
+    if bytes.is_empty() && state == FileState::Made {
+        return Ok(());
+    }
     let opened = OpenOptions::new().append(true).create(true).open(path);
     let written = opened.and_then(|mut file| file.write_all(bytes));
     bytes.clear();

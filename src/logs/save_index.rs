@@ -165,8 +165,10 @@ impl IndexWriter {
             Entry::Ended { end, .. } => format!("ended {}", json(end)),
             Entry::Opened { .. }
             | Entry::Piece { .. }
+            | Entry::Readable { .. }
             | Entry::Reopened { .. }
-            | Entry::Notice { .. } => return,
+            | Entry::Notice { .. }
+            | Entry::Wait { .. } => return,
         };
         self.switch(source);
         self.line(&text);

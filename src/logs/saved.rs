@@ -48,6 +48,8 @@ pub enum SavedStart {
     /// Its last lines.
     Tail(u64),
     Since(Stamp),
+    /// What of its last lines was written at that moment or later.
+    TailSince(u64, Stamp),
 }
 
 /// Whether the reader wants more.
@@ -243,7 +245,7 @@ impl FileReader<'_> {
     /// How many lines of each source come before its last ones.
     fn left_out(&self) -> Result<BTreeMap<u32, u64>, SavedError> {
         let mut lines: BTreeMap<u32, u64> = BTreeMap::new();
-        let SavedStart::Tail(tail) = self.wanted.start else {
+        let (SavedStart::Tail(tail) | SavedStart::TailSince(tail, _)) = self.wanted.start else {
             return Ok(lines);
         };
         let mut current = 0;
@@ -340,7 +342,7 @@ impl Reading {
         let (part, end) = self.part_of(pieces.close);
         self.within_line = !part.ends_line();
         let too_early = match start {
-            SavedStart::Since(since) => self.stamp < since,
+            SavedStart::Since(since) | SavedStart::TailSince(_, since) => self.stamp < since,
             SavedStart::All | SavedStart::Tail(_) => false,
         };
         if self.left_out > 0 {

@@ -8,8 +8,7 @@ use super::*;
 use crate::logs::{
     instance::Outcome,
     record::{GapReason, SourceEnd},
-    save::{SaveError, Saver, Standing},
-    tally::Tally,
+    save::{SaveError, Saver, Stage},
 };
 
 const NOW: &str = "2026-11-21T11:55:00Z";
@@ -54,17 +53,10 @@ fn line(number: u32, nanoseconds: i64, text: &str) -> Entry<'_> {
 
 fn save(folder: &Path, entries: &[Entry<'_>]) {
     let mut saver = Saver::create(folder, names(), NOW).unwrap();
-    let mut tally = Tally::default();
     for entry in entries {
-        tally.count(entry);
         saver.push(entry).unwrap();
     }
-    let standing = Standing {
-        tally: &tally,
-        outcome: Some("Complete"),
-        now: NOW,
-    };
-    saver.settle(standing).unwrap();
+    saver.settle(Stage::Over("Complete"), NOW).unwrap();
 }
 
 fn read(folder: &Path, start: SavedStart) -> Vec<String> {
@@ -180,6 +172,10 @@ fn the_last_lines_of_each_source_and_those_since_a_moment_can_be_had() {
     let since = SavedStart::Since(later(EPOCH, 20));
     let expected = [&all[0], &all[2], &all[3], &all[4], &all[5]];
     assert!(read(folder.path(), since).iter().eq(expected));
+    let both = |lines, since| SavedStart::TailSince(lines, later(EPOCH, since));
+    assert!(read(folder.path(), both(1, 20)).iter().eq(tail));
+    let late = [&all[0], &all[3], &all[4]];
+    assert!(read(folder.path(), both(2, 30)).iter().eq(late));
 }
 
 #[test]
@@ -222,6 +218,28 @@ fn one_node_of_a_saved_run_can_be_had() {
     assert_eq!(steps(&["node"], &[]).len(), 3);
     assert_eq!(steps(&["node-0"], &[1]).len(), 3);
     assert_eq!(steps(&["launcher"], &[]), Vec::<String>::new());
+}
+
+#[test]
+fn only_files_with_something_new_are_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = |name: &str| folder.path().join(name).exists();
+    let mut saver = Saver::create(folder.path(), names(), NOW).unwrap();
+    for entry in [opened(0, "node-0", 0), opened(1, "node-1", 0)] {
+        saver.push(&entry).unwrap();
+    }
+    assert_eq!(saver.undescribed(), 2);
+    saver.settle(Stage::More, NOW).unwrap();
+    assert_eq!(saver.undescribed(), 0);
+    for name in ["node-0.log", "node-0.index", "node-1.index", RUN_FILE] {
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    saver.push(&line(1, 10, "a")).unwrap();
+    saver.settle(Stage::More, NOW).unwrap();
+    assert!(there("node-1.log") && there("node-1.index"));
+    assert!(!there("node-0.log") && !there("node-0.index") && !there(RUN_FILE));
+    saver.settle(Stage::GoesOn, NOW).unwrap();
+    assert!(there(RUN_FILE));
 }
 
 #[test]

@@ -30,6 +30,13 @@ enum Pace {
     HeldUp,
 }
 
+/// Whether it was told that the source may be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Untold,
+    Told,
+}
+
 #[derive(Debug)]
 pub(super) struct SourceLog {
     source: SourceId,
@@ -38,6 +45,7 @@ pub(super) struct SourceLog {
     /// Lines stamped in seconds before this are not wanted.
     since: Option<i64>,
     pace: Pace,
+    access: Access,
     /// What a server said last: each of its tries says it again.
     last_message: Vec<u8>,
 }
@@ -50,6 +58,7 @@ impl SourceLog {
             aligner: Aligner::new(start),
             splitter: LineSplitter::default(),
             pace: Pace::Free,
+            access: Access::Untold,
             last_message: Vec::new(),
         }
     }
@@ -182,6 +191,15 @@ impl SourceLog {
     pub(super) fn tell(&mut self, message: &str, spool: &SharedSpool) {
         let (mut out, _, _) = self.parts(spool);
         out.write(Delivery::Message(message.as_bytes()), LineEnd::Newline);
+    }
+
+    /// Once.
+    pub(super) fn tell_readable(&mut self, spool: &SharedSpool) {
+        if self.access == Access::Untold {
+            self.access = Access::Told;
+            let source = self.source;
+            spool.write().push(&Entry::Readable { source });
+        }
     }
 
     pub(super) fn tell_reopened(&self, spool: &SharedSpool) {

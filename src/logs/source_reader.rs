@@ -393,6 +393,7 @@ impl SourceReader {
                 self.stream = Some(stream);
                 self.end_trouble();
                 self.forbidden_since = None;
+                self.log.tell_readable(&self.shared.spool);
                 self.count_opening();
                 Event::Opened
             }

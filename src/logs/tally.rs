@@ -79,7 +79,10 @@ impl Tally {
                 }
                 self.count_reconnects(*source, unseen);
             }
-            Entry::Message { .. } | Entry::Notice { .. } => {}
+            Entry::Message { .. }
+            | Entry::Readable { .. }
+            | Entry::Notice { .. }
+            | Entry::Wait { .. } => {}
         }
     }
 
@@ -99,6 +102,12 @@ impl Tally {
         sources
             .map(|source| source.described.step.as_str())
             .collect()
+    }
+
+    /// How many sources have not ended.
+    pub fn being_read(&self) -> u64 {
+        let is_read = |source: &&SourceTally| source.outcome.is_none();
+        self.sources.iter().filter(is_read).count() as u64
     }
 
     /// Whether all that the cluster had was read.

@@ -76,7 +76,20 @@ enum Object<'a> {
     Notice {
         text: &'a str,
     },
+    Heartbeat(Heartbeat<'a>),
     Summary(Summary<'a>),
+}
+
+/// Said after every half minute in which nothing else was.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heartbeat<'a> {
+    /// Sources that are read.
+    pub following: u64,
+    /// That were read so far.
+    pub lines: u64,
+    /// What the job waits for, where it does.
+    pub waiting_for: Option<&'a str>,
 }
 
 /// The last object of every run.
@@ -150,6 +163,10 @@ impl JsonLines {
         out.extend_from_slice(b"}\n");
     }
 
+    pub fn push_heartbeat(heartbeat: Heartbeat<'_>, out: &mut Vec<u8>) {
+        push_object(&Object::Heartbeat(heartbeat), out);
+    }
+
     pub fn push_summary(summary: Summary<'_>, out: &mut Vec<u8>) {
         push_object(&Object::Summary(summary), out);
     }
@@ -181,8 +198,12 @@ impl JsonLines {
                 outcome: end.outcome,
                 reconnects: end.reconnects,
             },
-            Entry::Notice { text } => Object::Notice { text },
-            Entry::Message { .. } | Entry::Piece { .. } | Entry::Reopened { .. } => return None,
+            Entry::Notice { text } | Entry::Wait { text: Some(text) } => Object::Notice { text },
+            Entry::Message { .. }
+            | Entry::Piece { .. }
+            | Entry::Readable { .. }
+            | Entry::Reopened { .. }
+            | Entry::Wait { text: None } => return None,
         })
     }
 
@@ -364,6 +385,20 @@ mod tests {
             json!({"type": "notice", "text": "suspended"}),
         ];
         assert_eq!(objects, expected);
+    }
+
+    #[test]
+    fn a_heartbeat_says_how_much_is_read_and_what_is_waited_for() {
+        let heartbeat = Heartbeat {
+            following: 0,
+            lines: 7,
+            waiting_for: Some("TrainJob a: suspended"),
+        };
+        let objects = shown(|_, out| JsonLines::push_heartbeat(heartbeat, out));
+        assert_eq!(
+            objects[1],
+            json!({"type": "heartbeat", "following": 0, "lines": 7, "waitingFor": "TrainJob a: suspended"})
+        );
     }
 
     #[test]

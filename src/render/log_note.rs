@@ -182,17 +182,20 @@ pub fn render_gone(gone: &[String]) -> String {
     )
 }
 
+/// Said where there never was a pod to read.
+pub fn render_never(job: &str) -> String {
+    format!("TrainJob \"{job}\" ended before it had a pod: there is nothing to read")
+}
+
 /// What is said where nothing else was for long.
 pub fn render_heartbeat(tally: &Tally, awaited: Option<&str>) -> String {
     let lines = counted(tally.lines, "line");
-    let sources = tally.sources().iter();
-    let followed = sources.filter(|source| source.outcome.is_none()).count();
-    match (followed, awaited) {
+    match (tally.being_read(), awaited) {
         (0, Some(awaited)) => format!("still waiting ({awaited}); {lines} so far"),
         (0, None) => format!("still waiting for the job; {lines} so far"),
         (followed, _) => format!(
             "still following {}; {lines} so far",
-            counted(followed as u64, "container")
+            counted(followed, "container")
         ),
     }
 }

@@ -10,13 +10,16 @@ use super::{
     steps::{Roles, Step, StepKind, steps},
 };
 use crate::cluster::{
-    ContainerKind, ContainerState, JobObservation, Sight, SlimContainer, SlimPod,
+    ContainerKind, ContainerState, Follow, JobGroup, JobObservation, PodsHad, Sight, SlimContainer,
+    SlimPod,
 };
 
 /// The container that Trainer fills in.
 const NODE: &str = "node";
 /// An init container that Trainer adds to every pod of a Flux job; the program's words come from the first pod alone.
 const FLUX_INSTALLER: &str = "flux-installer";
+/// Trainer's reason for a job of which it made nothing.
+const NOTHING_MADE: &str = "TrainingRuntimeNotSupported";
 /// The exit codes of a container that was told to end: by SIGTERM, by SIGKILL.
 const TOLD_TO_END: [i32; 2] = [143, 137];
 
@@ -131,33 +134,59 @@ pub fn unknown_step(observation: &JobObservation, selection: &Selection) -> Opti
     named.or_else(numbered).filter(|_| !steps.is_empty())
 }
 
-/// The containers that a job's pods have, where none of them is asked for. A job without pods may get any.
+/// The containers that a job's pods have, where none of them is asked for. A job without pods may get any; for pods that
+/// are still to come only who follows waits.
 pub fn other_containers(
     observation: &JobObservation,
     selection: &Selection,
+    follow: Follow,
 ) -> Option<Vec<String>> {
     let pods = observation.pods.iter();
     let there = pods.flat_map(|pod| pod.containers.iter().map(|container| &container.name));
-    let planned = planned_containers(observation);
+    let planned = planned_containers(observation).iter();
+    let planned = planned.flat_map(|group| &group.containers);
     let names: BTreeSet<&String> = there.chain(planned).collect();
     let is_wanted = |name: &&String| selection.wants_container_called(name);
     let is_other = !observation.pods.is_empty() && !names.iter().any(is_wanted);
-    is_other.then(|| names.into_iter().cloned().collect())
+    let may_come = follow == Follow::Yes && !are_containers_known(observation);
+    (is_other && !may_come).then(|| names.into_iter().cloned().collect())
 }
 
-/// The containers that the job's templates have; others may be added to a pod when it is made.
-fn planned_containers(observation: &JobObservation) -> impl Iterator<Item = &String> {
-    let groups = match &observation.job_set {
+/// The groups whose containers are those that their pods will have. A runtime's are not: Trainer adds some.
+fn planned_containers(observation: &JobObservation) -> &[JobGroup] {
+    match &observation.job_set {
         Sight::Seen(job_set) => job_set.groups.as_slice(),
         Sight::Absent | Sight::Hidden => &[],
-    };
-    groups.iter().flat_map(|group| &group.containers)
+    }
+}
+
+/// Whether no pod can bring a container of a new name.
+fn are_containers_known(observation: &JobObservation) -> bool {
+    if !planned_containers(observation).is_empty() {
+        return true;
+    }
+    let roles = Roles::of(observation);
+    let there: BTreeSet<_> = observation
+        .pods
+        .iter()
+        .map(|pod| roles.step_at(&pod.place))
+        .collect();
+    roles.are_planned() && steps(observation).iter().all(|step| there.contains(step))
+}
+
+/// Whether the job was over before it had a pod, as far as its status tells.
+pub fn ended_without_pods(observation: &JobObservation) -> bool {
+    let job = &observation.train_job;
+    let made_nothing = job.end().is_some_and(|end| end.reason == NOTHING_MADE);
+    observation.pods.is_empty()
+        && job.end().is_some()
+        && (made_nothing || job.pods_had == PodsHad::None)
 }
 
 /// The steps that speak and are asked for, of which a job that is over has no pod any more. A step behind one that
 /// failed never had any.
 pub fn steps_without_pods(observation: &JobObservation, selection: &Selection) -> Vec<String> {
-    if job_end(&observation.train_job).is_none() {
+    if job_end(&observation.train_job).is_none() || ended_without_pods(observation) {
         return Vec::new();
     }
     let roles = Roles::of(observation);
@@ -407,6 +436,53 @@ mod tests {
         assert_eq!(unknown(&numbered).as_deref(), Some("node-3"));
         // Nothing is known yet, so nothing is wrong.
         assert_eq!(unknown_step(&JobObservation::default(), &numbered), None);
+    }
+
+    fn container_called(pattern: &str) -> Selection {
+        Selection {
+            containers: Some(Regex::new(pattern).unwrap()),
+            ..selection()
+        }
+    }
+
+    #[test]
+    fn a_container_that_a_pod_to_come_may_have_is_waited_for_by_who_follows() {
+        let other = |objects: &Value, hide: bool, follow| {
+            let mut observation = JobObservation::of_objects(objects);
+            if hide {
+                observation.job_set = Sight::Hidden;
+            }
+            other_containers(&observation, &container_called("^proxy"), follow)
+        };
+        let mut pair = objects(PAIR);
+        let names = Some(vec!["node".to_owned()]);
+        assert_eq!(other(&pair, false, Follow::Yes), names, "all are there");
+        assert_eq!(other(&pair, true, Follow::Yes), None, "who knows how many");
+        pair["pods"].as_array_mut().unwrap().pop();
+        assert_eq!(other(&pair, true, Follow::Yes), None);
+        assert_eq!(other(&pair, true, Follow::No), names);
+        assert_eq!(other(&pair, false, Follow::Yes), names, "the plan is known");
+        let template = &mut pair["jobSet"]["spec"]["replicatedJobs"][0]["template"]["spec"];
+        template["template"]["spec"]["initContainers"] = json!([{"name": "proxy-init"}]);
+        assert_eq!(other(&pair, false, Follow::Yes), None, "it is in the plan");
+    }
+
+    #[test]
+    fn a_job_that_ended_before_it_had_a_pod_has_lost_none() {
+        let ended = |reason: &str, jobs: &Value| {
+            let condition = json!({"type": "Failed", "status": "True", "reason": reason});
+            let mut pair = objects(PAIR);
+            pair["pods"] = json!([]);
+            pair["trainJob"]["status"] = json!({"conditions": [condition], "jobsStatus": jobs});
+            let observation = JobObservation::of_objects(&pair);
+            let lost = steps_without_pods(&observation, &selection());
+            (ended_without_pods(&observation), lost.len())
+        };
+        let jobs = |active| json!([{"name": "node", "ready": 0, "active": active}]);
+        assert_eq!(ended("DeadlineExceeded", &jobs(0)), (true, 0));
+        assert_eq!(ended("DeadlineExceeded", &jobs(1)), (false, 2));
+        assert_eq!(ended("DeadlineExceeded", &json!([])), (false, 2));
+        assert_eq!(ended(NOTHING_MADE, &json!([])), (true, 0));
     }
 
     #[test]

@@ -8,8 +8,8 @@ mod steps;
 mod waiting;
 
 pub use log_targets::{
-    Helpers, InitContainers, LogTarget, Selection, Voice, log_targets, other_containers,
-    steps_without_pods, unknown_step,
+    Helpers, InitContainers, LogTarget, Selection, Voice, ended_without_pods, log_targets,
+    other_containers, steps_without_pods, unknown_step,
 };
 pub use outcome::{JobEnd, job_end};
 pub use resolve::{JobName, NameProblem, resolve};

@@ -1,6 +1,6 @@
 //! How a job ended, as far as it has.
 
-use crate::cluster::{JobCondition, TrainJob};
+use crate::cluster::TrainJob;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobEnd {
@@ -17,19 +17,19 @@ pub enum JobEnd {
 
 /// `None` while the job goes on.
 pub fn job_end(job: &TrainJob) -> Option<JobEnd> {
-    let is_true = |kind| JobCondition::is_true(&job.conditions, kind);
-    if let Some(failed) = is_true("Failed") {
-        return Some(JobEnd::Failed {
-            reason: failed.reason.clone(),
-            message: failed.message.clone(),
-        });
-    }
-    is_true("Complete").map(|_| JobEnd::Complete)
+    job.end().map(|end| match end.kind.as_str() {
+        "Failed" => JobEnd::Failed {
+            reason: end.reason.clone(),
+            message: end.message.clone(),
+        },
+        _ => JobEnd::Complete,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::JobCondition;
 
     fn job(conditions: &[(&str, &str)]) -> TrainJob {
         let conditions = conditions.iter().map(|(kind, status)| JobCondition {

@@ -69,6 +69,11 @@ impl<'a> Roles<'a> {
         }
     }
 
+    /// Whether anything but the pods that are there tells of the job's groups.
+    pub(super) const fn are_planned(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
     pub(super) fn step_at(&self, place: &PodPlace) -> Step {
         let group = self.groups.iter().find(|group| group.name == place.group);
         let pods = group.map_or(1, |group| group.pods.max(1));

@@ -3,7 +3,8 @@
 use std::{fs, path::Path};
 
 use serde_json::Value;
-use snapbox::{file, str};
+use snapbox::{cmd::OutputAssert as Assert, file, str};
+use tempfile::TempDir;
 
 use crate::{plugin::plugin, schemas::assert_follows};
 
@@ -68,55 +69,36 @@ fn a_value_that_cannot_be_meant_is_refused_with_what_is_expected() {
 
 #[test]
 fn flags_of_other_tools_are_answered_with_what_does_the_same_here() {
-    plugin()
-        .args(["logs", "job", "--template", "{{.Message}}"])
-        .assert()
-        .code(2)
-        .stdout_eq(str![])
-        .stderr_eq(str![[r#"
-error: unexpected argument '--template' found
-
-  tip: a similar argument exists: '--step'
-
-Usage: kubectl trainer logs --step <STEP> <JOB>
-
-For more information, try '--help'.
-hint: -o json has all there is of a line; a program such as jq makes any form of it
-
-"#]]);
-    plugin()
-        .args(["tail", "-l", "app=x"])
-        .assert()
-        .code(2)
-        .stdout_eq(str![])
-        .stderr_eq(str![[r#"
-error: unexpected argument '-l' found
-
-  tip: to pass '-l' as a value, use '-- -l'
-
-Usage: kubectl trainer tail [OPTIONS] [JOB]
-
-For more information, try '--help'.
-hint: a job's pods are chosen by --step, --node and --container
-
-"#]]);
+    for (words, expected) in [
+        (
+            ["logs", "job", "--template", "{{.Message}}"],
+            "error: --template is not taken here\nhint: -o json has all there is of a line; a program such as jq makes any form of it\n",
+        ),
+        (
+            ["tail", "job", "-l", "app=x"],
+            "error: -l is not taken here\nhint: a job's pods are chosen by --step, --node and --container\n",
+        ),
+    ] {
+        plugin()
+            .args(words)
+            .assert()
+            .code(2)
+            .stdout_eq(str![])
+            .stderr_eq(expected);
+    }
 }
 
 #[test]
 fn flags_that_hold_here_anyway_are_taken() {
-    let folder = tempfile::tempdir().unwrap();
-    save_run(folder.path());
-    plugin()
-        .args([
-            "logs",
-            "--max-log-requests=50",
-            "--ignore-errors",
-            "--prefix",
-            "--all-pods",
-        ])
-        .args(["--no-follow", "--only-log-lines", "--from"])
-        .arg(folder.path())
-        .assert()
+    let run = SavedRun::new();
+    run.logs(&[
+        "--max-log-requests=50",
+        "--ignore-errors",
+        "--prefix",
+        "--all-pods",
+        "--no-follow",
+        "--only-log-lines",
+    ])
         .code(0)
         .stdout_eq(str![[r#"
 node-0 | warmup
@@ -134,36 +116,55 @@ node-1 | eval
 
 #[test]
 fn wishes_that_exclude_each_other_are_refused() {
-    for arguments in [
-        ["--from", "x", "--follow"],
-        ["--from", "x", "--save=y"],
-        ["--since=5m", "--tail", "3"],
-        ["--since=5m", "--since-time", "2026-11-21T11:55:00Z"],
-        ["--follow", "--no-follow", "job"],
+    for (arguments, expected) in [
+        (
+            ["--from", "x", "--follow", "-q"],
+            "error: the argument '--from <FOLDER>' cannot be used with '--follow'\n",
+        ),
+        (
+            ["--from", "x", "--save=y", "job"],
+            "error: the argument '--from <FOLDER>' cannot be used with: --save <FOLDER> [JOB]\n",
+        ),
+        (
+            ["--since=5m", "--since-time", "2026-11-21T11:55:00Z", "job"],
+            "error: the argument '--since <DURATION>' cannot be used with '--since-time <TIME>'\n",
+        ),
+        (
+            ["--follow", "--no-follow", "job", "-q"],
+            "error: the argument '--follow' cannot be used with '--no-follow'\n",
+        ),
     ] {
-        let output = plugin()
+        let hint = "hint: leave one of them out; what each is for: kubectl trainer logs --help\n";
+        plugin()
             .arg("logs")
             .args(arguments)
             .assert()
             .code(2)
-            .get_output()
-            .clone();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            said.contains("cannot be used with"),
-            "{arguments:?}: {said}"
-        );
+            .stdout_eq(str![])
+            .stderr_eq(format!("{expected}{hint}"));
     }
 }
 
 #[test]
+fn of_the_last_lines_those_since_a_moment_can_be_had() {
+    let run = SavedRun::new();
+    run.logs(&["-q", "--tail=2", "--since-time", "2026-11-21T11:55:02.5Z"])
+        .code(0)
+        .stdout_eq(str![[r#"
+node-0 | loss=0.250
+node-1 | eval
+
+"#]])
+        .stderr_eq(str![[r#"
+--- lines may be missing from node-0 between 2026-11-21T11:55:01.000000000Z and 2026-11-21T11:55:03.000000000Z (log rotated) ---
+
+"#]]);
+}
+
+#[test]
 fn a_saved_run_is_shown_without_a_cluster() {
-    let folder = tempfile::tempdir().unwrap();
-    save_run(folder.path());
-    plugin()
-        .args(["logs", "--from"])
-        .arg(folder.path())
-        .assert()
+    let run = SavedRun::new();
+    run.logs(&[])
         .code(0)
         .stdout_eq(str![[r#"
 node-0 | warmup
@@ -182,21 +183,8 @@ node-1 | eval
 
 #[test]
 fn a_saved_run_is_merged_and_filtered_as_a_running_one() {
-    let folder = tempfile::tempdir().unwrap();
-    save_run(folder.path());
-    plugin()
-        .args([
-            "logs",
-            "--merge",
-            "-t",
-            "-e",
-            "warm",
-            "-i",
-            "loss|eval",
-            "--from",
-        ])
-        .arg(folder.path())
-        .assert()
+    let run = SavedRun::new();
+    run.logs(&["--merge", "-t", "-e", "warm", "-i", "loss|eval"])
         .code(0)
         .stdout_eq(str![[r#"
 node-0 | 2026-11-21T11:55:01.000000000Z loss=0.750
@@ -209,28 +197,14 @@ node-0 | 2026-11-21T11:55:03.000000000Z loss=0.250
 2 nodes · 5 lines, 3 shown · 1 reconnect · 1 gap · Failed
 
 "#]]);
-    plugin()
-        .args([
-            "logs", "-o", "raw", "-q", "--node", "1", "--tail", "1", "--from",
-        ])
-        .arg(folder.path())
-        .assert()
+    run.logs(&["-o", "raw", "-q", "--node", "1", "--tail", "1"])
         .code(0)
         .stdout_eq(str![[r#"
 eval
 
 "#]])
         .stderr_eq(str![]);
-    plugin()
-        .args([
-            "logs",
-            "-q",
-            "--since-time",
-            "2026-11-21T11:55:02Z",
-            "--from",
-        ])
-        .arg(folder.path())
-        .assert()
+    run.logs(&["-q", "--since-time", "2026-11-21T11:55:02Z"])
         .code(0)
         .stdout_eq(str![[r#"
 node-0 | loss=0.250
@@ -246,12 +220,8 @@ node-1 | eval
 
 #[test]
 fn gaps_are_failures_for_who_says_so() {
-    let folder = tempfile::tempdir().unwrap();
-    save_run(folder.path());
-    plugin()
-        .args(["logs", "--strict", "--only-log-lines", "--tail=0", "--from"])
-        .arg(folder.path())
-        .assert()
+    let run = SavedRun::new();
+    run.logs(&["--strict", "--only-log-lines", "--tail=0"])
         .code(1)
         .stdout_eq(str![])
         .stderr_eq(str![[r#"
@@ -263,12 +233,9 @@ error: lines may be missing in 1 place
 
 #[test]
 fn as_json_every_line_is_an_object_of_the_published_schema() {
-    let folder = tempfile::tempdir().unwrap();
-    save_run(folder.path());
-    let output = plugin()
-        .args(["logs", "-o", "json", "--from"])
-        .arg(folder.path())
-        .assert()
+    let run = SavedRun::new();
+    let output = run
+        .logs(&["-o", "json"])
         .code(0)
         .stderr_eq(str![])
         .get_output()
@@ -301,13 +268,17 @@ fn as_json_every_line_is_an_object_of_the_published_schema() {
 
 #[test]
 fn as_json_there_are_only_lines_for_who_wants_nothing_beside_them() {
-    let folder = tempfile::tempdir().unwrap();
-    save_run(folder.path());
-    let output = plugin()
-        .args(["logs", "-o", "json", "--only-log-lines", "-i", "loss"])
-        .args(["--exclude", "0.250", "--from"])
-        .arg(folder.path())
-        .assert()
+    let run = SavedRun::new();
+    let output = run
+        .logs(&[
+            "-o",
+            "json",
+            "--only-log-lines",
+            "-i",
+            "loss",
+            "-e",
+            "0.250",
+        ])
         .code(0)
         .stderr_eq(str![])
         .get_output()
@@ -322,8 +293,7 @@ fn as_json_there_are_only_lines_for_who_wants_nothing_beside_them() {
 
 #[test]
 fn what_nothing_was_saved_of_is_refused_with_what_there_is() {
-    let folder = tempfile::tempdir().unwrap();
-    save_run(folder.path());
+    let run = SavedRun::new();
     for (arguments, expected) in [
         (
             ["--step", "nod-0"],
@@ -338,12 +308,7 @@ fn what_nothing_was_saved_of_is_refused_with_what_there_is() {
             "error: the saved run has no container that is asked for\nhint: it has: node\n",
         ),
     ] {
-        plugin()
-            .arg("logs")
-            .args(arguments)
-            .arg("--from")
-            .arg(folder.path())
-            .assert()
+        run.logs(&arguments)
             .code(2)
             .stdout_eq(str![])
             .stderr_eq(expected);
@@ -352,15 +317,11 @@ fn what_nothing_was_saved_of_is_refused_with_what_there_is() {
 
 #[test]
 fn a_saved_run_that_was_killed_says_so() {
-    let folder = tempfile::tempdir().unwrap();
-    save_run(folder.path());
-    let path = folder.path().join("index.json");
+    let run = SavedRun::new();
+    let path = run.path().join("index.json");
     let run = fs::read_to_string(&path).unwrap();
     fs::write(&path, run.replace("\"Failed\"", "null")).unwrap();
-    plugin()
-        .args(["logs", "--strict", "--node", "1", "--from"])
-        .arg(folder.path())
-        .assert()
+    run.logs(&["--strict", "--node", "1"])
         .code(1)
         .stdout_eq(str![[r#"
 node-1 | warmed
@@ -376,26 +337,30 @@ error: the saved run was cut short at 2026-11-21T11:55:04Z
 
 #[test]
 fn a_saved_run_whose_names_were_changed_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    save_run(folder.path());
-    let path = folder.path().join("node-0.index");
+    let run = SavedRun::new();
+    let path = run.path().join("node-0.index");
     let index = fs::read_to_string(&path).unwrap();
     let hostile = index.replacen("\"step\":\"node-0\"", "\"step\":\"\\u001b[2J\"", 1);
     assert_ne!(index, hostile);
     fs::write(&path, hostile).unwrap();
-    let output = plugin()
-        .args(["logs", "--from"])
-        .arg(folder.path())
-        .assert()
-        .code(1)
-        .stdout_eq(str![])
-        .get_output()
-        .clone();
+    let output = run.logs(&[]).code(1).stdout_eq(str![]).get_output().clone();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
         said.contains("was changed since: a source has a name that no container has"),
         "{said}"
     );
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_ends_it_with_3() {
+    for command in ["logs", "tail"] {
+        plugin()
+            .args([command, "job", "--server", "https://127.0.0.1:1"])
+            .assert()
+            .code(3)
+            .stdout_eq(str![])
+            .stderr_eq(str![]);
+    }
 }
 
 #[test]
@@ -425,6 +390,27 @@ hint: name the folder that was given to --save
         said.contains("index.json was not written by --save, or was changed since: "),
         "{said}"
     );
+}
+
+/// A folder with a saved run.
+struct SavedRun(TempDir);
+
+impl SavedRun {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        save_run(folder.path());
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// What `logs --from` makes of it.
+    fn logs(&self, arguments: &[&str]) -> Assert {
+        let logs = plugin().arg("logs").args(arguments);
+        logs.arg("--from").arg(self.path()).assert()
+    }
 }
 
 /// Two nodes whose clocks agree, and a hole in the first's log.

@@ -219,7 +219,9 @@ impl Seen {
             Entry::Ended { source, end } => {
                 self.sources[source.0 as usize].end = Some((end.outcome, end.reconnects));
             }
+            Entry::Readable { .. } => {}
             Entry::Notice { text } => self.notices.push(text.to_owned()),
+            Entry::Wait { text } => self.notices.extend(text.map(str::to_owned)),
         }
     }
 

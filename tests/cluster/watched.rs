@@ -19,7 +19,7 @@ use kubectl_trainer::{
 use serde_json::{Value, json};
 use testbed::{Namespace, Testbed, User};
 
-use crate::support::kubectl;
+use crate::support::{self, kubectl};
 
 /// How long a change may take until it is seen.
 const VISIBLE_LIMIT: Duration = Duration::from_mins(1);
@@ -115,7 +115,8 @@ fn lines_of(roster: &mut Roster, change: Result<Change, Failure>) -> Vec<String>
         RosterChange::Skipped { target, attempts } => {
             format!("skipped {} {attempts}", target.label)
         }
-        RosterChange::Notice(text) => format!("notice {text}"),
+        RosterChange::Notice(text) | RosterChange::Wait(Some(text)) => format!("notice {text}"),
+        RosterChange::Wait(None) => "wait over".to_owned(),
         RosterChange::Over(end) => format!("over {end:?}"),
     };
     changes.iter().map(words).collect()
@@ -138,7 +139,7 @@ pub(crate) fn torch(name: &str, nodes: u32, script: &str) -> Value {
 
 pub(crate) fn apply(bed: &Testbed, namespace: &Namespace, mut object: Value) {
     object["metadata"]["namespace"] = json!(namespace.name());
-    bed.apply(&object.to_string()).unwrap();
+    support::apply(bed, &object);
 }
 
 pub(crate) fn watch(bed: &Testbed, namespace: &Namespace, job: &str) -> Watched {

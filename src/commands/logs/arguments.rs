@@ -52,10 +52,10 @@ pub(super) struct ReadingArgs {
     #[arg(long, value_name = "LINES", value_parser = parse_tail, allow_negative_numbers = true)]
     pub(super) tail: Option<Tail>,
     /// Only lines younger than this, such as 90s or 2h
-    #[arg(long, value_name = "DURATION", value_parser = parse_since, conflicts_with = "tail")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_since)]
     pub(super) since: Option<Duration>,
     /// Only lines since this moment, such as 2026-11-21T11:55:00Z
-    #[arg(long, value_name = "TIME", value_parser = parse_moment, conflicts_with_all = ["tail", "since"])]
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, conflicts_with = "since")]
     pub(super) since_time: Option<Timestamp>,
     /// Also the attempt before the present one of each container
     #[arg(short, long)]

@@ -4,7 +4,7 @@ use crate::{
     cluster::Follow,
     error::{CommandError, ErrorKind},
     logs::tally::{Access, Tally},
-    render::log_note::{counted, list_steps, render_gone},
+    render::log_note::{counted, list_steps, render_gone, render_never},
     train_job::JobEnd,
 };
 
@@ -28,6 +28,15 @@ pub(super) struct Afterwards {
     pub(super) state: Option<&'static str>,
     /// Steps of a job that is over and that have no pod any more.
     pub(super) without_pods: Vec<String>,
+    pub(super) past: Past,
+}
+
+/// Whether there ever was something to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Past {
+    #[default]
+    HadPods,
+    EndedWithoutPods,
 }
 
 /// What a saved run says of its end.
@@ -119,12 +128,18 @@ fn word_of(end: &End) -> String {
         End::Read(JobEnd::Deleted, _) => "Deleted",
         End::Read(JobEnd::NotOver, afterwards) => afterwards.state.unwrap_or("NotOver"),
         End::ReadBack(saved) => saved.word.as_deref().unwrap_or(CUT_SHORT),
-        End::Stopped(ErrorKind::Terminated) => "Terminated",
-        End::Stopped(ErrorKind::HungUp) => "HungUp",
-        End::Stopped(_) => "Interrupted",
+        End::Stopped(kind) => word_of_signal(*kind),
         End::Broken(_) => "EndedEarly",
     };
     word.to_owned()
+}
+
+pub(super) const fn word_of_signal(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Terminated => "Terminated",
+        ErrorKind::HungUp => "HungUp",
+        _ => "Interrupted",
+    }
 }
 
 /// The job's words as the job has them, ours as words.
@@ -160,10 +175,15 @@ fn gone(end: &End, tally: &Tally) -> Vec<String> {
 
 /// While following, the job's own reason is the command's error.
 fn remarks(end: &End, gone: &[String], rules: &Rules) -> Vec<String> {
-    if gone.is_empty() {
-        return Vec::new();
-    }
-    let mut remarks = vec![render_gone(gone)];
+    let past = match end {
+        End::Read(_, afterwards) => afterwards.past,
+        _ => Past::HadPods,
+    };
+    let mut remarks = match past {
+        Past::EndedWithoutPods => vec![render_never(&rules.job)],
+        Past::HadPods if gone.is_empty() => return Vec::new(),
+        Past::HadPods => vec![render_gone(gone)],
+    };
     if let (End::Read(JobEnd::Failed { reason, message }, _), Follow::No) = (end, rules.follow) {
         remarks.push(failure_text(&rules.job, reason, message));
     }
@@ -325,7 +345,7 @@ mod tests {
         let rules = rules(Follow::No, Gaps::Failures);
         let afterwards = Afterwards {
             state: Some("Suspended"),
-            without_pods: Vec::new(),
+            ..Afterwards::default()
         };
         let end = End::Read(JobEnd::NotOver, afterwards);
         assert_eq!(
@@ -339,6 +359,7 @@ mod tests {
         let afterwards = || Afterwards {
             state: Some("Failed"),
             without_pods: vec!["node-0".to_owned(), "node-1".to_owned()],
+            ..Afterwards::default()
         };
         let conclude = |gaps| {
             let end = End::Read(failed(), afterwards());
@@ -358,6 +379,25 @@ mod tests {
         assert_eq!(
             (error.kind.exit_code(), error.chain()),
             (1, vec!["the logs of node-0, node-1 are gone".to_owned()])
+        );
+    }
+
+    #[test]
+    fn of_a_job_that_ended_before_it_had_pods_nothing_is_gone() {
+        let afterwards = Afterwards {
+            past: Past::EndedWithoutPods,
+            ..Afterwards::default()
+        };
+        let end = End::Read(failed(), afterwards);
+        let conclusion = conclude(end, &Tally::default(), &rules(Follow::No, Gaps::Failures));
+        assert!(conclusion.result.is_ok());
+        assert_eq!(conclusion.gone, Vec::<String>::new());
+        assert_eq!(
+            conclusion.remarks,
+            [
+                "TrainJob \"train\" ended before it had a pod: there is nothing to read",
+                "TrainJob \"train\" failed: node-0 ended with 3 (JobFailed)"
+            ]
         );
     }
 

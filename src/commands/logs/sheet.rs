@@ -8,11 +8,12 @@ use crate::{
     cluster::Follow,
     logs::{
         filter::{Filter, Verdict},
+        instance::Outcome,
         record::{Entry, SourceId},
         tally::Tally,
     },
     render::{
-        log_json::JsonLines,
+        log_json::{Heartbeat, JsonLines},
         log_line::{LineLook, Place, Prefixes, ShownPiece, Stamps, TextLines},
         log_note::{
             News, Notes, SummaryEnd, render_gap, render_heartbeat, render_message, render_skipped,
@@ -106,6 +107,9 @@ impl Sheet {
     }
 
     pub(super) fn show(&mut self, now: Duration, entry: &Entry<'_>) {
+        if let Entry::Wait { text } = entry {
+            self.awaited = text.map(str::to_owned);
+        }
         if let Entry::Piece {
             source,
             stamp,
@@ -124,6 +128,7 @@ impl Sheet {
             };
             self.show_piece(&piece);
         } else if let Form::Json(json) = &mut self.form {
+            self.written = now;
             match (entry, self.look.beside) {
                 (Entry::Opened { described, .. }, Beside::GapsOnly) => json.open(described),
                 (Entry::Gap { .. } | Entry::Skipped { .. }, _) | (_, Beside::Notes) => {
@@ -213,18 +218,11 @@ impl Sheet {
                     lines.open(described);
                 }
                 self.steps.push(described.step.clone());
-                if self.look.follow == Follow::Yes {
-                    let news = self.notes.start(&described.step);
-                    self.note(now, news);
-                }
             }
-            Entry::Ended { source, .. } => {
-                if self.look.follow == Follow::Yes {
-                    let step = self.step(*source).to_owned();
-                    let news = self.notes.end(&step);
-                    self.note(now, news);
-                }
-            }
+            Entry::Readable { source } => self.note(now, *source, Notes::start),
+            // What may not be read was never followed.
+            Entry::Ended { end, .. } if end.outcome == Outcome::Forbidden => {}
+            Entry::Ended { source, .. } => self.note(now, *source, Notes::end),
             Entry::Gap {
                 source,
                 after,
@@ -245,16 +243,21 @@ impl Sheet {
                 let text = render_message(self.step(*source), text, style);
                 self.say_line(&text, Importance::Note);
             }
-            Entry::Notice { text } => {
-                self.awaited = Some((*text).to_owned());
+            Entry::Notice { text } | Entry::Wait { text: Some(text) } => {
                 let text = self.pen.status_style().paint(Role::Muted, text);
                 self.say_line(&text, Importance::Note);
             }
+            Entry::Wait { text: None } => {}
         }
     }
 
     /// What is news is said before the lines that follow, unless it comes in numbers.
-    fn note(&mut self, now: Duration, news: News) {
+    fn note(&mut self, now: Duration, source: SourceId, happened: fn(&mut Notes, &str) -> News) {
+        if self.look.follow == Follow::No {
+            return;
+        }
+        let step = self.step(source).to_owned();
+        let news = happened(&mut self.notes, &step);
         let is_alone = self.said.is_none_or(|said| said + GATHERING <= now);
         if news == News::Restart && is_alone && self.noted.is_none() {
             self.said = Some(now);
@@ -264,14 +267,25 @@ impl Sheet {
         }
     }
 
-    /// A terminal shows by itself that the command still runs; in a file nothing does.
+    /// A terminal shows by itself that the command still runs; in a file nothing does, and a program has to be told.
     fn say_heartbeat(&mut self, now: Duration, tally: &Tally) {
-        let is_due = self.look.follow == Follow::Yes && self.written + HEARTBEAT <= now;
-        let is_json = self.look.format == Format::Json;
-        if is_due && !is_json && !self.pen.is_status_terminal() {
-            self.written = now;
-            let text = render_heartbeat(tally, self.awaited.as_deref());
-            self.say_line(&text, Importance::Note);
+        if self.look.follow == Follow::No || self.written + HEARTBEAT > now {
+            return;
+        }
+        let awaited = self.awaited.as_deref();
+        match (&self.form, self.look.beside) {
+            (Form::Json(_), Beside::GapsOnly) => {}
+            (Form::Json(_), Beside::Notes) => {
+                self.written = now;
+                JsonLines::push_heartbeat(heartbeat(tally, awaited), &mut self.block);
+                self.write_block();
+            }
+            (Form::Text(_), _) if self.pen.is_status_terminal() => {}
+            (Form::Text(_), _) => {
+                self.written = now;
+                let text = render_heartbeat(tally, awaited);
+                self.say_line(&text, Importance::Note);
+            }
         }
     }
 
@@ -319,6 +333,14 @@ impl Sheet {
 enum Importance {
     Vital,
     Note,
+}
+
+fn heartbeat<'a>(tally: &Tally, awaited: Option<&'a str>) -> Heartbeat<'a> {
+    Heartbeat {
+        following: tally.being_read(),
+        lines: tally.lines,
+        waiting_for: awaited,
+    }
 }
 
 fn line_look(pen: &Pen, look: SheetLook) -> LineLook {

@@ -6,20 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
 use thiserror::Error;
 
 use super::{
     arguments::Format,
+    display::Display,
     ending::{Conclusion, End, Rules, Source, conclude},
-    sheet::{Beside, Sheet},
+    saving::Saving,
+    sheet::Beside,
 };
 use crate::{
     error::CommandError,
     logs::{
-        order::{Merge, WholeLines},
         record::Entry,
-        save::{SaveError, Saver, Standing},
+        save::{SaveError, Stage},
         saved::SavedError,
         spool::SpoolError,
         tally::Tally,
@@ -30,10 +30,6 @@ use crate::{
     },
 };
 
-/// How often what has come is saved: so much at most a run that is killed has lost.
-const SAVING: Duration = Duration::from_secs(1);
-/// How often a saved run says that it goes on, though nothing came.
-const SAVING_NOTHING: Duration = Duration::from_secs(10);
 /// After so many entries the clock is read.
 const ENTRIES_A_LOOK: u32 = 64;
 
@@ -61,49 +57,23 @@ pub(super) enum State {
 /// What one run shows.
 pub(super) struct Showing {
     tally: Tally,
-    saver: Option<Saver>,
-    merge: Option<Merge>,
-    whole_lines: WholeLines,
-    sheet: Sheet,
+    saving: Option<Saving>,
+    display: Display,
     begun: Instant,
     now: Duration,
     unclocked: u32,
-    saved: SavedState,
     trouble: Option<Trouble>,
 }
 
-/// How much of a run is saved.
-#[derive(Clone, Copy, Debug, Default)]
-struct SavedState {
-    at: Duration,
-    /// Of which the saved run knows.
-    sources: usize,
-    /// Entries that came since.
-    unsaved: u64,
-}
-
-impl SavedState {
-    /// What is new is worth its place at once.
-    const fn is_due(self, now: Duration, sources: usize) -> bool {
-        let since = now.saturating_sub(self.at).as_millis();
-        sources > self.sources
-            || (self.unsaved > 0 && since >= SAVING.as_millis())
-            || since >= SAVING_NOTHING.as_millis()
-    }
-}
-
 impl Showing {
-    pub(super) fn new(sheet: Sheet, merge: Option<Merge>, saver: Option<Saver>) -> Self {
+    pub(super) fn new(display: Display, saving: Option<Saving>) -> Self {
         Self {
             tally: Tally::default(),
-            saver,
-            merge,
-            whole_lines: WholeLines::default(),
-            sheet,
+            saving,
+            display,
             begun: Instant::now(),
             now: Duration::ZERO,
             unclocked: 0,
-            saved: SavedState::default(),
             trouble: None,
         }
     }
@@ -117,9 +87,27 @@ impl Showing {
             self.look_at_clock();
         }
         self.tally.count(entry);
-        self.saved.unsaved += 1;
         let result = self.try_push(entry);
         self.keep_trouble(result)
+    }
+
+    /// Nothing more is to be shown, but what was read is saved.
+    pub(super) fn keep(&mut self, entry: &Entry<'_>) {
+        let Some(saving) = self.saving.as_mut().filter(|_| self.trouble.is_none()) else {
+            return;
+        };
+        saving.begin_draining();
+        self.tally.count(entry);
+        let result = saving.push(entry).map_err(Trouble::Save);
+        self.keep_trouble(result);
+    }
+
+    /// After the last entry that was kept.
+    pub(super) fn end_keeping(&mut self) {
+        if let Some(saving) = &self.saving {
+            let result = saving.end_draining().map_err(Trouble::Save);
+            self.keep_trouble(result);
+        }
     }
 
     /// To be called when nothing more is there for the moment.
@@ -140,11 +128,11 @@ impl Showing {
     ) -> Result<(), CommandError> {
         let result = match self.trouble.take() {
             Some(trouble) => Err(trouble),
-            None => self.try_finish(),
+            None => self.display.finish(self.now),
         };
         if let Err(trouble) = result {
             if !matches!(trouble, Trouble::Save(_)) {
-                self.save(None)?;
+                self.save(Stage::GoesOn)?;
             }
             // Whoever read has gone, or cannot take more: it is of no use to tell how it all ended.
             return Err(trouble.into());
@@ -159,87 +147,38 @@ impl Showing {
     }
 
     fn try_push(&mut self, entry: &Entry<'_>) -> Result<(), Trouble> {
-        if let Some(saver) = &mut self.saver {
-            saver.push(entry)?;
+        if let Some(saving) = &mut self.saving {
+            saving.push(entry)?;
         }
-        let Self {
-            merge,
-            whole_lines,
-            sheet,
-            now,
-            ..
-        } = self;
-        let mut show = |entry: &Entry<'_>| sheet.show(*now, entry);
-        match merge {
-            None => whole_lines.push(*now, entry, &mut show)?,
-            Some(merge) => merge.push(*now, entry, &mut |entry| {
-                whole_lines.push(*now, entry, &mut show)
-            })?,
-        }
-        Ok(sheet.outcome()?)
+        self.display.push(self.now, entry)
     }
 
     fn try_settle(&mut self) -> Result<(), Trouble> {
-        let Self {
-            tally,
-            merge,
-            whole_lines,
-            sheet,
-            now,
-            ..
-        } = self;
-        let mut show = |entry: &Entry<'_>| sheet.show(*now, entry);
-        if let Some(merge) = merge {
-            merge.pass_time(*now, &mut |entry| whole_lines.push(*now, entry, &mut show))?;
+        self.display.settle(self.now, &self.tally)?;
+        match &mut self.saving {
+            Some(saving) => Ok(saving.settle(self.now)?),
+            None => Ok(()),
         }
-        whole_lines.pass_time(*now, &mut show)?;
-        sheet.settle(*now, tally)?;
-        let sources = self.tally.sources().len();
-        if self.saver.is_some() && self.saved.is_due(self.now, sources) {
-            self.saved = SavedState {
-                at: self.now,
-                sources,
-                unsaved: 0,
-            };
-            self.save(None)?;
-        }
-        Ok(())
-    }
-
-    fn try_finish(&mut self) -> Result<(), Trouble> {
-        let Self {
-            merge,
-            whole_lines,
-            sheet,
-            now,
-            ..
-        } = self;
-        let mut show = |entry: &Entry<'_>| sheet.show(*now, entry);
-        if let Some(merge) = merge {
-            merge.finish(&mut |entry| whole_lines.push(*now, entry, &mut show))?;
-        }
-        whole_lines.finish(&mut show)?;
-        Ok(sheet.finish()?)
     }
 
     fn say_goodbye(&mut self, conclusion: &Conclusion) -> Result<(), Trouble> {
-        self.save(Some(&conclusion.word))?;
+        self.save(Stage::Over(&conclusion.word))?;
         let took = self.begun.elapsed();
-        if self.sheet.format() != Format::Json {
+        if self.display.sheet.format() != Format::Json {
             // How long it took to read back what was saved is of no interest.
             let took = Some(took).filter(|_| conclusion.source == Source::Cluster);
             for remark in &conclusion.remarks {
-                self.sheet.say_remark(remark);
+                self.display.sheet.say_remark(remark);
             }
             let end = SummaryEnd {
                 gone: &conclusion.gone,
                 took,
                 outcome: &conclusion.text,
             };
-            self.sheet.say_summary(&self.tally, end);
+            self.display.sheet.say_summary(&self.tally, end);
             return Ok(());
         }
-        if self.sheet.beside() == Beside::GapsOnly {
+        if self.display.sheet.beside() == Beside::GapsOnly {
             return Ok(());
         }
         let exit_code = match &conclusion.result {
@@ -250,7 +189,7 @@ impl Showing {
         let summary = Summary {
             sources: tally.sources().len(),
             lines: tally.lines,
-            shown: self.sheet.shown(),
+            shown: self.display.sheet.shown(),
             reconnects: tally.reconnects,
             gaps: tally.gaps,
             skipped: tally.skipped,
@@ -261,18 +200,14 @@ impl Showing {
         };
         let mut text = Vec::new();
         JsonLines::push_summary(summary, &mut text);
-        Ok(self.sheet.write(&text)?)
+        Ok(self.display.sheet.write(&text)?)
     }
 
-    fn save(&mut self, outcome: Option<&str>) -> Result<(), SaveError> {
-        let Some(saver) = &mut self.saver else {
-            return Ok(());
-        };
-        saver.settle(Standing {
-            tally: &self.tally,
-            outcome,
-            now: &Timestamp::now().to_string(),
-        })
+    fn save(&self, stage: Stage<'_>) -> Result<(), SaveError> {
+        match &self.saving {
+            Some(saving) => saving.finish(stage),
+            None => Ok(()),
+        }
     }
 
     fn look_at_clock(&mut self) {
@@ -288,25 +223,5 @@ impl Showing {
                 State::Over
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_new_is_saved_at_once_and_what_comes_within_a_second() {
-        let state = |sources, unsaved| SavedState {
-            at: Duration::from_secs(5),
-            sources,
-            unsaved,
-        };
-        let at = Duration::from_millis;
-        assert!(state(0, 1).is_due(at(5001), 1));
-        assert!(!state(1, 1).is_due(at(5999), 1));
-        assert!(state(1, 1).is_due(at(6000), 1));
-        assert!(!state(1, 0).is_due(at(14_999), 1));
-        assert!(state(1, 0).is_due(at(15_000), 1));
     }
 }

@@ -12,10 +12,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::oneshot, time::sleep};
+use tokio::{sync::oneshot, task::spawn_blocking, time::sleep};
 
 use super::{
-    ending::{End, Rules},
+    ending::{End, Rules, word_of_signal},
+    saving::SharedSaver,
     showing::{Showing, State, Trouble},
 };
 use crate::{
@@ -46,6 +47,7 @@ pub(super) struct ShowingThread<F> {
     feed: Arc<F>,
     end: mpsc::Sender<End>,
     done: oneshot::Receiver<Result<(), CommandError>>,
+    saver: Option<SharedSaver>,
 }
 
 impl<F: Feed + Sync> ShowingThread<F> {
@@ -63,7 +65,17 @@ impl<F: Feed + Sync> ShowingThread<F> {
         thread::Builder::new()
             .name("showing".to_owned())
             .spawn(body)?;
-        Ok(Self { feed, end, done })
+        Ok(Self {
+            feed,
+            end,
+            done,
+            saver: None,
+        })
+    }
+
+    /// What is read is saved to the end, also where the thread is stuck.
+    pub(super) fn saved_by(self, saver: Option<SharedSaver>) -> Self {
+        Self { saver, ..self }
     }
 
     /// Waits until the thread ends of itself: its reader has gone, or nothing more can be written.
@@ -91,6 +103,7 @@ impl<F: Feed + Sync> ShowingThread<F> {
     async fn stop(&mut self, kind: ErrorKind) -> Result<(), CommandError> {
         self.put(End::Stopped(kind));
         self.feed.stop(Closing::Discard);
+        let saver = self.saver.clone();
         tokio::select! {
             result = self.wait() => match kind {
                 // A terminal that was closed takes no last words, which is no failure of its own.
@@ -98,7 +111,7 @@ impl<F: Feed + Sync> ShowingThread<F> {
                 _ => result,
             },
             _ = wait_for_signal() => Err(CommandError::silent(kind)),
-            () = sleep(LAST_WORDS) => Err(CommandError::silent(kind)),
+            () = wait_for_last_words(saver, kind) => Err(CommandError::silent(kind)),
         }
     }
 
@@ -108,23 +121,77 @@ impl<F: Feed + Sync> ShowingThread<F> {
     }
 }
 
+/// A thread that is stuck says nothing; what it was to save is saved in its place.
+async fn wait_for_last_words(saver: Option<SharedSaver>, kind: ErrorKind) {
+    sleep(LAST_WORDS).await;
+    let Some(saver) = saver else { return };
+    while saver.is_draining() {
+        sleep(LAST_WORDS).await;
+    }
+    // Should it fail, there is nobody who could be told: the terminal takes nothing.
+    drop(spawn_blocking(move || saver.finish(word_of_signal(kind))).await);
+}
+
 /// What is being read from a cluster.
-pub(super) struct Live(pub(super) Arc<SharedSpool>);
+pub(super) struct Live {
+    spool: Arc<SharedSpool>,
+    rest: Rest,
+    is_stopped: AtomicBool,
+}
+
+/// What becomes of lines that were read and not shown when a signal comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    Left,
+    Saved,
+}
+
+impl Live {
+    pub(super) const fn new(spool: Arc<SharedSpool>, rest: Rest) -> Self {
+        Self {
+            spool,
+            rest,
+            is_stopped: AtomicBool::new(false),
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
+    }
+}
 
 impl Feed for Live {
     fn run(&self, showing: &mut Showing) -> Result<(), Trouble> {
         loop {
-            let more = self.0.take(TICK, |entry| {
-                showing.push(&entry);
+            let more = self.spool.take(TICK, |entry| {
+                if self.is_stopped() {
+                    showing.keep(&entry);
+                } else {
+                    showing.push(&entry);
+                }
             })?;
-            if more == More::Over || showing.settle() == State::Over {
-                return Ok(());
+            match (more, self.is_stopped()) {
+                (More::Over, true) => {
+                    showing.end_keeping();
+                    return Ok(());
+                }
+                (More::Over, false) => return Ok(()),
+                (More::Maybe, true) => {}
+                (More::Maybe, false) if showing.settle() == State::Over => return Ok(()),
+                (More::Maybe, false) => {}
             }
         }
     }
 
     fn stop(&self, closing: Closing) {
-        self.0.close(closing);
+        let closing = match (closing, self.rest) {
+            (Closing::Discard, Rest::Saved) => {
+                self.is_stopped.store(true, Ordering::Relaxed);
+                Closing::Drain
+            }
+            (closing, _) => closing,
+        };
+        self.spool.close(closing);
     }
 }
 

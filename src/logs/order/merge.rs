@@ -91,7 +91,7 @@ impl Merge {
         }
     }
 
-    /// `now` is any clock that never goes back. What belongs to no source, and what opens one, is shown at once.
+    /// `now` is any clock that never goes back. What belongs to no source, and how one begins, is shown at once.
     pub fn push(
         &mut self,
         now: Duration,
@@ -107,7 +107,7 @@ impl Merge {
             self.queues.push(Queue::new());
             self.silent += 1;
         }
-        if let Entry::Opened { .. } = entry {
+        if let Entry::Opened { .. } | Entry::Readable { .. } = entry {
             return show(entry);
         }
         self.queue_up(now, place, entry)?;

@@ -1,6 +1,9 @@
 //! Where a source's first stream begins, and what the lines of it are for. Pure.
 
-use crate::{cluster::LogRange, logs::instance::Follow};
+use crate::{
+    cluster::LogRange,
+    logs::{UserStart, instance::Follow},
+};
 
 /// Of more records than this nobody looks for a line's end.
 const MOST_RECORDS: u32 = 4096;
@@ -18,6 +21,8 @@ pub(in crate::logs) enum FirstStream {
     },
     /// In seconds since 1970.
     Since(i64),
+    /// The last lines, as far as they are stamped at that second or later.
+    TailSince(u32, i64),
 }
 
 /// What the lines of a stream are for.
@@ -41,16 +46,39 @@ pub(in crate::logs) enum Beginning {
 }
 
 impl FirstStream {
+    pub(in crate::logs) const fn of(start: UserStart) -> Self {
+        match start {
+            UserStart::All => Self::Whole,
+            UserStart::Tail(lines) => Self::Tail(lines),
+            UserStart::Since(stamp) => Self::Since(stamp.seconds),
+            UserStart::TailSince(lines, stamp) => Self::TailSince(lines, stamp.seconds),
+        }
+    }
+
+    /// What is stamped in seconds before this is not wanted.
+    pub(in crate::logs) const fn since(self) -> Option<i64> {
+        match self {
+            Self::Since(second) | Self::TailSince(_, second) => Some(second),
+            Self::Whole | Self::Tail(_) | Self::Behind { .. } => None,
+        }
+    }
+
     /// The last lines of what goes on are asked for alone, and then what follows them: a stream that breaks among them
     /// could not be opened again, because they are others by then.
     pub(super) fn range(self, follow: Follow) -> (LogRange, Content) {
         match (self, follow) {
             (Self::Whole, _) => (LogRange::Whole, Content::Lines),
             (Self::Since(second), _) => (LogRange::Since(second), Content::Lines),
-            (Self::Tail(0), _) => (LogRange::Tail(1), Content::Primer),
+            (Self::Tail(0) | Self::TailSince(0, _), _) => (LogRange::Tail(1), Content::Primer),
             (Self::Behind { records, .. }, _) => (LogRange::Tail(records), Content::Primer),
             (Self::Tail(lines), Follow::Yes) => (LogRange::Tail(lines), Content::TailOfRunning),
             (Self::Tail(lines), Follow::No) => (LogRange::Tail(lines), Content::Lines),
+            (Self::TailSince(lines, second), Follow::Yes) => {
+                (LogRange::TailSince(lines, second), Content::TailOfRunning)
+            }
+            (Self::TailSince(lines, second), Follow::No) => {
+                (LogRange::TailSince(lines, second), Content::Lines)
+            }
         }
     }
 
@@ -58,6 +86,8 @@ impl FirstStream {
     pub(super) fn after(self, beginning: Beginning) -> Self {
         match (self, beginning) {
             (first, Beginning::Words) => first,
+            // All that was there is older, or there was nothing: what comes from now on is since then.
+            (Self::TailSince(1.., second), Beginning::Nothing) => Self::Since(second),
             (Self::Behind { records, half }, Beginning::Half(length))
                 if length > half && records < MOST_RECORDS =>
             {
@@ -81,6 +111,22 @@ mod tests {
         let first = FirstStream::Tail(0);
         assert_eq!(first.after(Beginning::Nothing), FirstStream::Whole);
         assert_eq!(first.after(Beginning::Words), first);
+    }
+
+    #[test]
+    fn where_none_of_the_last_lines_is_young_enough_what_comes_is() {
+        let first = FirstStream::TailSince(5, 90);
+        assert_eq!(
+            first.range(Follow::Yes),
+            (LogRange::TailSince(5, 90), Content::TailOfRunning)
+        );
+        assert_eq!(first.after(Beginning::Nothing), FirstStream::Since(90));
+        let none = FirstStream::TailSince(0, 90);
+        assert_eq!(
+            none.range(Follow::Yes),
+            (LogRange::Tail(1), Content::Primer)
+        );
+        assert_eq!(none.after(Beginning::Nothing), FirstStream::Whole);
     }
 
     #[test]
