@@ -198,7 +198,7 @@ impl Bed {
         Ok(())
     }
 
-    /// Brings a killed node back, with its images and without its containers.
+    /// Brings a killed node back, with its images and without its containers, or one whose kubelet was stopped.
     pub(crate) fn start_node(&mut self, name: &str) -> Result<(), Error> {
         let number = (1..=self.site.options.nodes).find(|number| node::name(*number) == name);
         let number = number.ok_or_else(|| no_such_node(name))?;
@@ -207,7 +207,7 @@ impl Bed {
             node.start(&self.site, &self.archives)?;
             self.nodes.push(node);
         }
-        self.wait_node_ready(name)
+        self.start_kubelet(name)
     }
 
     fn node(&mut self, name: &str) -> Result<&mut Node, Error> {

@@ -14,6 +14,9 @@ use crate::site::{CONTROL_PLANE_ADDRESS, KUBERNETES_SERVICE_ADDRESS, Site};
 use crate::trainer::REQUEST_LIMIT;
 use crate::{api_server, connect_proxy, controller_manager, dns, etcd, fake_nodes, scheduler};
 
+/// A bridge without an address of its own takes that of one of its links, which can be another whenever a node comes or
+/// goes. All other nodes would then miss the control plane for half a minute.
+const BRIDGE_ADDRESS: &str = "02:00:0a:0a:00:01";
 /// The socket at which the CONNECT proxy serves the API server, in the bed's folder.
 pub(crate) const CONNECT_SOCKET: &str = "connect.sock";
 /// The administrator's kubeconfig for programs in the control plane's network, in the bed's folder.
@@ -37,7 +40,9 @@ impl ControlPlane {
         write_inner_kubeconfig(&site.folder, site)?;
         let log = site.log("namespaces@control-plane");
         let set = NamespaceSet::create("control-plane", "", &log, &site.stop)?;
-        set.ip("link add bridge0 type bridge")?;
+        set.ip(&format!(
+            "link add bridge0 address {BRIDGE_ADDRESS} type bridge"
+        ))?;
         set.ip(&format!("addr add {CONTROL_PLANE_ADDRESS}/24 dev bridge0"))?;
         set.ip("link set bridge0 up")?;
         set.ip(&format!("addr add {KUBERNETES_SERVICE_ADDRESS}/32 dev lo"))?;

@@ -227,7 +227,8 @@ impl Testbed {
         self.ask(&Request::Node(NodeAction::Kill, node.to_owned()))
     }
 
-    /// Brings a killed node back and waits until it is ready. Its containers are gone.
+    /// Brings a killed node back, or one whose kubelet was stopped, and waits until it is ready. The containers of a
+    /// killed one are gone.
     pub fn start_node(&self, node: &str) -> Result<(), Error> {
         self.ask(&Request::Node(NodeAction::Start, node.to_owned()))
     }

@@ -12,12 +12,13 @@ use crate::namespaces::{NamespaceSet, Service};
 use crate::pki::subject;
 use crate::site::{CONTROL_PLANE_ADDRESS, Site};
 
-/// A kubelet's place: the node's name and address, its folder, and its cgroup.
+/// A kubelet's place: the node's name and address, its folder, its cgroup, and the key of its taint.
 pub(crate) struct Place<'a> {
     pub(crate) node: &'a str,
     pub(crate) address: &'a str,
     pub(crate) folder: &'a Path,
     pub(crate) cgroup_root: String,
+    pub(crate) taint: Option<&'a str>,
 }
 
 /// Starts the kubelet; also again, after it was stopped.
@@ -47,6 +48,7 @@ pub(crate) fn start(site: &Site, set: &NamespaceSet, place: &Place<'_>) -> Resul
 /// Scores and file limits are what a process without `CAP_SYS_RESOURCE` may set.
 fn configuration(site: &Site, place: &Place<'_>) -> Value {
     let rotation = &site.options.log_rotation;
+    let taint = |key| json!({"key": key, "effect": "NoSchedule"});
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -71,6 +73,7 @@ fn configuration(site: &Site, place: &Place<'_>) -> Value {
         "containerLogMonitorInterval": format!("{}s", rotation.monitor_seconds),
         "syncFrequency": "1s",
         "nodeLeaseDurationSeconds": 8,
+        "registerWithTaints": place.taint.map(taint).into_iter().collect::<Vec<_>>(),
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {
             "memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%", "nodefs.inodesFree": "1%",

@@ -51,6 +51,6 @@ pub use faults::{ActiveFault, Fault, Matcher, ProxyControl, Times};
 pub use handle::{AdminFiles, Testbed};
 pub use image::BUSYBOX_IMAGE;
 pub use namespace::Namespace;
-pub use options::{FakeLogs, LogRotation, Options, RELEASE_VARIABLE};
+pub use options::{FRAGILE_TAINT, FakeLogs, LogRotation, Options, RELEASE_VARIABLE};
 pub use shared::{ExclusiveTestbed, is_skipped, record_skip};
 pub use user::{Reach, Rule, User};

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::folder::write_whole;
 use crate::kubelet::{self, Place};
 use crate::namespaces::{NamespaceSet, Service};
+use crate::options::FRAGILE_TAINT;
 use crate::site::{CONTROL_PLANE_ADDRESS, Site};
 
 /// Settings that a kubelet would change for the whole machine, and the values that it wants to find.
@@ -98,11 +99,13 @@ impl Node {
     /// Starts the kubelet, unless it runs.
     pub(crate) fn start_kubelet(&mut self, site: &Site) -> Result<(), Error> {
         if self.kubelet.is_none() {
+            let is_fragile = site.options.is_fragile(self.identity.number);
             let place = Place {
                 node: &self.identity.name,
                 address: &self.identity.address,
                 folder: &self.identity.folder,
                 cgroup_root: self.cgroup.root(),
+                taint: is_fragile.then_some(FRAGILE_TAINT),
             };
             self.kubelet = Some(kubelet::start(site, &self.set, &place)?);
         }

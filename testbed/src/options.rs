@@ -11,6 +11,9 @@ use crate::trainer;
 /// Names another release than the newest for the beds of tests, such as `v2.1.0`.
 pub const RELEASE_VARIABLE: &str = "KUBECTL_TRAINER_RELEASE";
 
+/// The key of the taint of nodes that tests may break.
+pub const FRAGILE_TAINT: &str = "testbed/fragile";
+
 /// How a bed is to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Options {
@@ -18,6 +21,10 @@ pub struct Options {
     pub name: String,
     /// Real nodes, named `n1`, `n2` and so on.
     pub nodes: u8,
+    /// How many of the real nodes, the last ones, tests may break: only pods that tolerate [`FRAGILE_TAINT`] go there, so
+    /// that Trainer's controllers stay away.
+    #[serde(default)]
+    pub fragile_nodes: u8,
     /// Nodes that kwok plays, tainted so that only pods which ask for them land there.
     pub fake_nodes: u16,
     pub fake_logs: FakeLogs,
@@ -81,6 +88,7 @@ impl Default for Options {
         Self {
             name: format!("t{}-{count}", process::id()),
             nodes: 1,
+            fragile_nodes: 0,
             fake_nodes: 0,
             fake_logs: FakeLogs::default(),
             trainer: None,
@@ -99,5 +107,10 @@ impl Options {
             trainer: Some(release.unwrap_or_else(|_| trainer::DEFAULT_RELEASE.to_owned())),
             ..Self::default()
         }
+    }
+
+    /// Whether tests may break the real node of this number.
+    pub(crate) fn is_fragile(&self, number: u8) -> bool {
+        number > self.nodes.saturating_sub(self.fragile_nodes)
     }
 }

@@ -207,9 +207,7 @@ fn restore_machine(bed: &Testbed) -> Result<(), Error> {
             .map_err(Error::command("clearing faults"))?;
     }
     for number in 1..=bed.options().nodes {
-        let node = node::name(number);
-        bed.start_node(&node)?;
-        bed.start_kubelet(&node)?;
+        bed.start_node(&node::name(number))?;
     }
     Ok(())
 }

@@ -135,7 +135,7 @@ fn wait_established(bed: &Testbed) {
         "--for=condition=Established",
         "crd",
         "--all",
-        "--timeout=30s",
+        "--timeout=60s",
     ];
     kubectl(bed, &arguments);
 }

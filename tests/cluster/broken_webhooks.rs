@@ -1,10 +1,5 @@
 //! Clusters whose webhooks are not configured, not trusted, or do not answer.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
-
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::{Value, json};
 use testbed::{Fault, Matcher, Testbed, Times};
@@ -14,7 +9,7 @@ use crate::{
         BUNDLE_DIFFERS, BUNDLE_EMPTY, CALL_CUT, CALL_REFUSED, CALL_TIMED_OUT, CERTIFICATE_EXPIRED,
         CONFIGURATION_MISSING,
     },
-    support::{expect, expect_healthy, kubectl, paste, saved},
+    support::{expect, expect_healthy, kubectl, paste, saved, wait_until},
 };
 
 const NAMESPACE: &str = "kubeflow-system";
@@ -54,14 +49,9 @@ fn forbid_repair(bed: &Testbed, resource: &str) -> Value {
     replace(bed, &reduced);
     let account = format!("system:serviceaccount:{NAMESPACE}:{CONTROLLER_ROLE}");
     let question = ["auth", "can-i", "update", resource, "--as", &account];
-    let start = Instant::now();
-    while bed.kubectl(&question).unwrap().status.success() {
-        assert!(
-            start.elapsed() < Duration::from_secs(30),
-            "the role still allows it"
-        );
-        thread::sleep(Duration::from_millis(100));
-    }
+    wait_until("the role does not allow it any more", || {
+        !bed.kubectl(&question).unwrap().status.success()
+    });
     role
 }
 

@@ -24,7 +24,7 @@ use crate::support::{kubectl, wait_until};
 const POD: &str = "speaker";
 /// Says one line and then nothing; what a follower that is connected has seen.
 const SPEAKER: &str = "echo first; sleep 600";
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Remembers every request.
 #[derive(Default)]

@@ -20,9 +20,9 @@ use kubectl_trainer::{
     train_job::{JobEnd, Selection},
 };
 use serde_json::{Value, json};
-use testbed::{Namespace, Testbed, User};
+use testbed::{FRAGILE_TAINT, Namespace, Testbed, User};
 
-use crate::support::kubectl;
+use crate::support::{apply, kubectl};
 
 const BUSYBOX: &str = "docker.io/library/busybox:1.35";
 /// The runtime and the job of every reading.
@@ -53,6 +53,7 @@ pub(crate) struct SourceSeen {
     pub(crate) gaps: Vec<GapSeen>,
     pub(crate) messages: Vec<String>,
     pub(crate) skipped: u32,
+    pub(crate) reopened: u32,
     pub(crate) end: Option<(Outcome, u32)>,
 }
 
@@ -162,6 +163,11 @@ impl Reading {
         }
     }
 
+    /// Something of what was seen until now.
+    pub(crate) fn now<T>(&self, of: impl FnOnce(&Seen) -> T) -> T {
+        of(&self.shared.0.lock().unwrap())
+    }
+
     /// Waits until the reading is over and all is shown.
     #[track_caller]
     pub(crate) fn finish(self) -> Seen {
@@ -214,8 +220,7 @@ impl Seen {
             Entry::Skipped { source, attempts } => {
                 self.sources[source.0 as usize].skipped += attempts;
             }
-            // Its end says how often.
-            Entry::Reopened { .. } => {}
+            Entry::Reopened { source, .. } => self.sources[source.0 as usize].reopened += 1,
             Entry::Ended { source, end } => {
                 self.sources[source.0 as usize].end = Some((end.outcome, end.reconnects));
             }
@@ -272,6 +277,7 @@ pub(crate) fn make_runtime(bed: &Testbed, namespace: &Namespace, node: Option<&s
     });
     if let Some(node) = node {
         pod["nodeSelector"] = json!({"kubernetes.io/hostname": node});
+        pod["tolerations"] = json!([{"key": FRAGILE_TAINT, "operator": "Exists"}]);
     }
     let job = json!({"backoffLimit": 6, "template": {"spec": pod}});
     let step = json!({"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}});
@@ -321,7 +327,7 @@ fn apply_job(
             },
         },
     });
-    bed.apply(&job.to_string()).unwrap();
+    apply(bed, &job);
 }
 
 /// Lets a container go on that waits at [`WAITS`].

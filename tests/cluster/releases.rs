@@ -92,7 +92,7 @@ fn a_runtime_of_2_2_that_is_deleted_while_in_use_is_freed_by_the_printed_mend() 
     bed.apply(&job.to_string()).unwrap();
     let runtime = "clustertrainingruntime/mlx-distributed";
     let finalizer = "--for=jsonpath={.metadata.finalizers[0]}=trainer.kubeflow.org/resource-in-use";
-    kubectl(&bed, &["wait", runtime, finalizer, "--timeout=30s"]);
+    kubectl(&bed, &["wait", runtime, finalizer, "--timeout=60s"]);
     kubectl(&bed, &["delete", runtime, "--wait=false"]);
     let verified = expect(&bed, DELETION_STUCK);
     paste(&bed, verified.mend("TRN-RUNTIMES"));

@@ -232,6 +232,17 @@ pub(crate) fn paste(bed: &Testbed, command: &str) {
     );
 }
 
+/// Applies an object that may use a runtime made just now, of which Trainer's webhook hears a moment later.
+#[track_caller]
+pub(crate) fn apply(bed: &Testbed, object: &Value) {
+    let start = Instant::now();
+    while let Err(error) = bed.apply(&object.to_string()) {
+        let is_early = error.to_string().contains("must be created before");
+        assert!(is_early && start.elapsed() < VISIBLE_LIMIT, "{error}");
+        thread::sleep(PAUSE);
+    }
+}
+
 /// kubectl as the administrator; it has to succeed.
 #[track_caller]
 pub(crate) fn kubectl(bed: &Testbed, arguments: &[&str]) -> String {
