@@ -1,5 +1,6 @@
 //! `cargo xtask soak`: the broken clusters of the tests, against the older releases of Trainer, one after the other;
-//! and the long series of seeded faults while logs are followed.
+//! the models of the log follower with many more runs than a test has time for; and the long series of seeded faults
+//! while logs are followed.
 
 use std::time::Duration;
 
@@ -13,10 +14,14 @@ use crate::process::{StepError, cargo, run, say, spelled, timed};
 const OLDER_RELEASES: [&str; 3] = ["v2.2.1", "v2.1.0", "v2.0.1"];
 /// The test modules that break a cluster.
 const BROKEN_CLUSTERS: &str = "broken_";
+/// The tests that hold the log follower against models of kubelets and containers.
+const MODELS: &str = "logs::model::";
+/// How many runs each of these models makes, by its variable.
+const MODEL_CASES: (&str, &str) = ("ALIGNMENT_CASES", "100000");
 
 #[derive(clap::Args)]
 pub(crate) struct SoakArgs {
-    /// Releases such as v2.2.1; all older ones, and the log follower's seeds, unless named
+    /// Releases such as v2.2.1; all older ones, the log follower's models and its seeds, unless named
     releases: Vec<String>,
 }
 
@@ -27,7 +32,7 @@ pub(crate) fn soak(args: &SoakArgs) -> Result<(), StepError> {
         [] => OLDER_RELEASES
             .map(|release| Part::Release(release.to_owned()))
             .into_iter()
-            .chain([Part::Logs])
+            .chain([Part::Models, Part::Logs])
             .collect(),
         named => named.iter().cloned().map(Part::Release).collect::<Vec<_>>(),
     };
@@ -55,6 +60,7 @@ pub(crate) fn soak(args: &SoakArgs) -> Result<(), StepError> {
 /// One part of the whole.
 enum Part {
     Release(String),
+    Models,
     Logs,
 }
 
@@ -62,6 +68,7 @@ impl Part {
     fn title(&self) -> String {
         match self {
             Self::Release(release) => format!("Trainer {release}"),
+            Self::Models => "models of logs".to_owned(),
             Self::Logs => "logs under faults".to_owned(),
         }
     }
@@ -69,6 +76,7 @@ impl Part {
     fn run(&self) -> Result<(), StepError> {
         match self {
             Self::Release(release) => test(release),
+            Self::Models => models(),
             Self::Logs => lossless::lossless(&LosslessArgs::soak(), None),
         }
     }
@@ -89,6 +97,13 @@ fn test(release: &str) -> Result<(), StepError> {
     tests.args(["test", "--locked", "--package", "kubectl-trainer"]);
     tests.args(["--test", "cluster", BROKEN_CLUSTERS]);
     run(tests.env(RELEASE_VARIABLE, release))
+}
+
+fn models() -> Result<(), StepError> {
+    let mut tests = cargo();
+    tests.args(["test", "--locked", "--package", "kubectl-trainer"]);
+    tests.args(["--lib", MODELS]);
+    run(tests.env(MODEL_CASES.0, MODEL_CASES.1))
 }
 
 fn summary_line(title: &str, duration: Duration, result: &Result<(), StepError>) -> String {
