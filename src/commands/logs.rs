@@ -289,6 +289,8 @@ async fn read_all(cluster: &Cluster, request: &LogRequest, spool: &Arc<SharedSpo
         } else {
             Past::HadPods
         },
+        other_containers: other_containers(&observation, &request.selection, Follow::No)
+            .unwrap_or_default(),
     });
     End::Read(end, afterwards.unwrap_or_default())
 }

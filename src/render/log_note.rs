@@ -55,11 +55,12 @@ pub fn render_message(step: &str, text: &[u8], style: Style) -> String {
     format!("{} {text}", style.paint(Role::Muted, &format!("{step}:")))
 }
 
-/// Whether something happened that belongs before the lines that follow.
+/// Whether something happened, and whether it belongs before the lines that follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
+    None,
     Expected,
-    Restart,
+    Pressing,
 }
 
 /// What happened to several steps since the last note, each kind on one line.
@@ -71,10 +72,52 @@ pub struct Notes {
     restarted: Vec<String>,
     ended: Vec<String>,
     known: HashSet<String>,
+    /// Steps that are there, before anything could be read: perhaps nothing may be.
+    unheard: Vec<String>,
+    hearing: Hearing,
+}
+
+/// Whether anything could be read yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hearing {
+    #[default]
+    Nothing,
+    Something,
 }
 
 impl Notes {
-    pub fn start(&mut self, step: &str) -> News {
+    /// A step has something to read. Who may read one may mostly read all: until then none is said to be followed.
+    pub fn open(&mut self, step: &str) -> News {
+        match self.hearing {
+            Hearing::Something => self.start(step),
+            Hearing::Nothing => {
+                self.unheard.push(step.to_owned());
+                News::None
+            }
+        }
+    }
+
+    /// The step can be read.
+    pub fn hear(&mut self, _step: &str) -> News {
+        if self.hearing == Hearing::Something {
+            return News::None;
+        }
+        self.hearing = Hearing::Something;
+        for step in std::mem::take(&mut self.unheard) {
+            self.start(&step);
+        }
+        News::Pressing
+    }
+
+    /// The step may not be read, so that it never was followed.
+    pub fn refuse(&mut self, step: &str) -> News {
+        for steps in [&mut self.unheard, &mut self.started] {
+            steps.retain(|known| known != step);
+        }
+        News::None
+    }
+
+    fn start(&mut self, step: &str) -> News {
         if self.known.insert(step.to_owned()) {
             self.started.push(step.to_owned());
             return News::Expected;
@@ -83,11 +126,14 @@ impl Notes {
         if self.started.iter().any(|started| started == step) {
             News::Expected
         } else {
-            News::Restart
+            News::Pressing
         }
     }
 
     pub fn end(&mut self, step: &str) -> News {
+        if !self.known.contains(step) {
+            return News::None;
+        }
         push_new(&mut self.ended, step);
         News::Expected
     }
@@ -103,8 +149,10 @@ impl Notes {
             mut restarted,
             mut ended,
             known,
+            unheard,
+            hearing,
         } = std::mem::take(self);
-        self.known = known;
+        (self.known, self.unheard, self.hearing) = (known, unheard, hearing);
         ended.retain(|step| !restarted.contains(step));
         // What had restarted before anybody looked is not news.
         restarted.retain(|step| !started.contains(step));
@@ -185,6 +233,14 @@ pub fn render_gone(gone: &[String]) -> String {
 /// Said where there never was a pod to read.
 pub fn render_never(job: &str) -> String {
     format!("TrainJob \"{job}\" ended before it had a pod: there is nothing to read")
+}
+
+/// Said at the end where none of the containers was asked for.
+pub fn render_other_containers(there: &[String]) -> String {
+    format!(
+        "no container is called as it was asked for; there are: {}",
+        list_steps(there)
+    )
 }
 
 /// What is said where nothing else was for long.
@@ -329,6 +385,23 @@ mod tests {
                 "ended: node-0, node-2, node-4, node-6, node-8, node-10, node-12, node-14 and 42 more"
             ]
         );
+    }
+
+    #[test]
+    fn a_step_that_may_not_be_read_is_neither_followed_nor_ended() {
+        let mut notes = Notes::default();
+        for step in ["node-0", "node-1"] {
+            assert_eq!(notes.open(step), News::None);
+        }
+        assert_eq!(notes.refuse("node-0"), News::None);
+        assert!(notes.is_empty());
+        assert_eq!(notes.hear("node-1"), News::Pressing);
+        assert_eq!(notes.open("node-2"), News::Expected);
+        notes.refuse("node-2");
+        assert_eq!(notes.take(Style::Plain), ["following node-1"]);
+        assert_eq!(notes.end("node-0"), News::None);
+        notes.end("node-1");
+        assert_eq!(notes.take(Style::Plain), ["ended: node-1"]);
     }
 
     #[test]

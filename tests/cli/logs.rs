@@ -319,8 +319,8 @@ fn what_nothing_was_saved_of_is_refused_with_what_there_is() {
 fn a_saved_run_that_was_killed_says_so() {
     let run = SavedRun::new();
     let path = run.path().join("index.json");
-    let run = fs::read_to_string(&path).unwrap();
-    fs::write(&path, run.replace("\"Failed\"", "null")).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"Failed\"", "null")).unwrap();
     run.logs(&["--strict", "--node", "1"])
         .code(1)
         .stdout_eq(str![[r#"
@@ -359,7 +359,11 @@ fn a_cluster_that_does_not_answer_ends_it_with_3() {
             .assert()
             .code(3)
             .stdout_eq(str![])
-            .stderr_eq(str![]);
+            .stderr_eq(str![[r#"
+error: cannot get trainjobs.trainer.kubeflow.org job in namespace default: nothing listens at https://127.0.0.1:1 (connection refused)
+hint: is the cluster running, and is this its address? another context: kubectl config use-context NAME; another address: kubectl config set-cluster NAME --server=https://HOST:PORT
+
+"#]]);
     }
 }
 

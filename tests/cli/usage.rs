@@ -168,10 +168,7 @@ For more information, try '--help'.
         .stdout_eq(str![])
         .stderr_eq(str![[r#"
 error: the argument '--quiet' cannot be used with '--v[=<LEVEL>]'
-
-Usage: kubectl trainer version --quiet
-
-For more information, try '--help'.
+hint: leave one of them out; what each is for: kubectl trainer version --help
 
 "#]]);
 }

@@ -4,7 +4,7 @@ use crate::{
     cluster::Follow,
     error::{CommandError, ErrorKind},
     logs::tally::{Access, Tally},
-    render::log_note::{counted, list_steps, render_gone, render_never},
+    render::log_note::{counted, list_steps, render_gone, render_never, render_other_containers},
     train_job::JobEnd,
 };
 
@@ -29,6 +29,8 @@ pub(super) struct Afterwards {
     /// Steps of a job that is over and that have no pod any more.
     pub(super) without_pods: Vec<String>,
     pub(super) past: Past,
+    /// The containers that there are, where none of them was asked for.
+    pub(super) other_containers: Vec<String>,
 }
 
 /// Whether there ever was something to read.
@@ -175,14 +177,16 @@ fn gone(end: &End, tally: &Tally) -> Vec<String> {
 
 /// While following, the job's own reason is the command's error.
 fn remarks(end: &End, gone: &[String], rules: &Rules) -> Vec<String> {
-    let past = match end {
-        End::Read(_, afterwards) => afterwards.past,
-        _ => Past::HadPods,
+    let End::Read(_, afterwards) = end else {
+        return Vec::new();
     };
-    let mut remarks = match past {
+    let mut remarks = match afterwards.past {
         Past::EndedWithoutPods => vec![render_never(&rules.job)],
-        Past::HadPods if gone.is_empty() => return Vec::new(),
-        Past::HadPods => vec![render_gone(gone)],
+        Past::HadPods if !gone.is_empty() => vec![render_gone(gone)],
+        Past::HadPods => match afterwards.other_containers.as_slice() {
+            [] => return Vec::new(),
+            there => return vec![render_other_containers(there)],
+        },
     };
     if let (End::Read(JobEnd::Failed { reason, message }, _), Follow::No) = (end, rules.follow) {
         remarks.push(failure_text(&rules.job, reason, message));
@@ -379,6 +383,20 @@ mod tests {
         assert_eq!(
             (error.kind.exit_code(), error.chain()),
             (1, vec!["the logs of node-0, node-1 are gone".to_owned()])
+        );
+    }
+
+    #[test]
+    fn who_waited_for_a_container_that_never_came_learns_which_there_are() {
+        let afterwards = Afterwards {
+            other_containers: vec!["node".to_owned()],
+            ..Afterwards::default()
+        };
+        let end = End::Read(JobEnd::Complete, afterwards);
+        let conclusion = conclude(end, &Tally::default(), &rules(Follow::Yes, Gaps::Tolerated));
+        assert_eq!(
+            conclusion.remarks,
+            ["no container is called as it was asked for; there are: node"]
         );
     }
 

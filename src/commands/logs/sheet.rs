@@ -118,7 +118,6 @@ impl Sheet {
             text,
         } = *entry
         {
-            self.written = now;
             let piece = ShownPiece {
                 source,
                 stamp,
@@ -126,7 +125,7 @@ impl Sheet {
                 end,
                 text,
             };
-            self.show_piece(&piece);
+            self.show_piece(now, &piece);
         } else if let Form::Json(json) = &mut self.form {
             self.written = now;
             match (entry, self.look.beside) {
@@ -198,10 +197,11 @@ impl Sheet {
         self.pen.answer(bytes)
     }
 
-    fn show_piece(&mut self, piece: &ShownPiece<'_>) {
+    fn show_piece(&mut self, now: Duration, piece: &ShownPiece<'_>) {
         if self.filter.judge(piece.source, piece.part, piece.text) == Verdict::Hidden {
             return;
         }
+        self.written = now;
         self.shown += u64::from(piece.part.ends_line());
         match &mut self.form {
             Form::Json(json) => json.push_line(piece, &mut self.block),
@@ -213,15 +213,17 @@ impl Sheet {
     fn say(&mut self, now: Duration, entry: &Entry<'_>) {
         match entry {
             Entry::Piece { .. } | Entry::Reopened { .. } => {}
-            Entry::Opened { described, .. } => {
+            Entry::Opened { source, described } => {
                 if let Form::Text(lines) = &mut self.form {
                     lines.open(described);
                 }
                 self.steps.push(described.step.clone());
+                self.note(now, *source, Notes::open);
             }
-            Entry::Readable { source } => self.note(now, *source, Notes::start),
-            // What may not be read was never followed.
-            Entry::Ended { end, .. } if end.outcome == Outcome::Forbidden => {}
+            Entry::Readable { source } => self.note(now, *source, Notes::hear),
+            Entry::Ended { source, end } if end.outcome == Outcome::Forbidden => {
+                self.note(now, *source, Notes::refuse);
+            }
             Entry::Ended { source, .. } => self.note(now, *source, Notes::end),
             Entry::Gap {
                 source,
@@ -259,11 +261,15 @@ impl Sheet {
         let step = self.step(source).to_owned();
         let news = happened(&mut self.notes, &step);
         let is_alone = self.said.is_none_or(|said| said + GATHERING <= now);
-        if news == News::Restart && is_alone && self.noted.is_none() {
-            self.said = Some(now);
-            self.say_notes();
-        } else {
-            self.noted.get_or_insert(now);
+        match news {
+            News::None => {}
+            News::Pressing if is_alone && self.noted.is_none() => {
+                self.said = Some(now);
+                self.say_notes();
+            }
+            News::Pressing | News::Expected => {
+                self.noted.get_or_insert(now);
+            }
         }
     }
 
