@@ -4,14 +4,16 @@
 //! What it rests on (measured, test-cluster.md B.3): a stream that ends, however it ends, says nothing about the
 //! container; only its status does. A kubelet that is stopped ends streams cleanly while the container runs on.
 
+mod drain;
 mod ending;
 mod event;
+mod silence;
 mod state;
 
 use std::time::Duration;
 
 pub use event::{Action, Event, Follow, Outcome, Reason, Refusal, Served, StreamEnd};
-use state::{Check, Finding, ReplayTime, State, Stay, Stream};
+use state::{Check, Finding, Haste, Lingering, ReplayTime, State, Stay, Stream};
 
 use super::{
     alignment::{End, Settled},
@@ -22,25 +24,12 @@ use super::{
 const BACK_OFF: [u64; 7] = [0, 1, 2, 4, 8, 16, 30];
 /// The same at most, where the container has ended: its log can go any time, and the job's end waits for it.
 const LONGEST_REST_OF_ENDED: u64 = 8;
-/// A replay that has paused for this long has come to its end.
-const REPLAY_PAUSE: Duration = Duration::from_secs(5);
-/// A replay that never pauses has come to its end by now.
-const REPLAY_LIMIT: Duration = Duration::from_mins(2);
-/// A stream that is silent for longer may be stuck; jitter comes on top.
-const SILENCE: Duration = Duration::from_secs(30);
-/// An ended container's stream ends by itself within this.
-const LINGERING: Duration = Duration::from_secs(10);
+/// The same where no more is waited for: who waits longer is not asked again before he is given up.
+const LONGEST_HASTY_REST: u64 = 4;
+/// The same where the caller may not: a rule that is a second old is soon known.
+const LONGEST_REST_OF_DENIED: u64 = 3;
 /// A status can be older than the container that answered by about this much.
 const STATUS_LAG: Duration = Duration::from_secs(2);
-/// How often there may be more behind the end of a drain before it is believed: the last record can be the end of a
-/// longer line, so that it never compares equal.
-const MOST_ENDS_AHEAD: u32 = 3;
-/// How often a server speaks in place of an ended container's log before that is gone: some fifteen seconds.
-const MOST_SPOKEN: u32 = 5;
-/// A silent stream is looked at less and less often if that never helps: up to so many doublings.
-const MOST_DOUBLINGS: u32 = 6;
-/// The same where it had nothing to say each time. A stream that is stuck from now on is noticed after four minutes.
-const MOST_CALM_DOUBLINGS: u32 = 3;
 
 #[derive(Debug)]
 pub struct Instance {
@@ -56,9 +45,8 @@ pub struct Instance {
     /// Looks at a silent stream in a row that found it in order.
     calm: u32,
     ends_ahead: u32,
-    /// Answers in a row that were a server's words in place of the last line.
-    spoken: u32,
     stay: Stay,
+    haste: Haste,
     /// How the last following stream ended, as far as that says something: a clean end does where the container has
     /// ended too.
     last_end: Option<StreamEnd>,
@@ -76,8 +64,8 @@ impl Instance {
             alarms: 0,
             calm: 0,
             ends_ahead: 0,
-            spoken: 0,
             stay: Stay::Staying,
+            haste: Haste::No,
             last_end: None,
             wake_at: None,
         }
@@ -109,6 +97,7 @@ impl Instance {
             }
             Event::Status(standing) => self.take_status(now, standing),
             Event::EndChecked(end) => self.take_end(now, end),
+            Event::Hurry => self.hurry(now),
             Event::GiveUp => self.give_up(),
         }
     }
@@ -129,61 +118,17 @@ impl Instance {
             heard: now,
             replay: ReplayTime::Running,
             check: Check::None,
+            lingering: Lingering::No,
         };
         self.stream(stream);
         vec![Action::Open(follow, served)]
     }
 
-    fn stream(&mut self, stream: Stream) {
-        self.state = State::Streaming(stream);
-        let quiet = match stream.replay {
-            ReplayTime::Running => {
-                let pause = REPLAY_PAUSE * (1 << self.alarms);
-                (stream.heard + pause).min(stream.opened + REPLAY_LIMIT)
-            }
-            ReplayTime::Over | ReplayTime::Ended if self.is_lingering(stream) => {
-                stream.heard + LINGERING
-            }
-            ReplayTime::Over | ReplayTime::Ended => {
-                let doublings = (self.alarms + self.calm).min(MOST_DOUBLINGS);
-                stream.heard + SILENCE * (1 << doublings) + self.jitter
-            }
-        };
-        self.wake_at = Some(quiet);
-    }
-
-    /// Whether the container has ended while its stream goes on.
-    fn is_lingering(&self, stream: Stream) -> bool {
-        stream.follow == Follow::Yes
-            && matches!(self.standing, Standing::Ended | Standing::Previous)
-    }
-
     fn be_delivered(&mut self, now: Duration) -> Vec<Action> {
-        (self.fruitless, self.alarms) = (0, 0);
-        (self.calm, self.spoken) = (0, 0);
-        if let State::Streaming(stream) = self.state
-            && stream.follow == Follow::Yes
-        {
-            // The end before was not the container's.
-            self.last_end = None;
-        }
+        (self.fruitless, self.alarms, self.calm) = (0, 0, 0);
+        // The end before was not the container's.
+        self.last_end = None;
         self.hear(now)
-    }
-
-    fn hear(&mut self, now: Duration) -> Vec<Action> {
-        if let State::Streaming(stream) = self.state {
-            let check = match stream.check {
-                Check::None => Check::None,
-                Check::UnderWay | Check::Overtaken => Check::Overtaken,
-                Check::ForPlace => Check::ForPlace,
-            };
-            self.stream(Stream {
-                heard: now,
-                check,
-                ..stream
-            });
-        }
-        Vec::new()
     }
 
     fn wake(&mut self, now: Duration) -> Vec<Action> {
@@ -198,26 +143,6 @@ impl Instance {
             State::CheckingEnd(_) => vec![Action::CheckEnd(self.served())],
             State::Done => Vec::new(),
         }
-    }
-
-    fn look_at_silence(&mut self, now: Duration, stream: Stream) -> Vec<Action> {
-        if stream.replay == ReplayTime::Running {
-            self.stream(Stream {
-                replay: ReplayTime::Over,
-                ..stream
-            });
-            return vec![Action::Settle];
-        }
-        if self.standing != Standing::Running {
-            // The stream of what has ended should have ended too.
-            return closed(self.open(now));
-        }
-        self.stream(Stream {
-            heard: now,
-            check: Check::UnderWay,
-            ..stream
-        });
-        vec![Action::CheckEnd(Served::Current)]
     }
 
     fn end_stream(&mut self, end: StreamEnd) -> Vec<Action> {
@@ -253,16 +178,28 @@ impl Instance {
         match refusal {
             Refusal::Forbidden => self.finish(Outcome::Forbidden),
             Refusal::NotThere => self.ask(),
-            Refusal::Busy(wanted) => self.rest(now, wanted.unwrap_or_default()),
+            Refusal::Denied => self.rest_at_most(now, LONGEST_REST_OF_DENIED, Duration::ZERO),
+            Refusal::Busy(wanted) => {
+                if self.standing == Standing::Running {
+                    // A kubelet that was stopped ends streams, too, and refuses others; what runs writes on meanwhile.
+                    self.last_end = None;
+                }
+                self.rest(now, wanted.unwrap_or_default())
+            }
         }
     }
 
     /// Until the next stream: as long as the back-off says, and at least as long as the server wants.
     fn rest(&mut self, now: Duration, at_least: Duration) -> Vec<Action> {
-        let longest = match self.standing {
-            Standing::Ended | Standing::Previous => LONGEST_REST_OF_ENDED,
-            _ => u64::MAX,
+        let longest = match (self.haste, self.standing) {
+            (Haste::Yes, _) => LONGEST_HASTY_REST,
+            (Haste::No, Standing::Ended | Standing::Previous) => LONGEST_REST_OF_ENDED,
+            (Haste::No, _) => u64::MAX,
         };
+        self.rest_at_most(now, longest, at_least)
+    }
+
+    fn rest_at_most(&mut self, now: Duration, longest: u64, at_least: Duration) -> Vec<Action> {
         let seconds = BACK_OFF[self.fruitless.min(BACK_OFF.len() - 1)].min(longest);
         self.fruitless += 1;
         let wait = at_least.max(Duration::from_secs(seconds));
@@ -270,6 +207,16 @@ impl Instance {
         self.wake_at = Some(now + wait);
         if wait.is_zero() {
             return self.open(now);
+        }
+        Vec::new()
+    }
+
+    /// No more is waited for than this source: a rest that has begun is cut short, too.
+    fn hurry(&mut self, now: Duration) -> Vec<Action> {
+        self.haste = Haste::Yes;
+        if self.state == State::Resting {
+            let latest = now + Duration::from_secs(LONGEST_HASTY_REST);
+            self.wake_at = self.wake_at.map(|wake_at| wake_at.min(latest));
         }
         Vec::new()
     }
@@ -290,47 +237,11 @@ impl Instance {
             State::Doubting { .. } => self.rest(now, Duration::ZERO),
             State::Resting if before != standing => self.open(now),
             State::Streaming(stream) if before != standing => {
-                // It ends by itself; if not, it is not waited for.
-                self.stream(stream);
-                let limit = now + LINGERING;
-                self.wake_at = self.wake_at.map(|wake_at| wake_at.min(limit));
+                self.begin_lingering(now, stream);
                 Vec::new()
             }
             _ => Vec::new(),
         }
-    }
-
-    fn doubt(&mut self, now: Duration, finding: Finding) -> Vec<Action> {
-        if let State::Streaming(stream) = self.state
-            && stream.standing != self.standing
-        {
-            return self.rest(now, Duration::ZERO);
-        }
-        self.state = State::Doubting {
-            since: now,
-            finding,
-        };
-        self.wake_at = None;
-        vec![Action::AskStatus]
-    }
-
-    #[cfg(test)]
-    pub(crate) fn is_doubting(&self) -> bool {
-        matches!(self.state, State::Doubting { .. })
-    }
-
-    /// If the status still names this instance after the time by which it can lag, it was this one that answered.
-    fn resolve_doubt(&mut self, now: Duration, since: Duration, finding: Finding) -> Vec<Action> {
-        if now < since + STATUS_LAG {
-            self.wake_at = Some(since + STATUS_LAG);
-            return Vec::new();
-        }
-        if finding == Finding::FileEmpty {
-            return self.finish_gone(Reason::Rotated);
-        }
-        let mut actions = vec![Action::GiveUpPlace];
-        actions.extend(self.open(now));
-        actions
     }
 
     fn take_settled(&mut self, now: Duration, settled: Settled) -> Vec<Action> {
@@ -365,71 +276,11 @@ impl Instance {
         }
     }
 
-    /// What still runs has no end, and what had more behind it too often is believed.
-    fn check_end(&mut self, settled: Settled) -> Vec<Action> {
-        let is_ended = matches!(self.standing, Standing::Ended | Standing::Previous);
-        let is_believed = !is_ended || self.ends_ahead == MOST_ENDS_AHEAD;
-        if settled == Settled::Aligned && is_believed {
-            return self.finish(Outcome::Complete);
-        }
-        self.state = State::CheckingEnd(settled);
-        self.wake_at = None;
-        vec![Action::CheckEnd(self.served())]
-    }
-
     fn take_end(&mut self, now: Duration, end: Option<End>) -> Vec<Action> {
         match self.state {
             State::Streaming(stream) => self.take_end_beside(now, stream, end),
             State::CheckingEnd(settled) => self.take_end_of_drain(now, settled, end),
             _ => Vec::new(),
-        }
-    }
-
-    fn take_end_beside(&mut self, now: Duration, stream: Stream, end: Option<End>) -> Vec<Action> {
-        let is_telling = matches!(stream.check, Check::UnderWay | Check::ForPlace);
-        if is_telling && end == Some(End::Ahead) {
-            self.alarms = (self.alarms + 1).min(MOST_DOUBLINGS);
-            return closed(self.open(now));
-        }
-        if stream.check == Check::UnderWay && end == Some(End::Reached) {
-            self.calm = (self.calm + 1).min(MOST_CALM_DOUBLINGS);
-        }
-        self.stream(Stream {
-            check: Check::None,
-            ..stream
-        });
-        Vec::new()
-    }
-
-    fn take_end_of_drain(
-        &mut self,
-        now: Duration,
-        settled: Settled,
-        end: Option<End>,
-    ) -> Vec<Action> {
-        match (end, settled) {
-            (Some(End::Reached), _) | (Some(End::Empty), Settled::Aligned) => {
-                self.finish(Outcome::Complete)
-            }
-            (Some(End::Empty), _) => self.doubt(now, Finding::FileEmpty),
-            (Some(End::Ahead), Settled::Empty | Settled::Undecided)
-                if self.ends_ahead == MOST_ENDS_AHEAD =>
-            {
-                self.doubt(now, Finding::PlaceLost)
-            }
-            (Some(End::Ahead), _) => {
-                self.ends_ahead = (self.ends_ahead + 1).min(MOST_ENDS_AHEAD);
-                self.rest(now, Duration::ZERO)
-            }
-            (Some(End::Spoken), _) if self.spoken == MOST_SPOKEN => {
-                self.finish_gone(Reason::NoAnswer)
-            }
-            (Some(End::Spoken), _) => {
-                self.spoken += 1;
-                self.ask()
-            }
-            // Whether it is all is known only when somebody answers; the drain may have been cut.
-            (None, _) => self.ask(),
         }
     }
 
@@ -448,5 +299,7 @@ fn closed(mut actions: Vec<Action>) -> Vec<Action> {
 
 #[cfg(test)]
 mod ending_tests;
+#[cfg(test)]
+mod silence_tests;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,11 @@
 //! Reads a job's logs into the spool: what the watch says becomes sources, each source a task, until the job is over and
 //! every source has been read to its end.
 
+mod awaited;
+
 use std::{
     collections::HashMap,
+    future::pending,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -12,9 +15,10 @@ use thiserror::Error;
 use tokio::{
     sync::{Semaphore, watch},
     task::{Id, JoinError, JoinSet},
-    time::sleep,
+    time::{sleep, sleep_until},
 };
 
+use self::awaited::Awaited;
 use super::{
     LogRequest,
     alignment::Start,
@@ -44,6 +48,9 @@ const READING: usize = 32;
 const AFTER_THE_JOB: Duration = Duration::from_secs(30);
 /// What does not follow must come to an end, even where a kubelet does not answer.
 const WITHOUT_FOLLOW: Duration = Duration::from_secs(20);
+
+/// Who may read none of the logs that are there waits no longer than this for those that are not.
+const SHUT_OUT: Duration = Duration::from_secs(3);
 
 /// The last look at a job that is over is tried again after this, doubled up to the longest.
 const FIRST_REST: Duration = Duration::from_secs(1);
@@ -85,6 +92,8 @@ struct Run<'a> {
     forbidden: u32,
     /// Whether a pod has not begun that may have a log.
     awaited: Awaited,
+    /// Since when there is nothing to read but what the caller may not.
+    shut_out: Option<Instant>,
     /// Attempts that nobody saw, of containers whose next attempt has not begun.
     skipped: HashMap<(String, String), u32>,
     patience: Option<Duration>,
@@ -99,12 +108,6 @@ struct Run<'a> {
 enum Contact {
     Held,
     Lost,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Awaited {
-    Nothing,
-    Pods,
 }
 
 /// Whether a source was there before anybody looked.
@@ -142,6 +145,7 @@ impl<'a> Run<'a> {
             next_source: 0,
             forbidden: 0,
             awaited: Awaited::Nothing,
+            shut_out: None,
             skipped: HashMap::new(),
             patience,
             job: None,
@@ -164,6 +168,7 @@ impl<'a> Run<'a> {
         let mut changes = watch_job(&self.shared.cluster, namespace, job);
         let mut look = Look::First;
         loop {
+            let shut_out = self.shut_out_at();
             tokio::select! {
                 change = changes.next() => match change {
                     Some(Ok(Change::Observed(observation))) => {
@@ -179,9 +184,7 @@ impl<'a> Run<'a> {
                     None => return Ok(self.end.take().unwrap_or(JobEnd::NotOver)),
                 },
                 Some(done) = self.readers.join_next_with_id() => self.forget(done),
-            }
-            if self.is_shut_out() {
-                return Ok(JobEnd::NotOver);
+                () = wait_until(shut_out), if shut_out.is_some() => return Ok(JobEnd::NotOver),
             }
             if let Some(end) = self.over().await {
                 return Ok(end);
@@ -221,10 +224,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Nobody waits for the end of a job of which nothing may be read: what begins later may not either.
-    fn is_shut_out(&self) -> bool {
+    /// Nobody waits for the end of a job of which nothing may be read: what begins later may hardly be.
+    fn shut_out_at(&mut self) -> Option<Instant> {
         let is_all = self.next_source > 0 && self.forbidden == self.next_source;
-        is_all && self.readers.is_empty() && self.awaited == Awaited::Nothing
+        if !is_all || !self.readers.is_empty() {
+            self.shut_out = None;
+            return None;
+        }
+        let since = *self.shut_out.get_or_insert_with(Instant::now);
+        Some(match self.awaited {
+            Awaited::Nothing => since,
+            Awaited::Pods => since + SHUT_OUT,
+        })
     }
 
     async fn fetch(&self) -> Result<JobObservation, Failure> {
@@ -240,12 +251,7 @@ impl<'a> Run<'a> {
             self.contact = Contact::Held;
             self.notice("the cluster answers again");
         }
-        let is_awaited = observation.pods.iter().any(|pod| pod.phase == "Pending");
-        self.awaited = if is_awaited {
-            Awaited::Pods
-        } else {
-            Awaited::Nothing
-        };
+        self.awaited = Awaited::of(observation);
         let changes = self.roster.observe(observation);
         self.take_changes(changes, look);
         self.say_trouble();
@@ -278,6 +284,7 @@ impl<'a> Run<'a> {
                     let address = SourceAddress {
                         namespace: self.request.namespace.clone(),
                         pod: target.pod.clone(),
+                        node: target.node.clone(),
                         id: instance,
                     };
                     let id = self.introduce(&address.id, target, attempt);
@@ -397,6 +404,14 @@ impl<'a> Run<'a> {
 
     fn notice(&self, text: &str) {
         self.shared.spool.write().push(&Entry::Notice { text });
+    }
+}
+
+/// Never, where there is no such moment.
+async fn wait_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment.into()).await,
+        None => pending().await,
     }
 }
 

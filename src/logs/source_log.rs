@@ -13,6 +13,13 @@ use super::{
 
 /// Text of a server that stands alone at the end of a stream is no longer than this.
 const LONGEST_MESSAGE: usize = 1024;
+/// How a kubelet says that a container, or its file, is gone. Its other words end streams of containers that write on.
+const WORDS_OF_GONE: [&str; 4] = [
+    "unable to retrieve container logs",
+    "no such file",
+    "not found",
+    "NotFound",
+];
 
 /// How a stream's last bytes are to be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +55,15 @@ pub(super) struct SourceLog {
     access: Access,
     /// What a server said last: each of its tries says it again.
     last_message: Vec<u8>,
+    /// What a server said in place of the log, held back: it matters only where the log is not read to its end.
+    held_back: Vec<u8>,
+}
+
+/// Whose a stream's last bytes were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speaker {
+    Container,
+    Server,
 }
 
 impl SourceLog {
@@ -60,6 +76,7 @@ impl SourceLog {
             pace: Pace::Free,
             access: Access::Untold,
             last_message: Vec::new(),
+            held_back: Vec::new(),
         }
     }
 
@@ -104,6 +121,7 @@ impl SourceLog {
         drop(out);
         if pieces > 0 {
             self.pace = Pace::Free;
+            self.held_back.clear();
         }
         match answer {
             Err(Flow::Reopen) => Event::Reopen,
@@ -127,26 +145,37 @@ impl SourceLog {
         event
     }
 
-    /// The stream has ended, or only pauses (`None`): nothing old comes of it any more.
-    pub(super) fn settle(&mut self, end: Option<LastBytes>, spool: &SharedSpool) -> Settled {
-        match end {
-            Some(LastBytes::AreLines) => self.settle_with_last_words(spool),
-            Some(LastBytes::MayBeHalf) => {
-                self.drop_half_line(spool);
-                self.settle_rest(&[], spool)
-            }
-            None => self.settle_rest(&[], spool),
+    /// The stream has ended, or only pauses (`None`): nothing old comes of it any more. With what a server said in its
+    /// place, which is held back.
+    pub(super) fn settle(
+        &mut self,
+        end: Option<LastBytes>,
+        spool: &SharedSpool,
+    ) -> (Settled, Option<String>) {
+        let mut last_words = Vec::new();
+        let speaker = match end {
+            Some(LastBytes::AreLines) => self.take_last_words(&mut last_words, spool),
+            Some(LastBytes::MayBeHalf) => self.drop_half_line(),
+            None => Speaker::Container,
+        };
+        let (mut out, aligner, _) = self.parts(spool);
+        let settled = aligner.settle(&mut |one| out.write(one, end_of(&one, &last_words)));
+        let is_begun = aligner.last().is_some();
+        drop(out);
+        if speaker == Speaker::Container {
+            return (settled, None);
         }
+        if is_begun && is_of_gone(&self.held_back) {
+            return (settled, self.held_back());
+        }
+        // Nobody knows whether there is a log at all, or how it goes on.
+        (Settled::Undecided, self.held_back())
     }
 
-    /// Forgets half a line, unless it is a server's.
-    pub(super) fn drop_half_line(&mut self, spool: &SharedSpool) {
-        let (mut out, _, splitter) = self.parts(spool);
-        splitter.finish(|rest| {
-            if let Some(rest) = rest.filter(is_message) {
-                out.write(Delivery::Message(rest.raw), LineEnd::Missing);
-            }
-        });
+    /// What a server said last in place of the log, as long as it is not told.
+    fn held_back(&self) -> Option<String> {
+        let is_held = !self.held_back.is_empty() && self.held_back != self.last_message;
+        is_held.then(|| String::from_utf8_lossy(&self.held_back).into_owned())
     }
 
     /// A hole behind which nothing comes.
@@ -158,6 +187,9 @@ impl SourceLog {
             (_, GapReason::BufferFull) => GapReason::BufferFull,
             (reason, _) => reason.into(),
         };
+        if aligner.last().is_none() {
+            return out.write_hole();
+        }
         aligner.mark_end(&mut |one| out.write(one, LineEnd::Newline));
     }
 
@@ -207,7 +239,13 @@ impl SourceLog {
         spool.write().push(&Entry::Reopened { source });
     }
 
-    pub(super) fn end(&self, outcome: Outcome, reconnects: u32, spool: &SharedSpool) {
+    /// Words that were held back are told where the log was not read to its end.
+    pub(super) fn end(&mut self, outcome: Outcome, reconnects: u32, spool: &SharedSpool) {
+        if outcome != Outcome::Complete
+            && let Some(words) = self.held_back()
+        {
+            self.tell(&words, spool);
+        }
         let end = SourceEnd {
             outcome,
             reconnects,
@@ -217,25 +255,37 @@ impl SourceLog {
     }
 
     /// A container's last words may have no newline.
-    fn settle_with_last_words(&mut self, spool: &SharedSpool) -> Settled {
-        let mut last_words = Vec::new();
+    fn take_last_words(&mut self, last_words: &mut Vec<u8>, spool: &SharedSpool) -> Speaker {
+        let mut held_back = None;
         let (mut out, aligner, splitter) = self.parts(spool);
-        splitter.finish(|rest| {
-            if let Some(rest) = rest {
-                if is_message(&rest) {
-                    return out.write(Delivery::Message(rest.raw), LineEnd::Missing);
-                }
+        splitter.finish(|rest| match rest {
+            Some(rest) if is_message(&rest) => held_back = Some(rest.raw.to_vec()),
+            Some(rest) => {
                 last_words.extend_from_slice(rest.raw);
                 aligner.accept_rest(&rest, &mut |one| out.write(one, end_of(&one, rest.raw)));
             }
+            None => {}
         });
         drop(out);
-        self.settle_rest(&last_words, spool)
+        self.hold_back(held_back)
     }
 
-    fn settle_rest(&mut self, last_words: &[u8], spool: &SharedSpool) -> Settled {
-        let (mut out, aligner, _) = self.parts(spool);
-        aligner.settle(&mut |one| out.write(one, end_of(&one, last_words)))
+    fn drop_half_line(&mut self) -> Speaker {
+        let mut held_back = None;
+        self.splitter.finish(|rest| {
+            held_back = rest.filter(is_message).map(|rest| rest.raw.to_vec());
+        });
+        self.hold_back(held_back)
+    }
+
+    fn hold_back(&mut self, words: Option<Vec<u8>>) -> Speaker {
+        match words {
+            Some(words) => {
+                self.held_back = words;
+                Speaker::Server
+            }
+            None => Speaker::Container,
+        }
     }
 
     fn parts<'a>(
@@ -262,6 +312,11 @@ fn is_message(rest: &Piece<'_>) -> bool {
     rest.stamp.is_none()
         && rest.raw.len() <= LONGEST_MESSAGE
         && std::str::from_utf8(rest.raw).is_ok()
+}
+
+fn is_of_gone(words: &[u8]) -> bool {
+    let words = String::from_utf8_lossy(words);
+    WORDS_OF_GONE.iter().any(|known| words.contains(known))
 }
 
 /// Whether a line's end stood behind a piece: behind all but the log's last words, if those had none.
@@ -304,6 +359,16 @@ impl Out<'_> {
         }
     }
 
+    /// Nothing was ever read, so that no line stands before the hole.
+    fn write_hole(&mut self) {
+        self.writer.push(&Entry::Gap {
+            source: self.source,
+            after: None,
+            before: None,
+            reason: self.reason,
+        });
+    }
+
     fn write_piece(&mut self, piece: &Piece<'_>, end: LineEnd) {
         // The aligner delivers none without.
         let Some(stamp) = piece.stamp else { return };
@@ -323,6 +388,7 @@ mod tests {
     use super::*;
 
     const GONE: &str = "unable to retrieve container logs for containerd://ab";
+    const LINE: &[u8] = b"2026-11-21T11:55:00.100000000Z last\n";
 
     fn log(since: Option<i64>) -> SourceLog {
         SourceLog::new(SourceId(0), Start::Whole, since)
@@ -337,20 +403,77 @@ mod tests {
         seen
     }
 
+    fn drain(log: &mut SourceLog, bytes: &[u8], spool: &SharedSpool) -> (Settled, Option<String>) {
+        log.begin_stream();
+        log.take(bytes, spool);
+        log.settle(Some(LastBytes::AreLines), spool)
+    }
+
     #[test]
-    fn the_words_of_a_kubelet_that_cannot_read_the_file_are_a_message_once() {
+    fn the_words_of_a_kubelet_that_cannot_read_the_file_are_told_once_where_not_all_was_read() {
         let (mut log, spool) = (log(None), SharedSpool::new(0));
         for _ in 0..2 {
-            log.begin_stream();
-            assert_eq!(log.take(GONE.as_bytes(), &spool), Event::Repeated);
-            log.settle(Some(LastBytes::AreLines), &spool);
+            let (_, words) = drain(&mut log, GONE.as_bytes(), &spool);
+            assert_eq!(words.as_deref(), Some(GONE));
         }
-        let seen = entries(&spool);
-        assert!(
-            seen.len() == 1 && seen[0].starts_with("Message"),
-            "{seen:?}"
-        );
+        assert_eq!(entries(&spool), Vec::<String>::new(), "held back");
         assert_eq!(log.check_end(GONE.as_bytes()), End::Spoken);
+        log.end(Outcome::Incomplete, 0, &spool);
+        let seen = entries(&spool);
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert!(seen[0].starts_with("Message") && seen[1].starts_with("Ended"));
+    }
+
+    #[test]
+    fn the_words_of_a_kubelet_are_not_told_where_all_was_read() {
+        let (mut log, spool) = (log(None), SharedSpool::new(0));
+        drain(&mut log, LINE, &spool);
+        assert_eq!(drain(&mut log, GONE.as_bytes(), &spool).0, Settled::Empty);
+        log.end(Outcome::Complete, 0, &spool);
+        let seen = entries(&spool);
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert!(seen[0].starts_with("Piece") && seen[1].starts_with("Ended"));
+    }
+
+    #[test]
+    fn a_stream_that_ends_with_a_servers_trouble_is_no_end_of_the_log() {
+        let spool = SharedSpool::new(0);
+        let settled = |words: &[u8]| {
+            let mut log = log(None);
+            log.begin_stream();
+            log.take(&[LINE, words].concat(), &spool);
+            log.settle(Some(LastBytes::MayBeHalf), &spool).0
+        };
+        let trouble = b"failed to create fsnotify watcher: too many open files";
+        assert_eq!(settled(trouble), Settled::Undecided);
+        let gone = b"rpc error: code = NotFound desc = an error occurred";
+        assert_eq!(settled(gone), Settled::Aligned);
+        assert_eq!(settled(b""), Settled::Aligned);
+    }
+
+    #[test]
+    fn words_that_were_told_while_they_lasted_are_not_told_again_at_the_end() {
+        let (mut log, spool) = (log(None), SharedSpool::new(0));
+        drain(&mut log, GONE.as_bytes(), &spool);
+        log.tell(GONE, &spool);
+        log.end(Outcome::Incomplete, 0, &spool);
+        let seen = entries(&spool);
+        let told = seen.iter().filter(|entry| entry.starts_with("Message"));
+        assert_eq!(told.count(), 1, "{seen:?}");
+    }
+
+    #[test]
+    fn a_log_of_which_nothing_was_ever_read_has_no_end_and_is_marked() {
+        for last in [LastBytes::AreLines, LastBytes::MayBeHalf] {
+            let (mut log, spool) = (log(None), SharedSpool::new(0));
+            log.begin_stream();
+            log.take(GONE.as_bytes(), &spool);
+            assert_eq!(log.settle(Some(last), &spool).0, Settled::Undecided);
+            log.mark_end(Reason::NoAnswer, &spool);
+            let seen = entries(&spool);
+            assert_eq!(seen.len(), 1, "{seen:?}");
+            assert!(seen[0].starts_with("Gap") && seen[0].contains("after: None"));
+        }
     }
 
     #[test]
@@ -358,8 +481,7 @@ mod tests {
         let mut log = log(None);
         log.begin_stream();
         assert_eq!(log.prime(format!("{GONE}\n").as_bytes()), Event::Repeated);
-        let line = b"2026-11-21T11:55:00.100000000Z last\n";
-        assert_eq!(log.prime(line), Event::Delivered);
+        assert_eq!(log.prime(LINE), Event::Delivered);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod act;
 mod first_stream;
 mod patience;
+mod pause;
 mod reconnects;
 mod refused;
 mod trouble;
@@ -24,6 +25,7 @@ use tokio::{
 use self::{
     first_stream::Content,
     patience::{Clock, NEVER, Patience},
+    refused::Rights,
     trouble::Trouble,
 };
 pub(super) use self::{
@@ -46,9 +48,6 @@ use crate::cluster::{Cluster, LogPool, LogStream, StreamBroken};
 const SHORT_PAUSE: Duration = Duration::from_secs(1);
 /// A source that waits for its turn looks so often whether it has come.
 const LOOK_FOR_TURN: Duration = Duration::from_secs(1);
-/// After a pause the streams of all sources are opened again over so long.
-const SPREAD_AFTER_PAUSE: u32 = 4;
-const NODE_SILENT: &str = "its node does not answer";
 
 /// What all readers of one run share.
 pub(super) struct Shared {
@@ -129,8 +128,7 @@ pub(super) struct SourceReader {
     reconnects: u32,
     patience: Patience,
     trouble: Trouble,
-    /// Since when every answer was that the caller may not.
-    forbidden_since: Option<Duration>,
+    rights: Rights,
     timer: Pin<Box<Sleep>>,
     /// When the timer rings. Too early costs less than setting it for every chunk.
     rings: Duration,
@@ -164,7 +162,7 @@ impl SourceReader {
             reconnects: 0,
             patience: Patience::new(Duration::ZERO),
             trouble: Trouble::None,
-            forbidden_since: None,
+            rights: Rights::default(),
             timer: Box::pin(sleep(Duration::ZERO)),
             rings: NEVER,
             outcome: None,
@@ -177,6 +175,9 @@ impl SourceReader {
         // Nobody closes the semaphore.
         let _turn = shared.reading.acquire().await;
         self.patience.renew(self.now());
+        if self.obeyed.patience.is_some() {
+            self.handle(Event::Hurry);
+        }
         self.handle(Event::Start);
         let outcome = loop {
             if let Some(outcome) = self.outcome {
@@ -304,9 +305,12 @@ impl SourceReader {
             return;
         }
         self.patience.renew(self.now());
+        if before.patience.is_none() && orders.patience.is_some() {
+            self.handle(Event::Hurry);
+        }
         if before.standing != orders.standing {
             if orders.standing == Standing::NodeLost {
-                self.trouble.suffer(self.now(), NODE_SILENT.to_owned());
+                self.suffer_silent_node();
             } else if before.standing == Standing::NodeLost && self.stream.is_some() {
                 self.end_trouble();
             }
@@ -337,23 +341,10 @@ impl SourceReader {
             }
             // Without a line's end it is a server that speaks.
             _ if memchr::memchr(b'\n', chunk).is_some() => self.patience.hear_old(self.now()),
-            _ => {}
+            _ => return self.handle(event),
         }
+        self.end_trouble();
         self.handle(event);
-    }
-
-    /// The spool is full, and stays so. What the kubelet would send meanwhile it may leave out without a word; what it
-    /// serves afterwards is aligned, and what it has not any more is marked.
-    async fn pause(&mut self) {
-        self.close();
-        self.log.note_held_up();
-        self.before = None;
-        let shared = Arc::clone(&self.shared);
-        shared.spool.wait_for_room().await;
-        sleep(self.address.jitter() / SPREAD_AFTER_PAUSE).await;
-        self.patience.renew(self.now());
-        self.obey();
-        self.handle(Event::Reopen);
     }
 
     fn end_stream(&mut self, end: StreamEnd) {
@@ -361,10 +352,7 @@ impl SourceReader {
         self.ended = Some(end);
         let content = self.opening.map(|opening| opening.content);
         let event = match content {
-            _ if end == StreamEnd::Broken => {
-                self.log.drop_half_line(&self.shared.spool);
-                Event::Ended(end)
-            }
+            _ if end == StreamEnd::Broken => Event::Ended(end),
             Some(Content::Primer | Content::TailOfRunning) => self.end_beginning(),
             _ => Event::Ended(end),
         };
@@ -391,10 +379,8 @@ impl SourceReader {
         let event = match answer {
             Answer::Stream(Ok(stream)) => {
                 self.stream = Some(stream);
-                self.end_trouble();
-                self.forbidden_since = None;
                 self.log.tell_readable(&self.shared.spool);
-                self.count_opening();
+                self.welcome_stream();
                 Event::Opened
             }
             Answer::Stream(Err(refusal)) => Event::Refused(self.take_refusal(refusal)),

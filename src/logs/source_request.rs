@@ -31,6 +31,7 @@ const SPREAD: u64 = 10;
 pub(super) struct SourceAddress {
     pub(super) namespace: String,
     pub(super) pod: String,
+    pub(super) node: Option<String>,
     pub(super) id: InstanceId,
 }
 

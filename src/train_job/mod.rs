@@ -13,5 +13,5 @@ pub use log_targets::{
 };
 pub use outcome::{JobEnd, job_end};
 pub use resolve::{JobName, NameProblem, resolve};
-pub use steps::{Step, StepKind, steps};
+pub use steps::{Step, StepKind, planned_pods, steps};
 pub use waiting::{Wait, Weight, state_word, waiting};

@@ -162,6 +162,13 @@ fn planned_groups(observation: &JobObservation) -> Vec<JobGroup> {
     groups
 }
 
+/// How many pods the job has once all are made, as far as its runtime is known.
+pub fn planned_pods(observation: &JobObservation) -> usize {
+    let groups = planned_groups(observation);
+    let pods = groups.iter().map(|group| group.pods * group.replicas);
+    pods.sum::<u32>().try_into().unwrap_or(usize::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -184,6 +191,12 @@ mod tests {
             runtime_groups: JobObservation::groups_of(&runtimes[runtime]),
             ..JobObservation::of_objects(&job)
         }
+    }
+
+    #[test]
+    fn a_job_has_as_many_pods_as_its_runtime_plans_and_it_wants_nodes() {
+        assert_eq!(planned_pods(&planned("torch-distributed")), 2);
+        assert_eq!(planned_pods(&planned("torchtune-llama3.2-1b")), 4);
     }
 
     #[test]

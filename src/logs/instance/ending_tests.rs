@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{
-    tests::{DRAIN, after, following, seconds},
+    tests::{CHECK, DRAIN, after, following, seconds},
     *,
 };
 
@@ -62,26 +62,13 @@ fn a_stream_that_was_opened_again_is_not_waited_for_either_once_its_container_ha
     while woken.last() != Some(&DRAIN) {
         let wake_at = instance.wake_at().unwrap_or_default();
         assert!(wake_at <= seconds(12), "it waits until {wake_at:?}");
-        woken.extend(instance.handle(wake_at, Event::Woken));
+        let actions = instance.handle(wake_at, Event::Woken);
+        if actions == [CHECK] {
+            instance.handle(wake_at, Event::EndChecked(None));
+        }
+        woken.extend(actions);
     }
-    assert_eq!(woken, [Action::Settle, Action::Close, DRAIN]);
-}
-
-#[test]
-fn the_log_of_what_has_ended_is_asked_for_more_often() {
-    let rests = |standing| {
-        let mut instance = Instance::new(Follow::Yes, standing, Duration::ZERO);
-        instance.handle(seconds(0), Event::Start);
-        let mut rest = || {
-            instance.handle(seconds(0), Event::Refused(Refusal::Busy(None)));
-            let rest = instance.wake_at().unwrap_or_default();
-            instance.handle(rest, Event::Woken);
-            rest.as_secs()
-        };
-        (0..8).map(|_| rest()).max()
-    };
-    assert_eq!(rests(Standing::Running), Some(30));
-    assert_eq!(rests(Standing::Ended), Some(8));
+    assert_eq!(woken, [Action::Settle, CHECK, Action::Close, DRAIN]);
 }
 
 #[test]
@@ -141,7 +128,7 @@ fn without_following_one_whole_stream_is_all() {
     );
 }
 
-/// Drains an ended container whose log file is gone until that is believed, and gives the last actions.
+/// Drains an ended container whose log file is gone until no more is waited for, and gives the last actions.
 fn drained_where_the_file_is_gone(end: StreamEnd) -> Vec<Action> {
     let mut instance = following();
     let settled = Event::Settled(Settled::Aligned);
@@ -157,21 +144,20 @@ fn drained_where_the_file_is_gone(end: StreamEnd) -> Vec<Action> {
         Event::Settled(Settled::Empty),
         Event::EndChecked(Some(End::Spoken)),
     ];
-    for _ in 0..20 {
-        let actions = after(&mut instance, 1, &spoken);
-        if actions != [Action::AskStatus] {
-            return actions;
-        }
-        after(&mut instance, 1, &[Event::Status(Standing::Ended)]);
+    for now in 0..20 {
+        let actions = after(&mut instance, now, &spoken);
+        assert_eq!(actions, [Action::AskStatus], "a kubelet can be late");
+        after(&mut instance, now, &[Event::Status(Standing::Ended)]);
         if let Some(wake_at) = instance.wake_at() {
             instance.handle(wake_at, Event::Woken);
         }
     }
-    panic!("it never ends: {instance:?}")
+    after(&mut instance, 20, &spoken);
+    after(&mut instance, 20, &[Event::GiveUp])
 }
 
 #[test]
-fn the_log_of_an_ended_container_whose_file_is_gone_is_given_up() {
+fn the_log_of_an_ended_container_whose_file_is_gone_is_given_up_when_no_more_is_waited_for() {
     let marked = [
         Action::Mark(Reason::NoAnswer),
         Action::Finish(Outcome::Incomplete),
@@ -197,7 +183,11 @@ fn a_silent_stream_that_is_in_order_is_looked_at_less_and_less_often() {
     }
     assert_eq!(rests, [25, 60, 120, 240, 240, 240]);
     instance.handle(now, Event::Delivered);
-    assert_eq!(instance.wake_at(), Some(now + SILENCE), "a line resets it");
+    assert_eq!(
+        instance.wake_at(),
+        Some(now + seconds(30)),
+        "a line resets it"
+    );
 }
 
 #[test]
@@ -208,11 +198,65 @@ fn what_ended_with_a_pod_that_leaves_is_whole_although_its_status_lags() {
         Event::Settled(Settled::Aligned),
         Event::Leaving,
         Event::Status(Standing::Running),
+        Event::Refused(Refusal::NotThere),
+        Event::Status(Standing::PodGone),
+    ];
+    after(&mut instance, 1, &events);
+    let finished = [Action::Finish(Outcome::Complete)];
+    assert_eq!(after(&mut instance, 2, &[Event::Woken]), finished);
+}
+
+#[test]
+fn what_ended_when_the_kubelet_stopped_is_marked_also_where_the_pod_leaves() {
+    let mut instance = following();
+    let events = [
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+        Event::Leaving,
+        Event::Status(Standing::Running),
         Event::Refused(Refusal::Busy(None)),
         Event::Status(Standing::PodGone),
     ];
-    let finished = [Action::Finish(Outcome::Complete)];
-    assert_eq!(after(&mut instance, 1, &events), finished);
+    let marked = [
+        Action::Mark(Reason::PodGone),
+        Action::Finish(Outcome::Incomplete),
+    ];
+    assert_eq!(after(&mut instance, 1, &events), marked);
+}
+
+#[test]
+fn a_drain_that_brings_more_shows_that_the_end_before_was_none() {
+    let mut instance = following();
+    let events = [
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+        Event::Status(Standing::Ended),
+        Event::Delivered,
+        Event::Ended(StreamEnd::Broken),
+        Event::Status(Standing::PodGone),
+    ];
+    let marked = [
+        Action::Mark(Reason::PodGone),
+        Action::Finish(Outcome::Incomplete),
+    ];
+    assert_eq!(after(&mut instance, 1, &events), marked);
+}
+
+#[test]
+fn a_first_stream_of_which_nothing_is_known_is_no_clean_end() {
+    let mut instance = Instance::new(Follow::Yes, Standing::Running, Duration::ZERO);
+    let events = [
+        Event::Start,
+        Event::Opened,
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Undecided),
+        Event::Status(Standing::PodGone),
+    ];
+    let marked = [
+        Action::Mark(Reason::PodGone),
+        Action::Finish(Outcome::Incomplete),
+    ];
+    assert_eq!(after(&mut instance, 1, &events), marked);
 }
 
 #[test]
@@ -285,8 +329,14 @@ impl Server {
         }
         if self.is_checking && choice.is_multiple_of(2) {
             self.is_checking = false;
-            let ends = [Some(End::Reached), Some(End::Ahead), Some(End::Empty), None];
-            return Event::EndChecked(ends[usize::from(choice / 2 % 4)]);
+            let ends = [
+                Some(End::Reached),
+                Some(End::Ahead),
+                Some(End::Empty),
+                Some(End::Spoken),
+                None,
+            ];
+            return Event::EndChecked(ends[usize::from(choice / 2 % 5)]);
         }
         self.stream_event(choice, standing)
     }
@@ -303,6 +353,7 @@ impl Server {
             (true, 5) => is_over(self, Event::Ended(StreamEnd::Broken)),
             (true, 6) => is_over(self, Event::Refused(Refusal::Busy(None))),
             (true, 7) => is_over(self, Event::Refused(Refusal::NotThere)),
+            (true, 11) => is_over(self, Event::Refused(Refusal::Denied)),
             (true, 8) => Event::Reopen,
             (true, 9) => Event::Lost,
             (_, 10) => Event::Status(standing),

@@ -43,7 +43,9 @@ pub enum Event {
     Status(Standing),
     /// The answer to [`Action::CheckEnd`]; none if it could not be had.
     EndChecked(Option<End>),
-    /// The job has ended, or the user has: no more is waited for.
+    /// Nothing else is waited for than what is left of this log.
+    Hurry,
+    /// It was waited for long enough.
     GiveUp,
 }
 
@@ -59,7 +61,9 @@ pub enum Refusal {
     NotThere,
     /// 429, 5xx, no connection; with the wait that the server wants.
     Busy(Option<Duration>),
-    /// 401 after a renewed credential, 403: asking again does not help.
+    /// 401 after a renewed credential, 403; it can pass.
+    Denied,
+    /// The same, for so long that asking again does not help.
     Forbidden,
 }
 

@@ -39,6 +39,23 @@ pub(super) struct Stream {
     pub(super) heard: Duration,
     pub(super) replay: ReplayTime,
     pub(super) check: Check,
+    pub(super) lingering: Lingering,
+}
+
+/// Whether a stream goes on although its container has ended, and since when that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lingering {
+    No,
+    Since(Duration),
+    /// The end of the file was asked for since bytes came last.
+    Looked(Duration),
+}
+
+/// Whether anything else than the source is still waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    No,
+    Yes,
 }
 
 /// Whether the pod is being deleted.

@@ -4,6 +4,8 @@ use super::*;
 
 const FOLLOW: Action = Action::Open(Follow::Yes, Served::Current);
 pub(super) const DRAIN: Action = Action::Open(Follow::No, Served::Current);
+/// The end of the file is looked at.
+pub(super) const CHECK: Action = Action::CheckEnd(Served::Current);
 const DRAIN_PREVIOUS: Action = Action::Open(Follow::No, Served::Previous);
 
 pub(super) fn seconds(seconds: u64) -> Duration {

@@ -69,12 +69,20 @@ impl SourceReader {
             None if self.opening.is_some_and(drains) => Some(LastBytes::AreLines),
             None => Some(LastBytes::MayBeHalf),
         };
-        self.log.settle(end, &self.shared.spool)
+        let (settled, words) = self.log.settle(end, &self.shared.spool);
+        if let Some(words) = words {
+            self.trouble.suffer(self.now(), words);
+        }
+        settled
     }
 
     fn finish(&mut self, outcome: Outcome) {
         self.close();
         self.outcome = Some(outcome);
+        match outcome {
+            Outcome::Complete => self.end_trouble(),
+            Outcome::Incomplete | Outcome::Forbidden => self.trouble.forget(&self.shared.told),
+        }
         self.log.end(outcome, self.reconnects, &self.shared.spool);
     }
 }

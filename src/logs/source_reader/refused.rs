@@ -3,10 +3,71 @@
 use std::time::Duration;
 
 use super::SourceReader;
-use crate::{cluster::LogRefusal, logs::instance::Refusal};
+use crate::{
+    cluster::LogRefusal,
+    logs::{
+        attempts::Standing,
+        instance::{Follow, Refusal},
+    },
+};
 
-/// A caller who could read logs and suddenly may not is believed after so long.
-const FORBIDDEN_LIMIT: Duration = Duration::from_mins(2);
+/// A caller who could read this log and suddenly may not is believed after so long: an API server that has just started
+/// may not know the rule yet that it has obeyed before.
+const LIMIT_OF_KNOWN: Duration = Duration::from_mins(2);
+/// One who never could, after so long: a rule that was just made is not known everywhere yet.
+const LIMIT_OF_NEW: Duration = Duration::from_secs(10);
+
+/// What is known of the caller's right to read a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rights {
+    served: Served,
+    /// Since when every answer was that the caller may not.
+    denied_since: Option<Duration>,
+}
+
+/// Whether the source was ever served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Served {
+    #[default]
+    Never,
+    Once,
+}
+
+/// Whether waiting can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hope {
+    Some,
+    None,
+}
+
+impl Rights {
+    fn be_served(&mut self) {
+        *self = Self {
+            served: Served::Once,
+            denied_since: None,
+        };
+    }
+
+    /// Another answer than that the caller may not.
+    fn be_refused(&mut self) {
+        self.denied_since = None;
+    }
+
+    /// The caller may not. `others` is what the answers to other sources leave to hope.
+    fn be_denied(&mut self, now: Duration, others: Hope) -> Hope {
+        let since = *self.denied_since.get_or_insert(now);
+        let limit = match (self.served, others) {
+            (Served::Once, _) => LIMIT_OF_KNOWN,
+            (Served::Never, Hope::None) => Duration::ZERO,
+            (Served::Never, Hope::Some) => LIMIT_OF_NEW,
+        };
+        if now < since + limit {
+            Hope::Some
+        } else {
+            Hope::None
+        }
+    }
+}
 
 impl SourceReader {
     pub(super) fn tell_trouble(&mut self) {
@@ -21,23 +82,48 @@ impl SourceReader {
         }
     }
 
+    /// The node is named: others may answer.
+    pub(super) fn suffer_silent_node(&mut self) {
+        let node = self.address.node.as_deref().unwrap_or_default();
+        let words = format!("its node {node} does not answer");
+        self.trouble.suffer(self.now(), words);
+    }
+
+    /// A stream is open. What a kubelet serves of what has ended may be words in its place, so that only lines show that
+    /// it can be read.
+    pub(super) fn welcome_stream(&mut self) {
+        self.rights.be_served();
+        if self.opening.is_some_and(|one| one.follow == Follow::Yes) {
+            self.end_trouble();
+        }
+        if self.obeyed.standing == Standing::Running {
+            self.patience.hear_old(self.now());
+        }
+        self.count_opening();
+    }
+
     pub(super) fn take_refusal(&mut self, refusal: LogRefusal) -> Refusal {
+        let now = self.now();
         match refusal {
             LogRefusal::NotThere { message } => {
-                self.forbidden_since = None;
-                self.trouble.suffer(self.now(), message);
+                self.rights.be_refused();
+                self.trouble.suffer(now, message);
                 Refusal::NotThere
             }
             LogRefusal::Busy { wait, message } => {
-                self.forbidden_since = None;
-                self.trouble.suffer(self.now(), message);
+                self.rights.be_refused();
+                self.trouble.suffer(now, message);
                 Refusal::Busy(wait)
             }
-            LogRefusal::Forbidden(failure) if self.may_pass() => {
-                self.trouble.suffer(self.now(), failure.to_string());
-                Refusal::Busy(None)
-            }
             LogRefusal::Forbidden(failure) => {
+                let hope = self.hope();
+                if self.rights.be_denied(now, hope) == Hope::Some {
+                    // Who never may is told so once, when it is believed.
+                    if self.rights.served == Served::Once {
+                        self.trouble.suffer(now, failure.to_string());
+                    }
+                    return Refusal::Denied;
+                }
                 if self.shared.forbidden.set(()).is_ok() {
                     self.log.tell(&failure.to_string(), &self.shared.spool);
                 }
@@ -46,10 +132,48 @@ impl SourceReader {
         }
     }
 
-    /// An API server that has just started may not know the rule yet that it has obeyed before.
-    pub(super) fn may_pass(&mut self) -> bool {
-        let now = self.now();
-        let since = *self.forbidden_since.get_or_insert(now);
-        self.shared.pool.has_served() && now < since + FORBIDDEN_LIMIT
+    /// What the answers to others say: who was refused for good one log gets no other either, and who only looks is not
+    /// kept waiting where none was served.
+    fn hope(&self) -> Hope {
+        let is_served = self.shared.pool.has_served();
+        let is_refused = self.shared.forbidden.get().is_some();
+        match self.shared.follow {
+            _ if is_refused => Hope::None,
+            Follow::No if !is_served => Hope::None,
+            _ => Hope::Some,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long the caller is refused until that is believed.
+    fn believed_after(mut rights: Rights, others: Hope) -> u64 {
+        let is_hopeless =
+            |second: &u64| rights.be_denied(Duration::from_secs(5 + second), others) == Hope::None;
+        (0..1000).find(is_hopeless).unwrap()
+    }
+
+    #[test]
+    fn a_rule_that_was_just_made_is_waited_for_and_one_that_was_obeyed_before_for_longer() {
+        let mut served = Rights::default();
+        served.be_served();
+        assert_eq!(believed_after(Rights::default(), Hope::Some), 10);
+        assert_eq!(believed_after(served, Hope::Some), 120);
+    }
+
+    #[test]
+    fn who_was_refused_another_log_for_good_is_not_asked_about_again() {
+        assert_eq!(believed_after(Rights::default(), Hope::None), 0);
+    }
+
+    #[test]
+    fn another_answer_shows_that_the_caller_may() {
+        let mut rights = Rights::default();
+        rights.be_denied(Duration::ZERO, Hope::Some);
+        rights.be_refused();
+        assert_eq!(believed_after(rights, Hope::Some), 10);
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// What passes by itself before that is told to nobody.
-const UNTOLD: Duration = Duration::from_secs(10);
+pub(super) const UNTOLD: Duration = Duration::from_secs(10);
 const BACK: &str = "its log can be read again";
 
 /// What is told now, by any source.
@@ -68,6 +68,13 @@ impl Trouble {
         is_new.then_some(words)
     }
 
+    /// Nobody asks for the log any more: what others suffer from alike is theirs to tell.
+    pub(super) fn forget(&mut self, told: &Told) {
+        if let Self::Told(words) = std::mem::take(self) {
+            told.remove(&words);
+        }
+    }
+
     /// The log can be had again: what is to be told about that.
     pub(super) fn end(&mut self, told: &Told) -> Option<&'static str> {
         match std::mem::take(self) {
@@ -114,6 +121,18 @@ mod tests {
         assert_eq!((trouble.tells_at(), trouble.tell(&told)), (None, None));
         assert_eq!(trouble.end(&told), Some(BACK));
         assert_eq!(trouble.end(&told), None);
+    }
+
+    #[test]
+    fn what_one_told_whose_log_has_ended_another_tells_again() {
+        let told = Told::default();
+        let mut one = suffering("no answer");
+        assert!(one.tell(&told).is_some());
+        one.forget(&told);
+        assert_eq!(
+            suffering("no answer").tell(&told).as_deref(),
+            Some("no answer")
+        );
     }
 
     #[test]

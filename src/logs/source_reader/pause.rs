@@ -1,0 +1,37 @@
+//! A source that has to wait because nobody takes what was read: its stream is closed, and opened again when there is room.
+
+use std::sync::Arc;
+
+use tokio::time::{sleep, timeout};
+
+use super::{SourceReader, trouble::UNTOLD};
+use crate::logs::instance::Event;
+
+/// After a pause the streams of all sources are opened again over so long.
+const SPREAD_AFTER_PAUSE: u32 = 4;
+const FULL: &str = "the buffer is full: reading waits until more of it has been shown";
+
+impl SourceReader {
+    /// The spool is full, and stays so. What the kubelet would send meanwhile it may leave out without a word; what it
+    /// serves afterwards is aligned, and what it has not any more is marked.
+    pub(super) async fn pause(&mut self) {
+        self.close();
+        self.log.note_held_up();
+        self.before = None;
+        self.wait_for_room().await;
+        sleep(self.address.jitter() / SPREAD_AFTER_PAUSE).await;
+        self.patience.renew(self.now());
+        self.obey();
+        self.handle(Event::Reopen);
+    }
+
+    async fn wait_for_room(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        self.trouble.suffer(self.now(), FULL.to_owned());
+        if timeout(UNTOLD, shared.spool.wait_for_room()).await.is_err() {
+            self.tell_trouble();
+            shared.spool.wait_for_room().await;
+        }
+        self.end_trouble();
+    }
+}
