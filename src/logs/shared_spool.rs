@@ -5,7 +5,7 @@
 use std::{
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -21,6 +21,8 @@ use super::{
 const GATHERING: Duration = Duration::from_millis(10);
 /// With this much, in bytes, nobody waits for more.
 const GATHERED: usize = 64 << 10;
+/// Of those who wait for room, so many are let in for each block that was taken: a crowd would fill it all at once.
+const LET_IN: usize = 8;
 
 /// What becomes of the entries that nobody has taken yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct SharedSpool {
     came: Condvar,
     /// For the tasks that read: there is room again.
     emptied: Notify,
+    /// How many tasks wait for room.
+    waiting: AtomicUsize,
     is_discarded: AtomicBool,
     taking: Mutex<Block>,
 }
@@ -69,6 +73,7 @@ impl SharedSpool {
             }),
             came: Condvar::new(),
             emptied: Notify::new(),
+            waiting: AtomicUsize::new(0),
             is_discarded: AtomicBool::new(false),
             taking: Mutex::new(Block::default()),
         }
@@ -94,6 +99,7 @@ impl SharedSpool {
 
     pub(super) async fn wait_for_room(&self) {
         while self.room() == Room::Full {
+            let _waiting = Waiting::among(&self.waiting);
             let mut emptied = std::pin::pin!(self.emptied.notified());
             emptied.as_mut().enable();
             if self.room() == Room::Full {
@@ -144,16 +150,24 @@ impl SharedSpool {
             0 => filling,
             _ => self.wait_for(GATHERED, GATHERING, filling),
         };
-        if filling.spool.ready() == 0 {
-            let over = filling.is_closed;
-            return Ok(if over { More::Over } else { More::Maybe });
+        let is_empty = filling.spool.ready() == 0;
+        let is_over = is_empty && filling.is_closed;
+        if !is_empty {
+            filling.spool.refill(block)?;
         }
-        let before = filling.spool.room();
-        filling.spool.refill(block)?;
-        if before == Room::Full && filling.spool.room() == Room::Free {
-            self.emptied.notify_waiters();
+        drop(filling);
+        self.let_in();
+        Ok(if is_over { More::Over } else { More::Maybe })
+    }
+
+    /// Wakes a few of those who wait for room, if there is some.
+    fn let_in(&self) {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if waiting > 0 && self.room() == Room::Free {
+            for _ in 0..waiting.min(LET_IN) {
+                self.emptied.notify_one();
+            }
         }
-        Ok(More::Maybe)
     }
 
     /// Until there are so many bytes, or it is closed, or the time is over.
@@ -198,6 +212,22 @@ impl Drop for Writer<'_> {
             self.filling.wanted = None;
             self.came.notify_one();
         }
+    }
+}
+
+/// One of those who wait, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn among(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -249,6 +279,41 @@ mod tests {
             spool.close(Closing::Discard);
         });
         assert_eq!((more.unwrap(), seen), (More::Over, 1));
+    }
+
+    /// A spool without room, and so many tasks that wait for some.
+    async fn crowd(size: usize) -> (Arc<SharedSpool>, Arc<AtomicUsize>) {
+        let spool = Arc::new(SharedSpool::new(1 << 20));
+        while spool.room() == Room::Free {
+            spool.write().push(&Entry::Notice { text: &notice(0) });
+        }
+        let let_in = Arc::new(AtomicUsize::new(0));
+        for _ in 0..size {
+            let (spool, let_in) = (Arc::clone(&spool), Arc::clone(&let_in));
+            tokio::spawn(async move {
+                spool.wait_for_room().await;
+                let_in.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        while spool.waiting.load(Ordering::Relaxed) < size {
+            tokio::task::yield_now().await;
+        }
+        (spool, let_in)
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_crowd_that_waits_for_room_is_let_in_a_few_at_a_time_and_nobody_is_forgotten() {
+        let (spool, let_in) = crowd(20).await;
+        let mut seen = Vec::new();
+        while let_in.load(Ordering::Relaxed) < 20 {
+            spool.take(SOON, |_| {}).unwrap();
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            seen.push(let_in.load(Ordering::Relaxed));
+        }
+        seen.retain(|count| *count > 0);
+        assert_eq!(seen, [8, 16, 20]);
     }
 
     #[tokio::test(flavor = "current_thread")]
