@@ -8,9 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::{Deserialize, Deserializer};
 
-use super::job_objects::{
-    JobCondition, JobGroup, JobSet, JobWarning, PodsHad, RuntimeRef, TrainJob, Workload,
-};
+use super::job_objects::{JobCondition, JobGroup, JobSet, PodsHad, RuntimeRef, TrainJob};
 
 const STEP_LABEL: &str = "trainer.kubeflow.org/trainjob-ancestor-step";
 const DEFAULT_MANAGER: &str = "trainer.kubeflow.org/trainjob-controller";
@@ -278,39 +276,6 @@ struct RuntimeTemplate {
     spec: JobSetSpec,
 }
 
-/// A warning about any object, such as `FailedCreate` of a Job.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct EventRecord {
-    metadata: Metadata,
-    #[serde(default, deserialize_with = "or_default")]
-    involved_object: InvolvedRecord,
-    reason: Option<String>,
-    message: Option<String>,
-    last_timestamp: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct InvolvedRecord {
-    kind: Option<String>,
-    name: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct WorkloadRecord {
-    metadata: Metadata,
-    #[serde(default, deserialize_with = "or_default")]
-    status: WorkloadStatus,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct WorkloadStatus {
-    #[serde(deserialize_with = "or_default")]
-    conditions: Vec<ConditionRecord>,
-}
-
 resource!(
     TrainJobRecord,
     "trainer.kubeflow.org",
@@ -325,15 +290,6 @@ resource!(
     "JobSet",
     "jobsets"
 );
-resource!(EventRecord, "", "v1", "Event", "events");
-resource!(
-    WorkloadRecord,
-    "kueue.x-k8s.io",
-    "v1beta1",
-    "Workload",
-    "workloads"
-);
-
 impl ConditionRecord {
     pub(super) fn keep_all(records: Vec<Self>) -> Vec<JobCondition> {
         let keep = |record: Self| JobCondition {
@@ -401,33 +357,6 @@ impl Record for RuntimeRecord {
     fn into_kept(self) -> Vec<JobGroup> {
         let groups = self.spec.template.spec.replicated_jobs.into_iter();
         groups.map(GroupRecord::into_kept).collect()
-    }
-}
-
-impl Record for EventRecord {
-    type Kept = (Option<Timestamp>, JobWarning);
-
-    fn into_kept(self) -> Self::Kept {
-        let about = self.involved_object;
-        let warning = JobWarning {
-            kind: about.kind.unwrap_or_default(),
-            name: about.name.unwrap_or_default(),
-            reason: self.reason.unwrap_or_default(),
-            message: self.message.unwrap_or_default(),
-        };
-        let created = self.metadata.object.creation_timestamp.map(|time| time.0);
-        (self.last_timestamp.or(created), warning)
-    }
-}
-
-impl Record for WorkloadRecord {
-    type Kept = Workload;
-
-    fn into_kept(self) -> Workload {
-        Workload {
-            name: self.metadata.object.name.unwrap_or_default(),
-            conditions: ConditionRecord::keep_all(self.status.conditions),
-        }
     }
 }
 

@@ -11,6 +11,7 @@ mod failure;
 mod files;
 mod flags;
 mod job_clocks;
+mod job_details;
 mod job_feed;
 mod job_objects;
 mod job_records;

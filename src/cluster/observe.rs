@@ -9,10 +9,9 @@ use jiff::Timestamp;
 use super::{
     connect::Cluster,
     failure::{Failure, FailureKind, MissingObject},
+    job_details::{EventRecord, WorkloadRecord},
     job_objects::{JobGroup, JobSet, JobWarning, RuntimeRef, SlimPod, TrainJob, Workload},
-    job_records::{
-        EventRecord, JobSetRecord, Record, RuntimeRecord, TrainJobRecord, WorkloadRecord,
-    },
+    job_records::{JobSetRecord, Record, RuntimeRecord, TrainJobRecord},
     job_watch::JobWatch,
     pod_record::PodRecord,
     requests::Scope,

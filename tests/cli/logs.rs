@@ -134,14 +134,14 @@ fn wishes_that_exclude_each_other_are_refused() {
             "error: the argument '--follow' cannot be used with '--no-follow'\n",
         ),
     ] {
-        let hint = "hint: leave one of them out; what each is for: kubectl trainer logs --help\n";
+        let hint = "hint: leave one of them out; what each is for: kubectl trainer logs --help";
         plugin()
             .arg("logs")
             .args(arguments)
             .assert()
             .code(2)
             .stdout_eq(str![])
-            .stderr_eq(format!("{expected}{hint}"));
+            .stderr_eq(format!("{expected}{hint}\n"));
     }
 }
 

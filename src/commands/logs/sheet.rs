@@ -212,7 +212,7 @@ impl Sheet {
     /// What is no line, on standard error.
     fn say(&mut self, now: Duration, entry: &Entry<'_>) {
         match entry {
-            Entry::Piece { .. } | Entry::Reopened { .. } => {}
+            Entry::Piece { .. } | Entry::Reopened { .. } | Entry::Wait { text: None } => {}
             Entry::Opened { source, described } => {
                 if let Form::Text(lines) = &mut self.form {
                     lines.open(described);
@@ -249,7 +249,6 @@ impl Sheet {
                 let text = self.pen.status_style().paint(Role::Muted, text);
                 self.say_line(&text, Importance::Note);
             }
-            Entry::Wait { text: None } => {}
         }
     }
 

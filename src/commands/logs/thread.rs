@@ -176,9 +176,8 @@ impl Feed for Live {
                     return Ok(());
                 }
                 (More::Over, false) => return Ok(()),
-                (More::Maybe, true) => {}
                 (More::Maybe, false) if showing.settle() == State::Over => return Ok(()),
-                (More::Maybe, false) => {}
+                (More::Maybe, _) => {}
             }
         }
     }
