@@ -3,6 +3,7 @@
 
 mod carrier;
 mod connection;
+mod places;
 mod seats;
 mod signs_of_life;
 mod stream;
@@ -30,6 +31,7 @@ pub use self::stream::{LogStream, StreamBroken};
 use self::{
     carrier::{Carrier, Remedy, speaks_http2},
     connection::Connection,
+    places::Places,
     seats::{Found, Protocol, Seats},
 };
 use super::{
@@ -59,6 +61,8 @@ const TRIES: u32 = 3;
 pub struct LogPool {
     cluster: Cluster,
     seats: Seats,
+    /// For connections of one stream each.
+    places: Places,
     opening: Semaphore,
     has_served: AtomicBool,
 }
@@ -127,6 +131,7 @@ impl LogPool {
         Self {
             cluster: cluster.clone(),
             seats: Seats::new(),
+            places: Places::default(),
             opening: Semaphore::new(OPENING),
             has_served: AtomicBool::new(false),
         }
@@ -245,10 +250,10 @@ impl LogPool {
             Found::Seat(seat) => return Ok((Carrier::Seat(seat), self.turn().await)),
             Found::Dialing(dialing) => dialing,
         };
-        // Where each stream makes a connection, there may be few of these at a time.
-        let turn = match self.seats.protocol() {
-            Protocol::Http1 => Some(self.turn().await),
-            Protocol::Http2 => None,
+        // Where each stream makes a connection, there may be few of these at a time, and not too many together.
+        let (turn, place) = match self.seats.protocol() {
+            Protocol::Http1 => (Some(self.turn().await), Some(self.places.take()?)),
+            Protocol::Http2 => (None, None),
         };
         let limit = ANSWER_LIMIT;
         let dialed = timeout(limit, self.dial(way)).await;
@@ -256,7 +261,8 @@ impl LogPool {
             Ok(Dialed::Http2(connection)) => Carrier::Seat(dialing.share(way, connection)),
             Ok(Dialed::Http1(wire)) => {
                 dialing.find_http1();
-                Carrier::Wire(wire)
+                let place = place.map_or_else(|| self.places.take(), Ok)?;
+                Carrier::Wire(wire, place)
             }
             Err(kind) => {
                 dialing.fail(&kind);

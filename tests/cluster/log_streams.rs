@@ -5,7 +5,6 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::Path,
-    process::{Child, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -19,7 +18,7 @@ use serde_json::{Value, json};
 use testbed::{Fault, Matcher, Namespace, Testbed, Times, User};
 use tokio::time::timeout;
 
-use crate::support::{kubectl, wait_until};
+use crate::support::{PlainServer, kubectl, wait_until};
 
 const POD: &str = "speaker";
 /// Says one line and then nothing; what a follower that is connected has seen.
@@ -458,34 +457,6 @@ fn a_credential_plugin_runs_once_for_all_connections_and_once_more_for_all_that_
 
 fn errors(opened: &[Result<LogStream, LogRefusal>]) -> Vec<&LogRefusal> {
     opened.iter().filter_map(|one| one.as_ref().err()).collect()
-}
-
-/// `kubectl proxy`: a server without TLS, and so without HTTP/2. Ends with the test.
-struct PlainServer {
-    process: Child,
-    url: String,
-}
-
-impl PlainServer {
-    fn start(bed: &Testbed) -> Self {
-        use std::io::{BufRead as _, BufReader};
-        let mut command = bed.kubectl_command();
-        command.args(["proxy", "--port=0"]).stdout(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let mut line = String::new();
-        let output = process.stdout.as_mut().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
-        let address = line.trim().rsplit_once(' ').unwrap().1;
-        let url = format!("http://{address}");
-        Self { process, url }
-    }
-}
-
-impl Drop for PlainServer {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Runs `verify` on a bed and compares what it finds with what a test broke.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::PathBuf,
-    process::Command,
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -272,4 +273,31 @@ pub(crate) fn saved(bed: &Testbed, kind: &str, name: &str) -> Value {
         metadata.remove(field);
     }
     object
+}
+
+/// `kubectl proxy`: a server without TLS, and so without HTTP/2. Ends with the test.
+pub(crate) struct PlainServer {
+    process: Child,
+    pub(crate) url: String,
+}
+
+impl PlainServer {
+    pub(crate) fn start(bed: &Testbed) -> Self {
+        let mut command = bed.kubectl_command();
+        command.args(["proxy", "--port=0"]).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        let output = process.stdout.as_mut().unwrap();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        let address = line.trim().rsplit_once(' ').unwrap().1;
+        let url = format!("http://{address}");
+        Self { process, url }
+    }
+}
+
+impl Drop for PlainServer {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
 }

@@ -6,7 +6,7 @@ use http_body_util::Empty;
 use hyper_util::client::legacy::connect::Connection as _;
 use tower::BoxError;
 
-use super::{connection::Seat, stream::LogStream};
+use super::{connection::Seat, places::Place, stream::LogStream};
 use crate::cluster::transport::BoxedWire;
 
 /// What a connection over HTTP/1.1 reads at once: a thousand of them must fit into memory.
@@ -14,7 +14,7 @@ const HTTP1_BUFFER: usize = 16 << 10;
 
 pub(super) enum Carrier {
     Seat(Seat),
-    Wire(BoxedWire),
+    Wire(BoxedWire, Place),
 }
 
 /// Why no answer came.
@@ -45,10 +45,13 @@ impl Carrier {
                     error: error.into(),
                 }),
             },
-            Self::Wire(wire) => send_http1(wire, request).await.map_err(|error| Unanswered {
-                error,
-                remedy: Remedy::None,
-            }),
+            Self::Wire(wire, place) => {
+                let sent = send_http1(wire, place, request).await;
+                sent.map_err(|error| Unanswered {
+                    error,
+                    remedy: Remedy::None,
+                })
+            }
         }
     }
 }
@@ -68,6 +71,7 @@ pub(super) fn speaks_http2(wire: &BoxedWire) -> bool {
 
 async fn send_http1(
     wire: BoxedWire,
+    place: Place,
     mut request: Request<()>,
 ) -> Result<(Parts, LogStream), BoxError> {
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
@@ -84,5 +88,5 @@ async fn send_http1(
     }
     let request = request.map(|()| Empty::<Bytes>::new());
     let (head, body) = sender.send_request(request).await?.into_parts();
-    Ok((head, LogStream::over_http1(body, sender)))
+    Ok((head, LogStream::over_http1(body, sender, place)))
 }

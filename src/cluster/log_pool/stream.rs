@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{body::Incoming, client::conn::http1::SendRequest};
 
-use super::connection::Seat;
+use super::{connection::Seat, places::Place};
 
 /// The bytes of one log as they come. Dropped, it tells the server that no more is wanted.
 pub struct LogStream {
@@ -23,6 +23,8 @@ enum Body {
         body: Incoming,
         /// The connection ends with it.
         _sender: SendRequest<Empty<Bytes>>,
+        /// Given back with the connection.
+        _place: Place,
     },
 }
 
@@ -59,11 +61,16 @@ impl LogStream {
         }
     }
 
-    pub(super) fn over_http1(body: Incoming, sender: SendRequest<Empty<Bytes>>) -> Self {
+    pub(super) fn over_http1(
+        body: Incoming,
+        sender: SendRequest<Empty<Bytes>>,
+        place: Place,
+    ) -> Self {
         Self {
             body: Body::Http1 {
                 body,
                 _sender: sender,
+                _place: place,
             },
         }
     }
