@@ -7,12 +7,14 @@
 mod drain;
 mod ending;
 mod event;
+mod proof;
 mod silence;
 mod state;
 
 use std::time::Duration;
 
 pub use event::{Action, Event, Follow, Outcome, Reason, Refusal, Served, StreamEnd};
+use proof::Proof;
 use state::{Check, Finding, Haste, Lingering, ReplayTime, State, Stay, Stream};
 
 use super::{
@@ -50,6 +52,7 @@ pub struct Instance {
     /// How the last following stream ended, as far as that says something: a clean end does where the container has
     /// ended too.
     last_end: Option<StreamEnd>,
+    proof: Proof,
     wake_at: Option<Duration>,
 }
 
@@ -67,6 +70,7 @@ impl Instance {
             stay: Stay::Staying,
             haste: Haste::No,
             last_end: None,
+            proof: Proof::None,
             wake_at: None,
         }
     }
@@ -84,7 +88,8 @@ impl Instance {
         match event {
             Event::Start => self.open(now),
             Event::Woken => self.wake(now),
-            Event::Opened | Event::Repeated => self.hear(now),
+            Event::Opened => self.be_opened(now),
+            Event::Repeated => self.hear(now),
             Event::Delivered => self.be_delivered(now),
             Event::Ended(end) => self.end_stream(end),
             Event::Refused(refusal) => self.be_refused(now, refusal),
@@ -127,7 +132,7 @@ impl Instance {
     fn be_delivered(&mut self, now: Duration) -> Vec<Action> {
         (self.fruitless, self.alarms, self.calm) = (0, 0, 0);
         // The end before was not the container's.
-        self.last_end = None;
+        self.note_no_end();
         self.hear(now)
     }
 
@@ -160,6 +165,7 @@ impl Instance {
             }
             StreamEnd::Broken => {
                 if stream.follow == Follow::Yes {
+                    self.note_no_end();
                     self.last_end = Some(end);
                 }
                 self.ask()
@@ -182,7 +188,7 @@ impl Instance {
             Refusal::Busy(wanted) => {
                 if self.standing == Standing::Running {
                     // A kubelet that was stopped ends streams, too, and refuses others; what runs writes on meanwhile.
-                    self.last_end = None;
+                    self.note_no_end();
                 }
                 self.rest(now, wanted.unwrap_or_default())
             }
@@ -227,7 +233,7 @@ impl Instance {
             State::Asking => {
                 let is_on = matches!(standing, Standing::Running | Standing::NodeLost);
                 if is_on && self.stay == Stay::Staying {
-                    self.last_end = None;
+                    self.doubt_clean_end(now);
                 }
                 self.rest(now, Duration::ZERO)
             }
@@ -251,13 +257,7 @@ impl Instance {
         match (stream.replay, settled) {
             (ReplayTime::Ended, _) if stream.follow == Follow::No => self.check_end(settled),
             (ReplayTime::Ended, _) => {
-                self.last_end = match settled {
-                    Settled::Aligned => Some(StreamEnd::Clean),
-                    // Nothing came: what was known of the end still holds.
-                    Settled::Empty => self.last_end,
-                    // A stream that never came to the new says nothing about it.
-                    Settled::Undecided => None,
-                };
+                self.note_end(now, stream, settled);
                 self.ask()
             }
             (_, Settled::Undecided) => {
@@ -299,6 +299,8 @@ fn closed(mut actions: Vec<Action>) -> Vec<Action> {
 
 #[cfg(test)]
 mod ending_tests;
+#[cfg(test)]
+mod proof_tests;
 #[cfg(test)]
 mod silence_tests;
 #[cfg(test)]
