@@ -139,7 +139,11 @@ fn proof_exists(proof: &str) -> bool {
         return read(file).contains(&format!("fn {test}()"));
     }
     match proof.strip_prefix("cargo xtask bench ") {
-        Some(name) => root().join(format!("xtask/src/bench/{name}.rs")).is_file(),
+        Some(name) => {
+            let files = [format!("{name}.rs"), format!("{name}/mod.rs")];
+            let bench = root().join("xtask/src/bench");
+            files.iter().any(|file| bench.join(file).is_file())
+        }
         None => proof
             .strip_prefix("cargo xtask ")
             .is_some_and(|name| root().join(format!("xtask/src/{name}.rs")).is_file()),
