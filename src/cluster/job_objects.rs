@@ -90,6 +90,13 @@ pub struct JobGroup {
     pub containers: Vec<String>,
 }
 
+impl JobGroup {
+    /// Pods of all replicas together.
+    pub fn all_pods(&self) -> u32 {
+        self.replicas.saturating_mul(self.pods)
+    }
+}
+
 /// A pod of a JobSet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SlimPod {

@@ -186,7 +186,7 @@ pub(super) fn wants_details(observation: &JobObservation) -> bool {
     let Sight::Seen(job_set) = &observation.job_set else {
         return observation.pods.is_empty();
     };
-    let pods = |group: &JobGroup| u64::from(group.replicas) * u64::from(group.pods);
+    let pods = |group: &JobGroup| u64::from(group.all_pods());
     let planned: u64 = job_set.groups.iter().map(pods).sum();
     planned > observation.pods.len() as u64
 }

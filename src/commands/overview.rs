@@ -80,10 +80,8 @@ fn refuse(ui: &mut Ui, name: &str, words: &[OsString], problem: &clap::Error) ->
 
 /// The command that was typed, with a space behind it; empty where there is none.
 fn command_of(words: &[OsString]) -> String {
-    let is_command = |word: &&OsString| {
-        let grammar = cli::command("");
-        grammar.find_subcommand(word).is_some()
-    };
+    let grammar = cli::command("");
+    let is_command = |word: &&OsString| grammar.find_subcommand(word).is_some();
     let command = words.iter().skip(1).find(is_command);
     command.map_or_else(String::new, |word| format!("{} ", word.to_string_lossy()))
 }

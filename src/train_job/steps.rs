@@ -40,10 +40,7 @@ pub fn steps(observation: &JobObservation) -> Vec<Step> {
     let mut steps: Vec<_> = roles
         .groups
         .iter()
-        .flat_map(|group| {
-            let pods = group.replicas.saturating_mul(group.pods);
-            (0..pods).map(|index| roles.step(&group.name, index))
-        })
+        .flat_map(|group| (0..group.all_pods()).map(|index| roles.step(&group.name, index)))
         .collect();
     steps.extend(observation.pods.iter().map(|pod| roles.step_at(&pod.place)));
     steps.sort();
@@ -165,8 +162,9 @@ fn planned_groups(observation: &JobObservation) -> Vec<JobGroup> {
 /// How many pods the job has once all are made, as far as its runtime is known.
 pub fn planned_pods(observation: &JobObservation) -> usize {
     let groups = planned_groups(observation);
-    let pods = groups.iter().map(|group| group.pods * group.replicas);
-    pods.sum::<u32>().try_into().unwrap_or(usize::MAX)
+    let pods = groups.iter().map(JobGroup::all_pods);
+    let all = pods.fold(0, u32::saturating_add);
+    all.try_into().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

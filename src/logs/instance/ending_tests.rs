@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{
-    tests::{CHECK, DRAIN, after, following, seconds},
+    tests::{CHECK, DRAIN, after, following, marked, seconds},
     *,
 };
 
@@ -87,10 +87,7 @@ fn a_pod_that_went_after_its_kubelet_was_stopped_is_marked() {
         Event::Refused(Refusal::Busy(None)),
         Event::Status(Standing::PodGone),
     ];
-    let marked = [
-        Action::Mark(Reason::PodGone),
-        Action::Finish(Outcome::Incomplete),
-    ];
+    let marked = marked(Reason::PodGone);
     assert_eq!(after(&mut instance, 2, &events), marked);
 }
 
@@ -158,10 +155,7 @@ fn drained_where_the_file_is_gone(end: StreamEnd) -> Vec<Action> {
 
 #[test]
 fn the_log_of_an_ended_container_whose_file_is_gone_is_given_up_when_no_more_is_waited_for() {
-    let marked = [
-        Action::Mark(Reason::NoAnswer),
-        Action::Finish(Outcome::Incomplete),
-    ];
+    let marked = marked(Reason::NoAnswer);
     assert_eq!(drained_where_the_file_is_gone(StreamEnd::Broken), marked);
     let finished = [Action::Finish(Outcome::Complete)];
     assert_eq!(drained_where_the_file_is_gone(StreamEnd::Clean), finished);
@@ -217,10 +211,7 @@ fn what_ended_when_the_kubelet_stopped_is_marked_also_where_the_pod_leaves() {
         Event::Refused(Refusal::Busy(None)),
         Event::Status(Standing::PodGone),
     ];
-    let marked = [
-        Action::Mark(Reason::PodGone),
-        Action::Finish(Outcome::Incomplete),
-    ];
+    let marked = marked(Reason::PodGone);
     assert_eq!(after(&mut instance, 1, &events), marked);
 }
 
@@ -235,10 +226,7 @@ fn a_drain_that_brings_more_shows_that_the_end_before_was_none() {
         Event::Ended(StreamEnd::Broken),
         Event::Status(Standing::PodGone),
     ];
-    let marked = [
-        Action::Mark(Reason::PodGone),
-        Action::Finish(Outcome::Incomplete),
-    ];
+    let marked = marked(Reason::PodGone);
     assert_eq!(after(&mut instance, 1, &events), marked);
 }
 
@@ -252,10 +240,7 @@ fn a_first_stream_of_which_nothing_is_known_is_no_clean_end() {
         Event::Settled(Settled::Undecided),
         Event::Status(Standing::PodGone),
     ];
-    let marked = [
-        Action::Mark(Reason::PodGone),
-        Action::Finish(Outcome::Incomplete),
-    ];
+    let marked = marked(Reason::PodGone);
     assert_eq!(after(&mut instance, 1, &events), marked);
 }
 
@@ -271,10 +256,7 @@ fn a_line_after_a_clean_end_takes_its_meaning_away_also_where_the_pod_leaves() {
         Event::Ended(StreamEnd::Broken),
         Event::Status(Standing::PodGone),
     ];
-    let marked = [
-        Action::Mark(Reason::PodGone),
-        Action::Finish(Outcome::Incomplete),
-    ];
+    let marked = marked(Reason::PodGone);
     assert_eq!(after(&mut instance, 1, &events), marked);
 }
 

@@ -1,7 +1,7 @@
 //! What a clean end of a stream says where the status still says that the container runs.
 
 use super::{
-    tests::{after, following},
+    tests::{after, following, marked},
     *,
 };
 
@@ -36,10 +36,7 @@ fn drained_empty(instance: &mut Instance, now: u64) -> Vec<Action> {
     after(instance, now + 3, &events)
 }
 
-const MARKED: [Action; 2] = [
-    Action::Mark(Reason::Rotated),
-    Action::Finish(Outcome::Incomplete),
-];
+const MARKED: [Action; 2] = marked(Reason::Rotated);
 
 #[test]
 fn a_file_that_was_rotated_as_the_container_ended_is_no_hole_where_the_kubelet_answered_at_once() {

@@ -12,6 +12,11 @@ pub(super) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// Given up, with a marker.
+pub(super) const fn marked(reason: Reason) -> [Action; 2] {
+    [Action::Mark(reason), Action::Finish(Outcome::Incomplete)]
+}
+
 /// An instance that follows a running container, with its stream open.
 pub(super) fn following() -> Instance {
     let mut instance = Instance::new(Follow::Yes, Standing::Running, Duration::ZERO);
