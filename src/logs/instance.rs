@@ -254,13 +254,23 @@ impl Instance {
         let State::Streaming(stream) = self.state else {
             return Vec::new();
         };
-        match (stream.replay, settled) {
-            (ReplayTime::Ended, _) if stream.follow == Follow::No => self.check_end(settled),
-            (ReplayTime::Ended, _) => {
+        match (stream.replay, stream.follow) {
+            (ReplayTime::Ended, Follow::No) => self.check_end(settled),
+            (ReplayTime::Ended, Follow::Yes) => {
                 self.note_end(now, stream, settled);
                 self.ask()
             }
-            (_, Settled::Undecided) => {
+            (ReplayTime::Running | ReplayTime::Over, _) => {
+                self.note_that_it_goes_on(stream);
+                self.go_on(now, stream, settled)
+            }
+        }
+    }
+
+    /// The replay of a stream that is still open has had its time.
+    fn go_on(&mut self, now: Duration, stream: Stream, settled: Settled) -> Vec<Action> {
+        match settled {
+            Settled::Undecided => {
                 // From now on the pause counts anew.
                 let (opened, heard, replay) = (now, now, ReplayTime::Running);
                 self.stream(Stream {
@@ -272,7 +282,7 @@ impl Instance {
                 });
                 vec![Action::CheckEnd(self.served())]
             }
-            (_, Settled::Aligned | Settled::Empty) => Vec::new(),
+            Settled::Aligned | Settled::Empty => Vec::new(),
         }
     }
 

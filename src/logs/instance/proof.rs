@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::{Action, Instance, StreamEnd, state::Stream};
-use crate::logs::alignment::Settled;
+use super::{Action, Follow, Instance, StreamEnd, state::Stream};
+use crate::logs::{alignment::Settled, attempts::Standing};
 
 /// A kubelet that stops serves nothing for longer than this.
 const KUBELET_BACK: Duration = Duration::from_secs(1);
@@ -51,6 +51,15 @@ impl Instance {
             }
         }
         self.hear(now)
+    }
+
+    /// A stream is still open after its replay has had its time. That of a container which had ended would not be: the
+    /// stream before was ended by something between, and the container may write on.
+    pub(super) fn note_that_it_goes_on(&mut self, stream: Stream) {
+        let is_on = matches!(self.standing, Standing::Running | Standing::NodeLost);
+        if stream.follow == Follow::Yes && is_on {
+            self.note_no_end();
+        }
     }
 
     /// The status says that what ended was not the container.

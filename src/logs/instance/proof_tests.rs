@@ -104,6 +104,34 @@ fn a_stream_that_goes_on_takes_the_proof_away() {
 }
 
 #[test]
+fn a_stream_that_goes_on_takes_the_proof_away_also_where_its_node_dies_before_another_word() {
+    for settled in [Settled::Aligned, Settled::Empty, Settled::Undecided] {
+        let mut instance = following();
+        let events = [
+            Event::Ended(StreamEnd::Clean),
+            Event::Settled(Settled::Aligned),
+            Event::Status(Standing::Running),
+            Event::Opened,
+        ];
+        after(&mut instance, 20, &events);
+        // Its replay has had its time, and it is silent for hours.
+        assert_eq!(after(&mut instance, 25, &[Event::Woken]), [Action::Settle]);
+        after(&mut instance, 25, &[Event::Settled(settled)]);
+        after(&mut instance, 9000, &[Event::Status(Standing::NodeLost)]);
+        let reopened = [
+            Event::Reopen,
+            Event::Refused(Refusal::Busy(None)),
+            Event::Status(Standing::PodGone),
+        ];
+        let gone = [
+            Action::Mark(Reason::PodGone),
+            Action::Finish(Outcome::Incomplete),
+        ];
+        assert_eq!(after(&mut instance, 9010, &reopened), gone, "{settled:?}");
+    }
+}
+
+#[test]
 fn a_container_of_which_the_status_says_for_long_that_it_runs_does_run() {
     let mut instance = ended_twice(Standing::Running);
     let events = [
