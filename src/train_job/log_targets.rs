@@ -152,7 +152,8 @@ pub fn other_containers(
     (is_other && !may_come).then(|| names.into_iter().cloned().collect())
 }
 
-/// The groups whose containers are those that their pods will have. A runtime's are not: Trainer adds some.
+/// The groups whose containers their pods will have, and others that are put into pods as they are made. A runtime's may
+/// be other ones.
 fn planned_containers(observation: &JobObservation) -> &[JobGroup] {
     match &observation.job_set {
         Sight::Seen(job_set) => job_set.groups.as_slice(),
@@ -160,11 +161,8 @@ fn planned_containers(observation: &JobObservation) -> &[JobGroup] {
     }
 }
 
-/// Whether no pod can bring a container of a new name.
+/// Whether no pod can bring a container of a new name: only those that are there show what was put into them.
 fn are_containers_known(observation: &JobObservation) -> bool {
-    if !planned_containers(observation).is_empty() {
-        return true;
-    }
     let roles = Roles::of(observation);
     let there: BTreeSet<_> = observation
         .pods
@@ -461,10 +459,11 @@ mod tests {
         pair["pods"].as_array_mut().unwrap().pop();
         assert_eq!(other(&pair, true, Follow::Yes), None);
         assert_eq!(other(&pair, true, Follow::No), names);
-        assert_eq!(other(&pair, false, Follow::Yes), names, "the plan is known");
+        assert_eq!(other(&pair, false, Follow::Yes), None, "one may be put in");
+        assert_eq!(other(&pair, false, Follow::No), names);
         let template = &mut pair["jobSet"]["spec"]["replicatedJobs"][0]["template"]["spec"];
         template["template"]["spec"]["initContainers"] = json!([{"name": "proxy-init"}]);
-        assert_eq!(other(&pair, false, Follow::Yes), None, "it is in the plan");
+        assert_eq!(other(&pair, false, Follow::No), None, "it is in the plan");
     }
 
     #[test]
