@@ -44,7 +44,7 @@ pub struct TrainJob {
 /// Whether the status tells of pods that the job has had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PodsHad {
-    /// No Job of it ever had one.
+    /// No Job of it ever had one, unless the JobSet began anew since.
     None,
     Some,
     #[default]
@@ -57,6 +57,22 @@ impl TrainJob {
         let is_true = |kind| JobCondition::is_true(&self.conditions, kind);
         is_true("Failed").or_else(|| is_true("Complete"))
     }
+}
+
+/// What a runtime says of the JobSet that a job will become.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RuntimePlan {
+    pub(crate) groups: Vec<JobGroup>,
+    pub(crate) restarts: Restarts,
+}
+
+/// Whether a JobSet may begin anew, with new pods and all numbers set back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restarts {
+    Never,
+    Allowed,
+    #[default]
+    Unknown,
 }
 
 /// Which runtime a job names.

@@ -8,9 +8,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::{Deserialize, Deserializer};
 
-use super::job_objects::{JobCondition, JobGroup, JobSet, PodsHad, RuntimeRef, TrainJob};
+use super::job_objects::{
+    JobCondition, JobGroup, JobSet, PodsHad, Restarts, RuntimePlan, RuntimeRef, TrainJob,
+};
 
 const STEP_LABEL: &str = "trainer.kubeflow.org/trainjob-ancestor-step";
+/// What a failure policy may do within its `maxRestarts`.
+const COUNTED_ACTIONS: [&str; 2] = ["FailJobSet", "RestartJobSet"];
 const DEFAULT_MANAGER: &str = "trainer.kubeflow.org/trainjob-controller";
 
 /// An object as it comes over the wire, and what is kept of it.
@@ -194,6 +198,22 @@ struct JobSetSpec {
     suspend: Option<bool>,
     #[serde(deserialize_with = "or_default")]
     replicated_jobs: Vec<GroupRecord>,
+    #[serde(deserialize_with = "or_default")]
+    failure_policy: FailurePolicyRecord,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct FailurePolicyRecord {
+    max_restarts: Option<u32>,
+    #[serde(deserialize_with = "or_default")]
+    rules: Vec<FailureRuleRecord>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct FailureRuleRecord {
+    action: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -352,11 +372,26 @@ impl Record for JobSetRecord {
 }
 
 impl Record for RuntimeRecord {
-    type Kept = Vec<JobGroup>;
+    type Kept = RuntimePlan;
 
-    fn into_kept(self) -> Vec<JobGroup> {
-        let groups = self.spec.template.spec.replicated_jobs.into_iter();
-        groups.map(GroupRecord::into_kept).collect()
+    fn into_kept(self) -> RuntimePlan {
+        let spec = self.spec.template.spec;
+        let groups = spec.replicated_jobs.into_iter();
+        RuntimePlan {
+            groups: groups.map(GroupRecord::into_kept).collect(),
+            restarts: spec.failure_policy.restarts(),
+        }
+    }
+}
+
+impl FailurePolicyRecord {
+    fn restarts(&self) -> Restarts {
+        let is_counted = |rule: &FailureRuleRecord| COUNTED_ACTIONS.contains(&rule.action.as_str());
+        if self.max_restarts.unwrap_or_default() > 0 || !self.rules.iter().all(is_counted) {
+            Restarts::Allowed
+        } else {
+            Restarts::Never
+        }
     }
 }
 
@@ -380,7 +415,8 @@ fn names(named: impl IntoIterator<Item = Named>) -> Vec<String> {
 }
 
 impl TrainJobStatus {
-    /// Trainer copies what the JobSet says, and keeps it when that is gone. A suspension sets all numbers back.
+    /// Trainer copies what the JobSet says, and keeps it when that is gone. A suspension sets all numbers back; so does a
+    /// JobSet that begins anew, of which only itself tells.
     fn pods_had(&self) -> PodsHad {
         let counts = |group: &GroupStatusRecord| {
             [group.ready, group.succeeded, group.failed, group.active] != [0; 4]

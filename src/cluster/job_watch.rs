@@ -377,8 +377,10 @@ impl JobWatch {
         }
         match fetch_plan(&self.cluster, &self.namespace, &job.runtime).await {
             Err(failure) if !is_refusal(&failure) => {}
-            groups => {
-                self.last.runtime_groups = groups.unwrap_or_default();
+            plan => {
+                let plan = plan.unwrap_or_default();
+                self.last.runtime_groups = plan.groups;
+                self.last.runtime_restarts = plan.restarts;
                 self.without_groups = Some(job.uid.clone());
             }
         }

@@ -39,7 +39,7 @@ pub use connect::Cluster;
 pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shell_word};
 pub use job_objects::{
     ContainerKind, ContainerState, JobCondition, JobGroup, JobSet, JobWarning, PodPlace, PodsHad,
-    RuntimeRef, SlimContainer, SlimPod, Termination, TrainJob, Workload,
+    Restarts, RuntimeRef, SlimContainer, SlimPod, Termination, TrainJob, Workload,
 };
 pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};
 pub use log_pool::{LogPool, LogRefusal, LogStream, StreamBroken};

@@ -10,7 +10,10 @@ use super::{
     connect::Cluster,
     failure::{Failure, FailureKind, MissingObject},
     job_details::{EventRecord, WorkloadRecord},
-    job_objects::{JobGroup, JobSet, JobWarning, RuntimeRef, SlimPod, TrainJob, Workload},
+    job_objects::{
+        JobGroup, JobSet, JobWarning, Restarts, RuntimePlan, RuntimeRef, SlimPod, TrainJob,
+        Workload,
+    },
     job_records::{JobSetRecord, Record, RuntimeRecord, TrainJobRecord},
     job_watch::JobWatch,
     pod_record::PodRecord,
@@ -35,6 +38,8 @@ pub struct JobObservation {
     pub job_set: Sight<Arc<JobSet>>,
     /// Of the runtime that the job names; empty where it cannot be read, and where the JobSet can, which is more exact.
     pub runtime_groups: Vec<JobGroup>,
+    /// By the same runtime.
+    pub runtime_restarts: Restarts,
     /// In no order.
     pub pods: Vec<Arc<SlimPod>>,
     /// The last warning about each object that should make the pods, the newest last. Looked up only while pods are
@@ -72,8 +77,9 @@ pub async fn fetch_job(
     };
     if !matches!(observation.job_set, Sight::Seen(_)) {
         let runtime = &observation.train_job.runtime;
-        let groups = fetch_plan(cluster, namespace, runtime).await;
-        observation.runtime_groups = groups.unwrap_or_default();
+        let plan = fetch_plan(cluster, namespace, runtime).await;
+        let RuntimePlan { groups, restarts } = plan.unwrap_or_default();
+        (observation.runtime_groups, observation.runtime_restarts) = (groups, restarts);
     }
     fetch_details(cluster, namespace, &mut observation).await;
     Ok(observation)
@@ -164,12 +170,12 @@ pub(super) async fn fetch_job_set(
     }
 }
 
-/// The groups of a runtime; empty where there is none of that name, or it makes no sense.
+/// What a runtime says; nothing where there is none of that name, or it makes no sense.
 pub(super) async fn fetch_plan(
     cluster: &Cluster,
     namespace: &str,
     runtime: &RuntimeRef,
-) -> Result<Vec<JobGroup>, Failure> {
+) -> Result<RuntimePlan, Failure> {
     let namespaced = Scope::Namespace(namespace.to_owned());
     let (resource, scope) = match runtime.kind.as_str() {
         "TrainingRuntime" => (resources::training_runtimes(), namespaced),
@@ -281,6 +287,11 @@ impl JobObservation {
 
     /// The groups of a runtime, as a server writes it.
     pub(crate) fn groups_of(runtime: &serde_json::Value) -> Vec<JobGroup> {
+        Self::plan_of(runtime).groups
+    }
+
+    /// What a runtime says, as a server writes it.
+    pub(crate) fn plan_of(runtime: &serde_json::Value) -> RuntimePlan {
         serde_json::from_value::<RuntimeRecord>(runtime.clone())
             .unwrap()
             .into_kept()

@@ -10,8 +10,8 @@ use super::{
     steps::{Roles, Step, StepKind, steps},
 };
 use crate::cluster::{
-    ContainerKind, ContainerState, Follow, JobGroup, JobObservation, PodsHad, Sight, SlimContainer,
-    SlimPod,
+    ContainerKind, ContainerState, Follow, JobGroup, JobObservation, PodsHad, Restarts, Sight,
+    SlimContainer, SlimPod,
 };
 
 /// The container that Trainer fills in.
@@ -178,7 +178,15 @@ pub fn ended_without_pods(observation: &JobObservation) -> bool {
     let made_nothing = job.end().is_some_and(|end| end.reason == NOTHING_MADE);
     observation.pods.is_empty()
         && job.end().is_some()
-        && (made_nothing || job.pods_had == PodsHad::None)
+        && (made_nothing || (job.pods_had == PodsHad::None && never_restarted(observation)))
+}
+
+/// Whether the numbers in the job's status are those of all its pods. A JobSet that begins anew sets them back.
+fn never_restarted(observation: &JobObservation) -> bool {
+    match &observation.job_set {
+        Sight::Seen(job_set) => job_set.restarts == 0,
+        Sight::Absent | Sight::Hidden => observation.runtime_restarts == Restarts::Never,
+    }
 }
 
 /// The steps that speak and are asked for, of which a job that is over has no pod any more. A step behind one that
@@ -466,14 +474,19 @@ mod tests {
         assert_eq!(other(&pair, false, Follow::No), None, "it is in the plan");
     }
 
+    /// A job of two nodes without pods that has failed.
+    fn failed(reason: &str, jobs: &Value) -> Value {
+        let condition = json!({"type": "Failed", "status": "True", "reason": reason});
+        let mut pair = objects(PAIR);
+        pair["pods"] = json!([]);
+        pair["trainJob"]["status"] = json!({"conditions": [condition], "jobsStatus": jobs});
+        pair
+    }
+
     #[test]
     fn a_job_that_ended_before_it_had_a_pod_has_lost_none() {
         let ended = |reason: &str, jobs: &Value| {
-            let condition = json!({"type": "Failed", "status": "True", "reason": reason});
-            let mut pair = objects(PAIR);
-            pair["pods"] = json!([]);
-            pair["trainJob"]["status"] = json!({"conditions": [condition], "jobsStatus": jobs});
-            let observation = JobObservation::of_objects(&pair);
+            let observation = JobObservation::of_objects(&failed(reason, jobs));
             let lost = steps_without_pods(&observation, &selection());
             (ended_without_pods(&observation), lost.len())
         };
@@ -482,6 +495,37 @@ mod tests {
         assert_eq!(ended("DeadlineExceeded", &jobs(1)), (false, 2));
         assert_eq!(ended("DeadlineExceeded", &json!([])), (false, 2));
         assert_eq!(ended(NOTHING_MADE, &json!([])), (true, 0));
+    }
+
+    #[test]
+    fn of_a_job_that_may_have_begun_anew_nobody_knows_whether_it_had_pods() {
+        let none = json!([{"name": "node", "ready": 0, "active": 0}]);
+        let mut pair = failed("DeadlineExceeded", &none);
+        pair["jobSet"]["status"]["restarts"] = json!(1);
+        assert!(!ended_without_pods(&JobObservation::of_objects(&pair)));
+
+        let ended_by_runtime = |policy: Value| {
+            let runtime = json!({"spec": {"template": {"spec": {"failurePolicy": policy}}}});
+            let observation = JobObservation {
+                job_set: Sight::Absent,
+                runtime_restarts: JobObservation::plan_of(&runtime).restarts,
+                ..JobObservation::of_objects(&pair)
+            };
+            ended_without_pods(&observation)
+        };
+        assert!(ended_by_runtime(json!(null)));
+        assert!(ended_by_runtime(json!({"maxRestarts": 0})));
+        assert!(!ended_by_runtime(json!({"maxRestarts": 3})));
+        let by_rule = |action| json!({"maxRestarts": 0, "rules": [{"action": action}]});
+        assert!(ended_by_runtime(by_rule("RestartJobSet")));
+        assert!(!ended_by_runtime(by_rule(
+            "RestartJobSetAndIgnoreMaxRestarts"
+        )));
+        let unknown = JobObservation {
+            job_set: Sight::Hidden,
+            ..JobObservation::of_objects(&pair)
+        };
+        assert!(!ended_without_pods(&unknown), "nobody told");
     }
 
     #[test]
