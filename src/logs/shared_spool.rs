@@ -21,7 +21,8 @@ use super::{
 const GATHERING: Duration = Duration::from_millis(10);
 /// With this much, in bytes, nobody waits for more.
 const GATHERED: usize = 64 << 10;
-/// Of those who wait for room, so many are let in for each block that was taken: a crowd would fill it all at once.
+/// Of those who wait for room, so many are let in for each block that was taken: a crowd would fill it all at once. Where
+/// nothing is left to take, all are: those who were let in before may have had nothing.
 const LET_IN: usize = 8;
 
 /// What becomes of the entries that nobody has taken yet.
@@ -156,15 +157,15 @@ impl SharedSpool {
             filling.spool.refill(block)?;
         }
         drop(filling);
-        self.let_in();
+        self.let_in(if is_empty { usize::MAX } else { LET_IN });
         Ok(if is_over { More::Over } else { More::Maybe })
     }
 
-    /// Wakes a few of those who wait for room, if there is some.
-    fn let_in(&self) {
+    /// Wakes up to so many of those who wait for room, if there is some.
+    fn let_in(&self, most: usize) {
         let waiting = self.waiting.load(Ordering::Relaxed);
         if waiting > 0 && self.room() == Room::Free {
-            for _ in 0..waiting.min(LET_IN) {
+            for _ in 0..waiting.min(most) {
                 self.emptied.notify_one();
             }
         }
@@ -314,6 +315,24 @@ mod tests {
         }
         seen.retain(|count| *count > 0);
         assert_eq!(seen, [8, 16, 20]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn once_nothing_is_buffered_all_who_wait_for_room_are_let_in() {
+        let (spool, let_in) = crowd(100).await;
+        let mut before = 0;
+        let mut last = 0;
+        while last < 100 {
+            before = last;
+            let mut is_empty = true;
+            spool.take(SOON, |_| is_empty = false).unwrap();
+            for _ in 0..150 {
+                tokio::task::yield_now().await;
+            }
+            last = let_in.load(Ordering::Relaxed);
+            assert!(!is_empty || last == 100, "{last} of 100 are let in");
+        }
+        assert!(before < 100 - LET_IN, "{before} were let in with the last");
     }
 
     #[tokio::test(flavor = "current_thread")]
