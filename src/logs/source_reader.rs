@@ -161,7 +161,7 @@ impl SourceReader {
             again: Again::No,
             reconnects: 0,
             patience: Patience::new(Duration::ZERO),
-            trouble: Trouble::None,
+            trouble: Trouble::default(),
             rights: Rights::default(),
             timer: Box::pin(sleep(Duration::ZERO)),
             rings: NEVER,
@@ -338,12 +338,15 @@ impl SourceReader {
             Event::Delivered => {
                 self.patience.renew(self.now());
                 self.count_delivery();
+                self.end_trouble();
             }
             // Without a line's end it is a server that speaks.
-            _ if memchr::memchr(b'\n', chunk).is_some() => self.patience.hear_old(self.now()),
-            _ => return self.handle(event),
+            _ if memchr::memchr(b'\n', chunk).is_some() => {
+                self.patience.hear_old(self.now());
+                self.be_answered();
+            }
+            _ => {}
         }
-        self.end_trouble();
         self.handle(event);
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Content, Opening, SourceReader};
+use super::{Content, Opening, SourceReader, trouble::Cause};
 use crate::{
     cluster::LogRange,
     logs::{
@@ -70,8 +70,10 @@ impl SourceReader {
             None => Some(LastBytes::MayBeHalf),
         };
         let (settled, words) = self.log.settle(end, &self.shared.spool);
-        if let Some(words) = words {
-            self.trouble.suffer(self.now(), words);
+        match words {
+            Some(words) => self.trouble.suffer(self.now(), Cause::Words, words),
+            None if end.is_none() => self.welcome_silence(),
+            None => {}
         }
         settled
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tokio::time::{sleep, timeout};
 
-use super::{SourceReader, trouble::UNTOLD};
+use super::{
+    SourceReader,
+    trouble::{Cause, UNTOLD},
+};
 use crate::logs::instance::Event;
 
 /// After a pause the streams of all sources are opened again over so long.
@@ -27,7 +30,8 @@ impl SourceReader {
 
     async fn wait_for_room(&mut self) {
         let shared = Arc::clone(&self.shared);
-        self.trouble.suffer(self.now(), FULL.to_owned());
+        let now = self.now();
+        self.trouble.suffer(now, Cause::Unanswered, FULL.to_owned());
         if timeout(UNTOLD, shared.spool.wait_for_room()).await.is_err() {
             self.tell_trouble();
             shared.spool.wait_for_room().await;

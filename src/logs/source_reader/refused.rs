@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::SourceReader;
+use super::{SourceReader, trouble::Cause};
 use crate::{
     cluster::LogRefusal,
     logs::{
@@ -86,7 +86,22 @@ impl SourceReader {
     pub(super) fn suffer_silent_node(&mut self) {
         let node = self.address.node.as_deref().unwrap_or_default();
         let words = format!("its node {node} does not answer");
-        self.trouble.suffer(self.now(), words);
+        self.trouble.suffer(self.now(), Cause::Unanswered, words);
+    }
+
+    /// Who was not answered is. Words in place of a log are an answer, too.
+    pub(super) fn be_answered(&mut self) {
+        if self.trouble.cause() == Cause::Unanswered {
+            self.end_trouble();
+        }
+    }
+
+    /// The replay of a stream has had its time, and nobody has spoken: what follows is read as it should be.
+    pub(super) fn welcome_silence(&mut self) {
+        let is_followed = self.opening.is_some_and(|one| one.follow == Follow::Yes);
+        if is_followed && self.trouble.cause() == Cause::Words {
+            self.end_trouble();
+        }
     }
 
     /// A stream is open. What a kubelet serves of what has ended may be words in its place, so that only lines show that
@@ -94,7 +109,7 @@ impl SourceReader {
     pub(super) fn welcome_stream(&mut self) {
         self.rights.be_served();
         if self.opening.is_some_and(|one| one.follow == Follow::Yes) {
-            self.end_trouble();
+            self.be_answered();
         }
         if self.obeyed.standing == Standing::Running {
             self.patience.hear_old(self.now());
@@ -107,12 +122,12 @@ impl SourceReader {
         match refusal {
             LogRefusal::NotThere { message } => {
                 self.rights.be_refused();
-                self.trouble.suffer(now, message);
+                self.trouble.suffer(now, Cause::Unanswered, message);
                 Refusal::NotThere
             }
             LogRefusal::Busy { wait, message } => {
                 self.rights.be_refused();
-                self.trouble.suffer(now, message);
+                self.trouble.suffer(now, Cause::Unanswered, message);
                 Refusal::Busy(wait)
             }
             LogRefusal::Forbidden(failure) => {
@@ -120,7 +135,8 @@ impl SourceReader {
                 if self.rights.be_denied(now, hope) == Hope::Some {
                     // Who never may is told so once, when it is believed.
                     if self.rights.served == Served::Once {
-                        self.trouble.suffer(now, failure.to_string());
+                        self.trouble
+                            .suffer(now, Cause::Unanswered, failure.to_string());
                     }
                     return Refusal::Denied;
                 }

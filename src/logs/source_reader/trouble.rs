@@ -17,7 +17,23 @@ pub(in crate::logs) struct Told(Mutex<HashSet<String>>);
 
 /// What one source suffers from.
 #[derive(Debug, Default)]
-pub(super) enum Trouble {
+pub(super) struct Trouble {
+    cause: Cause,
+    telling: Telling,
+}
+
+/// Where it lies, and so what shows that it is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cause {
+    /// No stream is opened, or nothing comes of it.
+    #[default]
+    Unanswered,
+    /// Streams are opened, and end with a server's words: neither an opening nor old lines show anything.
+    Words,
+}
+
+#[derive(Debug, Default)]
+enum Telling {
     #[default]
     None,
     Since {
@@ -32,53 +48,58 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// The log cannot be had, for this reason.
-    pub(super) fn suffer(&mut self, now: Duration, newest: String) {
-        match self {
-            Self::None => {
-                *self = Self::Since {
+    pub(super) fn suffer(&mut self, now: Duration, cause: Cause, newest: String) {
+        self.cause = self.cause.max(cause);
+        match &mut self.telling {
+            telling @ Telling::None => {
+                *telling = Telling::Since {
                     begun: now,
                     words: newest,
                 }
             }
-            Self::Since { words, .. } => *words = newest,
-            Self::Told(_) | Self::Known => {}
+            Telling::Since { words, .. } => *words = newest,
+            Telling::Told(_) | Telling::Known => {}
         }
+    }
+
+    pub(super) fn cause(&self) -> Cause {
+        self.cause
     }
 
     /// When [`Trouble::tell`] has something to say.
     pub(super) fn tells_at(&self) -> Option<Duration> {
-        match self {
-            Self::Since { begun, .. } => Some(*begun + UNTOLD),
+        match &self.telling {
+            Telling::Since { begun, .. } => Some(*begun + UNTOLD),
             _ => None,
         }
     }
 
     /// What is to be told now; at the end of a source also what has not lasted.
     pub(super) fn tell(&mut self, told: &Told) -> Option<String> {
-        let Self::Since { words, .. } = self else {
+        let Telling::Since { words, .. } = &mut self.telling else {
             return None;
         };
         let words = std::mem::take(words);
         let is_new = told.add(&words);
-        *self = if is_new {
-            Self::Told(words.clone())
+        self.telling = if is_new {
+            Telling::Told(words.clone())
         } else {
-            Self::Known
+            Telling::Known
         };
         is_new.then_some(words)
     }
 
     /// Nobody asks for the log any more: what others suffer from alike is theirs to tell.
     pub(super) fn forget(&mut self, told: &Told) {
-        if let Self::Told(words) = std::mem::take(self) {
+        if let Telling::Told(words) = std::mem::take(self).telling {
             told.remove(&words);
         }
     }
 
     /// The log can be had again: what is to be told about that.
     pub(super) fn end(&mut self, told: &Told) -> Option<&'static str> {
-        match std::mem::take(self) {
-            Self::Told(words) => {
+        match std::mem::take(self).telling {
+            Telling::Told(words) => {
                 told.remove(&words);
                 Some(BACK)
             }
@@ -105,8 +126,8 @@ mod tests {
     use super::*;
 
     fn suffering(words: &str) -> Trouble {
-        let mut trouble = Trouble::None;
-        trouble.suffer(Duration::from_secs(3), words.to_owned());
+        let mut trouble = Trouble::default();
+        trouble.suffer(Duration::from_secs(3), Cause::Unanswered, words.to_owned());
         trouble
     }
 
@@ -114,10 +135,18 @@ mod tests {
     fn what_lasts_is_told_once_and_that_it_is_over() {
         let told = Told::default();
         let mut trouble = suffering("first");
-        trouble.suffer(Duration::from_secs(9), "newest".to_owned());
+        trouble.suffer(
+            Duration::from_secs(9),
+            Cause::Unanswered,
+            "newest".to_owned(),
+        );
         assert_eq!(trouble.tells_at(), Some(Duration::from_secs(13)));
         assert_eq!(trouble.tell(&told).as_deref(), Some("newest"));
-        trouble.suffer(Duration::from_secs(19), "newer".to_owned());
+        trouble.suffer(
+            Duration::from_secs(19),
+            Cause::Unanswered,
+            "newer".to_owned(),
+        );
         assert_eq!((trouble.tells_at(), trouble.tell(&told)), (None, None));
         assert_eq!(trouble.end(&told), Some(BACK));
         assert_eq!(trouble.end(&told), None);
@@ -133,6 +162,22 @@ mod tests {
             suffering("no answer").tell(&told).as_deref(),
             Some("no answer")
         );
+    }
+
+    #[test]
+    fn words_in_place_of_a_log_stay_the_trouble_until_it_is_over_whatever_else_comes() {
+        let told = Told::default();
+        let mut trouble = suffering("no answer");
+        assert_eq!(trouble.cause(), Cause::Unanswered);
+        for (cause, newest) in [
+            (Cause::Words, "too many open files"),
+            (Cause::Unanswered, "busy"),
+        ] {
+            trouble.suffer(Duration::from_secs(5), cause, newest.to_owned());
+            assert_eq!(trouble.cause(), Cause::Words);
+        }
+        trouble.end(&told);
+        assert_eq!(trouble.cause(), Cause::Unanswered);
     }
 
     #[test]
