@@ -3,6 +3,7 @@
 mod arguments;
 mod display;
 mod ending;
+mod live;
 mod saving;
 mod sheet;
 mod showing;
@@ -20,10 +21,11 @@ use self::{
     arguments::Tail,
     display::Display,
     ending::{Afterwards, End, Gaps, Past, Rules, SavedEnd},
-    saving::{Saving, SharedSaver},
+    live::{Live, Rest},
+    saving::{Rescue, Saving, SharedSaver},
     sheet::{Beside, Sheet, SheetLook},
     showing::Showing,
-    thread::{Live, ReadBack, Rest, ShowingThread},
+    thread::{ReadBack, ShowingThread},
 };
 use crate::{
     cluster::{Cluster, Follow, JobObservation, fetch_job, nearest},
@@ -113,7 +115,8 @@ impl Run<'_> {
         let spool = Arc::new(SharedSpool::new(limit));
         let rest = saver.as_ref().map_or(Rest::Left, |_| Rest::Saved);
         let live = Live::new(Arc::clone(&spool), rest);
-        let mut thread = ShowingThread::start(live, showing, rules)?.saved_by(saver);
+        let rescue = saver.map(|saver| Rescue::new(saver, Arc::clone(&spool)));
+        let mut thread = ShowingThread::start(live, showing, rules)?.saved_by(rescue);
         let end = tokio::select! {
             end = read_all(cluster, &request, &spool) => end,
             result = thread.wait() => return result,

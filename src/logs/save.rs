@@ -224,6 +224,11 @@ impl Saver {
         }
     }
 
+    /// The accounts of all that came.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// How many sources have begun of which `index.json` does not know.
     pub const fn undescribed(&self) -> usize {
         self.sources.len() - self.described

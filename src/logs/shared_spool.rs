@@ -145,7 +145,9 @@ impl SharedSpool {
         lock(&self.filling).spool.trouble()
     }
 
-    fn fetch(&self, wait: Duration, block: &mut Block) -> Result<More, SpoolError> {
+    /// Puts the oldest entries into a block in place of what is in it; waits up to `wait` for one.
+    pub fn fetch(&self, wait: Duration, block: &mut Block) -> Result<More, SpoolError> {
+        block.clear();
         let filling = self.wait_for(1, wait, lock(&self.filling));
         let mut filling = match filling.spool.ready() {
             0 => filling,

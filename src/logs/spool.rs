@@ -6,7 +6,7 @@ use std::{
     collections::VecDeque,
     fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
-    mem,
+    iter, mem,
 };
 
 use thiserror::Error;
@@ -70,6 +70,27 @@ impl Block {
         self.taken == self.bytes.len()
     }
 
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.taken = 0;
+    }
+
+    /// The records that are left, which stay.
+    pub fn records(&self) -> impl Iterator<Item = Result<Record<'_>, SpoolError>> {
+        let mut rest = &self.bytes[self.taken..];
+        iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let Some((record, length)) = record_at(rest) else {
+                rest = &[];
+                return Some(Err(SpoolError::Changed));
+            };
+            rest = &rest[length..];
+            Some(Ok(record))
+        })
+    }
+
     /// The oldest record, which lives until the next call.
     pub fn pop(&mut self) -> Result<Option<Record<'_>>, SpoolError> {
         if self.is_used_up() {
@@ -116,10 +137,9 @@ impl Spool {
         waiting.or_else(on_disk).unwrap_or(self.tail.len())
     }
 
-    /// Puts the oldest records into a block that is used up, and takes its memory for others.
+    /// Puts the oldest records into a block in place of what is in it, and takes its memory for others.
     pub fn refill(&mut self, block: &mut Block) -> Result<(), SpoolError> {
-        block.bytes.clear();
-        block.taken = 0;
+        block.clear();
         if let Some(waiting) = self.waiting.pop_front() {
             block.bytes = waiting;
         } else if !self.ring.read(&mut block.bytes)? {

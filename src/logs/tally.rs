@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Counts every entry once, before anything is filtered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Lines with an end, and last words without one.
     pub lines: u64,

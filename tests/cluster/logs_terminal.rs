@@ -121,7 +121,8 @@ impl Drop for Terminal {
     }
 }
 
-fn pair() -> (File, File) {
+/// A terminal: our side of it, and that of a program.
+pub(crate) fn pair() -> (File, File) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();

@@ -27,6 +27,7 @@ mod logs_followed;
 mod logs_jobs;
 mod logs_nodes;
 mod logs_over_http1;
+mod logs_saved;
 mod logs_terminal;
 mod logs_watch;
 mod namespace_access;

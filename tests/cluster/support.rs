@@ -1,9 +1,10 @@
 //! Runs `verify` on a bed and compares what it finds with what a test broke.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
@@ -273,6 +274,67 @@ pub(crate) fn saved(bed: &Testbed, kind: &str, name: &str) -> Value {
         metadata.remove(field);
     }
     object
+}
+
+/// A program that goes on until it ends by itself, at the latest with the test.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    /// Waits until it has ended.
+    #[track_caller]
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(start.elapsed() < VISIBLE_LIMIT, "the program goes on");
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// What a program writes, line by line, as it comes. Whoever waits for a line that does not come fails.
+pub(crate) struct Lines(Receiver<String>);
+
+impl Lines {
+    pub(crate) fn of(stream: Option<impl Read + Send + 'static>) -> Self {
+        let (sender, lines) = mpsc::channel();
+        let stream = stream.unwrap();
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines() {
+                // A terminal whose other side is gone ends with an error.
+                let Ok(line) = line else { return };
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self(lines)
+    }
+}
+
+impl Iterator for Lines {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        match self.0.recv_timeout(VISIBLE_LIMIT) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no further line within a minute"),
+        }
+    }
 }
 
 /// `kubectl proxy`: a server without TLS, and so without HTTP/2. Ends with the test.

@@ -123,7 +123,7 @@ pub(super) fn conclude(end: End, tally: &Tally, rules: &Rules) -> Conclusion {
 }
 
 /// One of the words that `docs/schemas/logs.schema.json` has for an outcome.
-fn word_of(end: &End) -> String {
+pub(super) fn word_of(end: &End) -> String {
     let word = match end {
         End::Read(JobEnd::Complete, _) => "Complete",
         End::Read(JobEnd::Failed { .. }, _) => "Failed",

@@ -1,19 +1,21 @@
 //! When what was read is saved: soon, but so that it takes a small part of the time only; and at a signal also where the
-//! terminal takes nothing, from another thread.
+//! terminal takes nothing, from another thread. What is taken out of the buffer is saved under one lock, so that it keeps
+//! its order whoever does it.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 
+use super::showing::Trouble;
 use crate::logs::{
     record::Entry,
     save::{SaveError, Saver, Stage},
+    shared_spool::{More, SharedSpool},
+    spool::{Block, SpoolError},
+    tally::Tally,
 };
 
 /// How often what has come is saved: so much at most a run that is killed has lost, where saving is quick.
@@ -31,12 +33,12 @@ pub(super) struct Saving {
 
 /// The files of a run, for the thread that shows and for whoever ends it.
 #[derive(Clone)]
-pub(super) struct SharedSaver(Arc<Shared>);
+pub(super) struct SharedSaver(Arc<Mutex<Saver>>);
 
-struct Shared {
-    saver: Mutex<Saver>,
-    /// What is left of the buffer is being saved, and nothing shown.
-    is_draining: AtomicBool,
+/// What is left of a run whose thread is stuck is saved by whoever ends it.
+pub(super) struct Rescue {
+    saver: SharedSaver,
+    spool: Arc<SharedSpool>,
 }
 
 /// How much of a run is saved.
@@ -74,9 +76,21 @@ impl Saving {
         }
     }
 
-    pub(super) fn push(&mut self, entry: &Entry<'_>) -> Result<(), SaveError> {
-        self.pace.unsaved += 1;
-        self.saver.lock().push(entry)
+    /// Takes the next block out of the buffer, and saves all of it.
+    pub(super) fn take(
+        &mut self,
+        spool: &SharedSpool,
+        wait: Duration,
+        block: &mut Block,
+    ) -> Result<More, Trouble> {
+        let (more, entries) = take(&mut self.saver.lock(), spool, wait, block)?;
+        self.pace.unsaved += entries;
+        Ok(more)
+    }
+
+    /// The accounts of all that was saved.
+    pub(super) fn tally(&self) -> Tally {
+        self.saver.lock().tally().clone()
     }
 
     /// Saves what came, where it is time to.
@@ -103,41 +117,48 @@ impl Saving {
     pub(super) fn finish(&self, stage: Stage<'_>) -> Result<(), SaveError> {
         settle(&mut self.saver.lock(), stage)
     }
-
-    /// From now on all is saved and nothing shown.
-    pub(super) fn begin_draining(&self) {
-        self.saver.0.is_draining.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn end_draining(&self) -> Result<(), SaveError> {
-        let result = self.finish(Stage::GoesOn);
-        self.saver.0.is_draining.store(false, Ordering::Relaxed);
-        result
-    }
 }
 
 impl SharedSaver {
     pub(super) fn new(saver: Saver) -> Self {
-        Self(Arc::new(Shared {
-            saver: Mutex::new(saver),
-            is_draining: AtomicBool::new(false),
-        }))
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.0.is_draining.load(Ordering::Relaxed)
-    }
-
-    /// For who ends a run whose thread is stuck.
-    pub(super) fn finish(&self, outcome: &str) -> Result<(), SaveError> {
-        settle(&mut self.lock(), Stage::Over(outcome))
+        Self(Arc::new(Mutex::new(saver)))
     }
 
     /// Whoever panicked with it has said so.
     fn lock(&self) -> MutexGuard<'_, Saver> {
-        let saver = &self.0.saver;
-        saver.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Rescue {
+    pub(super) const fn new(saver: SharedSaver, spool: Arc<SharedSpool>) -> Self {
+        Self { saver, spool }
+    }
+
+    /// Saves what nobody has taken yet, and how it ended. Waits while somebody else saves, however slow the folder is.
+    pub(super) fn save_rest(&self, outcome: &str) -> Result<(), Trouble> {
+        let mut saver = self.saver.lock();
+        let mut block = Block::default();
+        while take(&mut saver, &self.spool, Duration::ZERO, &mut block)?.0 == More::Maybe {}
+        Ok(settle(&mut saver, Stage::Over(outcome))?)
+    }
+}
+
+/// The next block of the buffer, and how many entries of it were saved: all.
+fn take(
+    saver: &mut Saver,
+    spool: &SharedSpool,
+    wait: Duration,
+    block: &mut Block,
+) -> Result<(More, u64), Trouble> {
+    let more = spool.fetch(wait, block)?;
+    let mut entries = 0;
+    for record in block.records() {
+        let entry = Entry::of_record(&record?).map_err(|_| SpoolError::Changed)?;
+        saver.push(&entry)?;
+        entries += 1;
+    }
+    Ok((more, entries))
 }
 
 fn settle(saver: &mut Saver, stage: Stage<'_>) -> Result<(), SaveError> {

@@ -106,6 +106,10 @@ impl Sheet {
         self.look.beside
     }
 
+    pub(super) const fn answers_to_terminal(&self) -> bool {
+        self.pen.answers_to_terminal()
+    }
+
     pub(super) fn show(&mut self, now: Duration, entry: &Entry<'_>) {
         if let Entry::Wait { text } = entry {
             self.awaited = text.map(str::to_owned);

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::{
     arguments::Format,
     display::Display,
-    ending::{Conclusion, End, Rules, Source, conclude},
+    ending::{Conclusion, End, Rules, Source, conclude, word_of},
     saving::Saving,
     sheet::Beside,
 };
@@ -21,7 +21,8 @@ use crate::{
         record::Entry,
         save::{SaveError, Stage},
         saved::SavedError,
-        spool::SpoolError,
+        shared_spool::{More, SharedSpool},
+        spool::{Block, SpoolError},
         tally::Tally,
     },
     render::{
@@ -32,6 +33,9 @@ use crate::{
 
 /// After so many entries the clock is read.
 const ENTRIES_A_LOOK: u32 = 64;
+
+/// How long a signal may take to be heard.
+const SIGNAL: Duration = Duration::from_secs(1);
 
 /// Why nothing more can be shown.
 #[derive(Debug, Error)]
@@ -50,7 +54,9 @@ pub(super) enum Trouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     GoesOn,
-    /// Nothing more can be shown; [`Showing::finish`] says why.
+    /// Nobody takes anything any more; what is read can still be saved.
+    Unseen,
+    /// Nothing more can be done; [`Showing::finish`] says why.
     Over,
 }
 
@@ -78,42 +84,36 @@ impl Showing {
         }
     }
 
+    /// With `--save`: the next block of the buffer, of which all is saved already.
+    pub(super) fn take_saved(
+        &mut self,
+        spool: &SharedSpool,
+        wait: Duration,
+        block: &mut Block,
+    ) -> Result<More, Trouble> {
+        match &mut self.saving {
+            Some(saving) => saving.take(spool, wait, block),
+            None => Ok(spool.fetch(wait, block)?),
+        }
+    }
+
     pub(super) fn push(&mut self, entry: &Entry<'_>) -> State {
         if self.trouble.is_some() {
-            return State::Over;
+            return self.state();
         }
         self.unclocked += 1;
         if self.unclocked >= ENTRIES_A_LOOK {
             self.look_at_clock();
         }
         self.tally.count(entry);
-        let result = self.try_push(entry);
+        let result = self.display.push(self.now, entry);
         self.keep_trouble(result)
-    }
-
-    /// Nothing more is to be shown, but what was read is saved.
-    pub(super) fn keep(&mut self, entry: &Entry<'_>) {
-        let Some(saving) = self.saving.as_mut().filter(|_| self.trouble.is_none()) else {
-            return;
-        };
-        saving.begin_draining();
-        self.tally.count(entry);
-        let result = saving.push(entry).map_err(Trouble::Save);
-        self.keep_trouble(result);
-    }
-
-    /// After the last entry that was kept.
-    pub(super) fn end_keeping(&mut self) {
-        if let Some(saving) = &self.saving {
-            let result = saving.end_draining().map_err(Trouble::Save);
-            self.keep_trouble(result);
-        }
     }
 
     /// To be called when nothing more is there for the moment.
     pub(super) fn settle(&mut self) -> State {
         if self.trouble.is_some() {
-            return State::Over;
+            return self.state();
         }
         self.look_at_clock();
         let result = self.try_settle();
@@ -132,7 +132,7 @@ impl Showing {
         };
         if let Err(trouble) = result {
             if !matches!(trouble, Trouble::Save(_)) {
-                self.save(Stage::GoesOn)?;
+                self.save_unseen(ends)?;
             }
             // Whoever read has gone, or cannot take more: it is of no use to tell how it all ended.
             return Err(trouble.into());
@@ -141,16 +141,13 @@ impl Showing {
             return Ok(());
         };
         let end = ends.try_iter().last().unwrap_or(end);
+        if let Some(saving) = &self.saving {
+            // After a signal more was saved than shown.
+            self.tally = saving.tally();
+        }
         let conclusion = conclude(end, &self.tally, rules);
         let goodbye = self.say_goodbye(&conclusion);
         conclusion.result.and(goodbye.map_err(CommandError::from))
-    }
-
-    fn try_push(&mut self, entry: &Entry<'_>) -> Result<(), Trouble> {
-        if let Some(saving) = &mut self.saving {
-            saving.push(entry)?;
-        }
-        self.display.push(self.now, entry)
     }
 
     fn try_settle(&mut self) -> Result<(), Trouble> {
@@ -215,13 +212,28 @@ impl Showing {
         self.now = self.begun.elapsed();
     }
 
+    /// What was saved to its end is not called cut short because nobody sees it.
+    fn save_unseen(&self, ends: &Receiver<End>) -> Result<(), SaveError> {
+        // A terminal that was closed takes nothing from the same moment on at which its signal is sent.
+        let is_terminal = self.display.sheet.answers_to_terminal();
+        let wait = if is_terminal { SIGNAL } else { Duration::ZERO };
+        let end = ends.recv_timeout(wait).ok();
+        match ends.try_iter().last().or(end) {
+            Some(end) => self.save(Stage::Over(&word_of(&end))),
+            None => self.save(Stage::GoesOn),
+        }
+    }
+
     fn keep_trouble(&mut self, result: Result<(), Trouble>) -> State {
-        match result {
-            Ok(()) => State::GoesOn,
-            Err(trouble) => {
-                self.trouble = Some(trouble);
-                State::Over
-            }
+        self.trouble = result.err();
+        self.state()
+    }
+
+    const fn state(&self) -> State {
+        match self.trouble {
+            None => State::GoesOn,
+            Some(Trouble::Output(_)) => State::Unseen,
+            Some(_) => State::Over,
         }
     }
 }

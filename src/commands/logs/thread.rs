@@ -16,7 +16,7 @@ use tokio::{sync::oneshot, task::spawn_blocking, time::sleep};
 
 use super::{
     ending::{End, Rules, word_of_signal},
-    saving::SharedSaver,
+    saving::Rescue,
     showing::{Showing, State, Trouble},
 };
 use crate::{
@@ -25,14 +25,14 @@ use crate::{
     logs::{
         record::Entry,
         saved::{Appetite, Saved, Wanted},
-        shared_spool::{Closing, More, SharedSpool},
+        shared_spool::Closing,
     },
 };
 
-/// So long nothing new is waited for until what is kept back is looked at.
-const TICK: Duration = Duration::from_millis(200);
 /// After a signal, a line may be finished and the summary said.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// After what is left was saved, the same, once more: that may be what the thread had waited for.
+const LAST_WORDS_AFTER_SAVING: Duration = Duration::from_millis(200);
 
 /// What the thread shows.
 pub(super) trait Feed: Send + 'static {
@@ -47,7 +47,7 @@ pub(super) struct ShowingThread<F> {
     feed: Arc<F>,
     end: mpsc::Sender<End>,
     done: oneshot::Receiver<Result<(), CommandError>>,
-    saver: Option<SharedSaver>,
+    rescue: Option<Rescue>,
 }
 
 impl<F: Feed + Sync> ShowingThread<F> {
@@ -69,13 +69,13 @@ impl<F: Feed + Sync> ShowingThread<F> {
             feed,
             end,
             done,
-            saver: None,
+            rescue: None,
         })
     }
 
     /// What is read is saved to the end, also where the thread is stuck.
-    pub(super) fn saved_by(self, saver: Option<SharedSaver>) -> Self {
-        Self { saver, ..self }
+    pub(super) fn saved_by(self, rescue: Option<Rescue>) -> Self {
+        Self { rescue, ..self }
     }
 
     /// Waits until the thread ends of itself: its reader has gone, or nothing more can be written.
@@ -103,7 +103,7 @@ impl<F: Feed + Sync> ShowingThread<F> {
     async fn stop(&mut self, kind: ErrorKind) -> Result<(), CommandError> {
         self.put(End::Stopped(kind));
         self.feed.stop(Closing::Discard);
-        let saver = self.saver.clone();
+        let rescue = self.rescue.take();
         tokio::select! {
             result = self.wait() => match kind {
                 // A terminal that was closed takes no last words, which is no failure of its own.
@@ -111,7 +111,7 @@ impl<F: Feed + Sync> ShowingThread<F> {
                 _ => result,
             },
             _ = wait_for_signal() => Err(CommandError::silent(kind)),
-            () = wait_for_last_words(saver, kind) => Err(CommandError::silent(kind)),
+            () = wait_for_last_words(rescue, kind) => Err(CommandError::silent(kind)),
         }
     }
 
@@ -122,76 +122,12 @@ impl<F: Feed + Sync> ShowingThread<F> {
 }
 
 /// A thread that is stuck says nothing; what it was to save is saved in its place.
-async fn wait_for_last_words(saver: Option<SharedSaver>, kind: ErrorKind) {
+async fn wait_for_last_words(rescue: Option<Rescue>, kind: ErrorKind) {
     sleep(LAST_WORDS).await;
-    let Some(saver) = saver else { return };
-    while saver.is_draining() {
-        sleep(LAST_WORDS).await;
-    }
+    let Some(rescue) = rescue else { return };
     // Should it fail, there is nobody who could be told: the terminal takes nothing.
-    drop(spawn_blocking(move || saver.finish(word_of_signal(kind))).await);
-}
-
-/// What is being read from a cluster.
-pub(super) struct Live {
-    spool: Arc<SharedSpool>,
-    rest: Rest,
-    is_stopped: AtomicBool,
-}
-
-/// What becomes of lines that were read and not shown when a signal comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
-    Left,
-    Saved,
-}
-
-impl Live {
-    pub(super) const fn new(spool: Arc<SharedSpool>, rest: Rest) -> Self {
-        Self {
-            spool,
-            rest,
-            is_stopped: AtomicBool::new(false),
-        }
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.is_stopped.load(Ordering::Relaxed)
-    }
-}
-
-impl Feed for Live {
-    fn run(&self, showing: &mut Showing) -> Result<(), Trouble> {
-        loop {
-            let more = self.spool.take(TICK, |entry| {
-                if self.is_stopped() {
-                    showing.keep(&entry);
-                } else {
-                    showing.push(&entry);
-                }
-            })?;
-            match (more, self.is_stopped()) {
-                (More::Over, true) => {
-                    showing.end_keeping();
-                    return Ok(());
-                }
-                (More::Over, false) => return Ok(()),
-                (More::Maybe, false) if showing.settle() == State::Over => return Ok(()),
-                (More::Maybe, _) => {}
-            }
-        }
-    }
-
-    fn stop(&self, closing: Closing) {
-        let closing = match (closing, self.rest) {
-            (Closing::Discard, Rest::Saved) => {
-                self.is_stopped.store(true, Ordering::Relaxed);
-                Closing::Drain
-            }
-            (closing, _) => closing,
-        };
-        self.spool.close(closing);
-    }
+    drop(spawn_blocking(move || rescue.save_rest(word_of_signal(kind))).await);
+    sleep(LAST_WORDS_AFTER_SAVING).await;
 }
 
 /// What was saved.

@@ -57,6 +57,24 @@ fn take(spool: &mut Both, number: u32, length: usize) {
 }
 
 #[test]
+fn a_block_can_be_looked_through_before_its_records_are_taken() {
+    let mut both = Both::new(1 << 20);
+    for number in 0..5 {
+        push(&mut both, number, 10);
+    }
+    take(&mut both, 0, 10);
+    let left = both.block.records().map(|record| record.unwrap().source);
+    assert_eq!(left.collect::<Vec<_>>(), [1, 2, 3, 4]);
+    take(&mut both, 1, 10);
+    both.block.bytes.pop();
+    let whole = both.block.records().flatten().count();
+    assert_eq!((whole, both.block.records().count()), (2, 3));
+    both.block.clear();
+    assert_eq!(both.block.records().count(), 0);
+    assert!(both.block.is_used_up());
+}
+
+#[test]
 fn little_stays_in_memory_and_makes_no_file() {
     let mut spool = Both::new(DEFAULT_LIMIT);
     for number in 0..100 {
