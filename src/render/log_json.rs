@@ -167,6 +167,10 @@ impl JsonLines {
         push_object(&Object::Heartbeat(heartbeat), out);
     }
 
+    pub fn push_notice(text: &str, out: &mut Vec<u8>) {
+        push_object(&Object::Notice { text }, out);
+    }
+
     pub fn push_summary(summary: Summary<'_>, out: &mut Vec<u8>) {
         push_object(&Object::Summary(summary), out);
     }

@@ -1,17 +1,14 @@
 //! How `logs` ends where there is nothing to read, or no right to, and which of its lines it begins with.
 
-use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::Stdio,
-};
+use std::{path::Path, process::Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use snapbox::{cmd::Command, str};
 use testbed::{Namespace, Reach, Rule, Testbed, User};
 
 use crate::{
-    support::{binary, kubectl, wait_until},
+    schemas::assert_follows,
+    support::{Lines, Running, binary, kubectl, wait_until},
     watched::{apply, in_namespace, torch},
 };
 
@@ -140,6 +137,22 @@ TrainJob "never" failed: TrainJob exceeded its active deadline (DeadlineExceeded
 0 nodes · 0 lines · 0 reconnects · no gaps · [..]s · Failed
 
 "#]]);
+    let notices = [
+        "TrainJob \"never\" ended before it had a pod: there is nothing to read",
+        "TrainJob \"never\" failed: TrainJob exceeded its active deadline (DeadlineExceeded)",
+    ];
+    let objects = lines(&kubeconfig, &namespace, &["never", "-o", "json"]);
+    let objects: Vec<Value> = objects
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for object in &objects {
+        assert_follows("logs", object);
+    }
+    let (summary, before) = objects.split_last().unwrap();
+    assert_eq!(summary["outcome"], "Failed");
+    let expected = notices.map(|text| json!({"type": "notice", "text": text}));
+    assert_eq!(before, expected);
 }
 
 #[test]
@@ -158,18 +171,18 @@ fn of_the_last_lines_those_since_a_moment_are_shown_and_then_what_follows() {
     assert_eq!(read("2"), ["node-0 | b", "node-0 | c"]);
     assert_eq!(read("9"), ["node-0 | a", "node-0 | b", "node-0 | c"]);
 
-    let mut process = binary()
+    let mut command = binary();
+    command
         .args(["logs", "-f", "-n", namespace.name()])
         .args(since)
         .arg("2")
         .arg("--kubeconfig")
         .arg(&kubeconfig)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut shown = BufReader::new(process.stdout.take().unwrap()).lines();
-    let mut next = || shown.next().map(Result::unwrap);
+        .stderr(Stdio::null());
+    let mut process = Running::start(&mut command);
+    let mut shown = Lines::of(process.0.stdout.take());
+    let mut next = || shown.next();
     assert_eq!(next().as_deref(), Some("node-0 | b"));
     assert_eq!(next().as_deref(), Some("node-0 | c"));
     let selector = ["get", "pods", "--output", "name"];
@@ -182,5 +195,5 @@ fn of_the_last_lines_those_since_a_moment_are_shown_and_then_what_follows() {
     );
     assert_eq!(next().as_deref(), Some("node-0 | d"));
     assert_eq!(next(), None);
-    assert_eq!(process.wait().unwrap().code(), Some(0));
+    assert_eq!(process.exit_code(), Some(0));
 }

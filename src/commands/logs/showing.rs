@@ -160,28 +160,32 @@ impl Showing {
 
     fn say_goodbye(&mut self, conclusion: &Conclusion) -> Result<(), Trouble> {
         self.save(Stage::Over(&conclusion.word))?;
-        let took = self.begun.elapsed();
-        if self.display.sheet.format() != Format::Json {
-            // How long it took to read back what was saved is of no interest.
-            let took = Some(took).filter(|_| conclusion.source == Source::Cluster);
-            for remark in &conclusion.remarks {
-                self.display.sheet.say_remark(remark);
+        let sheet = &self.display.sheet;
+        match (sheet.format(), sheet.beside()) {
+            (Format::Json, Beside::Notes) => Ok(self.write_goodbye(conclusion)?),
+            (Format::Json, Beside::GapsOnly) => Ok(()),
+            (Format::Text | Format::Raw, _) => {
+                self.tell_goodbye(conclusion);
+                Ok(())
             }
-            let end = SummaryEnd {
-                gone: &conclusion.gone,
-                took,
-                outcome: &conclusion.text,
-            };
-            self.display.sheet.say_summary(&self.tally, end);
-            return Ok(());
         }
-        if self.display.sheet.beside() == Beside::GapsOnly {
-            return Ok(());
+    }
+
+    fn tell_goodbye(&mut self, conclusion: &Conclusion) {
+        for remark in &conclusion.remarks {
+            self.display.sheet.say_remark(remark);
         }
-        let exit_code = match &conclusion.result {
-            Ok(()) => 0,
-            Err(error) => error.kind.exit_code(),
+        let end = SummaryEnd {
+            gone: &conclusion.gone,
+            // How long it took to read back what was saved is of no interest.
+            took: (conclusion.source == Source::Cluster).then(|| self.begun.elapsed()),
+            outcome: &conclusion.text,
         };
+        self.display.sheet.say_summary(&self.tally, end);
+    }
+
+    /// The same as objects.
+    fn write_goodbye(&mut self, conclusion: &Conclusion) -> io::Result<()> {
         let tally = &self.tally;
         let summary = Summary {
             sources: tally.sources().len(),
@@ -191,13 +195,19 @@ impl Showing {
             gaps: tally.gaps,
             skipped: tally.skipped,
             gone: &conclusion.gone,
-            seconds: took.as_secs_f64(),
+            seconds: self.begun.elapsed().as_secs_f64(),
             outcome: &conclusion.word,
-            exit_code,
+            exit_code: match &conclusion.result {
+                Ok(()) => 0,
+                Err(error) => error.kind.exit_code(),
+            },
         };
         let mut text = Vec::new();
+        for remark in &conclusion.remarks {
+            JsonLines::push_notice(remark, &mut text);
+        }
         JsonLines::push_summary(summary, &mut text);
-        Ok(self.display.sheet.write(&text)?)
+        self.display.sheet.write(&text)
     }
 
     fn save(&self, stage: Stage<'_>) -> Result<(), SaveError> {
