@@ -1,15 +1,11 @@
 //! Logs from a server that speaks HTTP/1.1 alone: each takes a connection, and a process may have only so many files open.
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Command, Stdio},
-    thread,
-};
+use std::process::{Command, Stdio};
 
 use testbed::{Testbed, User};
 
 use crate::{
-    support::{PlainServer, binary, kubectl, wait_until},
+    support::{Lines, PlainServer, Running, binary, kubectl, wait_until},
     watched::{apply, in_namespace, torch},
 };
 
@@ -31,7 +27,8 @@ fn more_logs_than_there_may_be_files_are_read_in_turn_and_the_user_is_told() {
     let server = PlainServer::start(&bed);
     let kubeconfig = bed.kubeconfig(&User::Admin).unwrap();
     let limited = format!("ulimit -n {FILES} && exec \"$0\" \"$@\"");
-    let mut process = Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .args(["-c", &limited])
         .arg(binary().get_program())
         .args(["logs", "-f", "many", "--server", &server.url, "--namespace"])
@@ -39,32 +36,23 @@ fn more_logs_than_there_may_be_files_are_read_in_turn_and_the_user_is_told() {
         .arg("--kubeconfig")
         .arg(&kubeconfig)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut output = process.stdout.take().unwrap();
-    let lines = thread::spawn(move || {
-        let mut text = String::new();
-        output.read_to_string(&mut text).map(|_| text)
-    });
-    let mut said = BufReader::new(process.stderr.take().unwrap()).lines();
+        .stderr(Stdio::piped());
+    let mut process = Running::start(&mut command);
+    let shown = Lines::of(process.0.stdout.take());
+    let mut said = Lines::of(process.0.stderr.take());
     let words = "no more than 4 logs can be read at a time, because each takes a connection where the server has no \
                  HTTP/2, and this process may have 68 files open; choose fewer, or have the hard limit raised";
-    let told = said
-        .by_ref()
-        .map(Result::unwrap)
-        .find(|line| line.contains(words));
+    let told = said.find(|line| line.contains(words));
     assert!(told.is_some_and(|line| line.starts_with("node-")));
 
     for pod in pods().lines() {
         in_namespace(&bed, &namespace, &["exec", pod, "--", "touch", "/tmp/go"]);
     }
-    let summary = said.map(Result::unwrap).last().unwrap();
+    let summary = said.last().unwrap();
     assert!(summary.starts_with("5 nodes · 25 lines"), "{summary}");
     assert!(summary.contains(" · no gaps · "), "{summary}");
-    assert_eq!(process.wait().unwrap().code(), Some(0));
-    let text = lines.join().unwrap().unwrap();
-    let mut shown: Vec<_> = text.lines().collect();
+    assert_eq!(process.exit_code(), Some(0));
+    let mut shown: Vec<_> = shown.collect();
     shown.sort_unstable();
     let expected =
         (0..NODES).flat_map(|node| (1..=5).map(move |line| format!("node-{node} | {line}")));
