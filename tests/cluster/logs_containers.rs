@@ -2,6 +2,9 @@
 //! replaced. Printed is what was written.
 
 use std::{
+    cell::RefCell,
+    collections::{BTreeSet, VecDeque},
+    ffi::OsString,
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -28,6 +31,9 @@ use crate::{
 /// before to its end, which nobody can once this one has ended too.
 const COUNTS: &str = r#"n=$(cat /state/n 2>/dev/null || echo 0); echo $((n+1)) >/state/n
 [ $n -eq 0 ] || sleep 3; i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo "$n line $i"; done; printf "end of $n""#;
+
+/// So many looks in a row show that a reader stays.
+const LOOKS: usize = 4;
 
 fn counted(attempt: u32) -> String {
     let mut text = String::new();
@@ -199,9 +205,7 @@ fn the_last_lines_are_those_at_the_first_look_and_everything_after_them() {
         seen.sources.iter().any(|source| source.lines().len() == 5)
     });
     let pod = pod_of(&bed, &namespace);
-    wait_until("three readers at the end of the log", || {
-        readers_at_the_end(&log_of(&bed, &namespace, &pod)) == 3
-    });
+    wait_for_readers_at_the_end(&log_of(&bed, &namespace, &pod), 3);
     let_go(&bed, &namespace, &pod);
     let seen = all.finish();
     assert_whole(seen.only(), &numbers(1, 150), &seen);
@@ -221,9 +225,24 @@ fn log_of(bed: &Testbed, namespace: &Namespace, pod: &str) -> PathBuf {
     folder.unwrap().path().join("node/0.log")
 }
 
-/// How often a process has this file open to read it, and has come to its end: a kubelet that was asked for the last
-/// lines goes there first, and sends whatever is written from then on.
-fn readers_at_the_end(file: &Path) -> usize {
+/// Waits until so many have come to the end of a file and stay there. Who only passes, as whoever asks for the last line
+/// alone, is not there at several looks in a row.
+fn wait_for_readers_at_the_end(file: &Path, count: usize) {
+    let looks = RefCell::new(VecDeque::new());
+    wait_until("readers that stay at the end of the log", || {
+        let mut looks = looks.borrow_mut();
+        looks.push_back(readers_at_the_end(file));
+        if looks.len() > LOOKS {
+            looks.pop_front();
+        }
+        let is_same = looks.iter().all(|look| *look == looks[0]);
+        looks.len() == LOOKS && is_same && looks[0].len() == count
+    });
+}
+
+/// The processes that have this file open to read it and have come to its end, each with the number of its open file: a
+/// kubelet that was asked for the last lines goes there first, and sends whatever is written from then on.
+fn readers_at_the_end(file: &Path) -> BTreeSet<(PathBuf, OsString)> {
     let file = fs::metadata(file).unwrap();
     let is_at_the_end = |process: &Path, number: &str| {
         let open = fs::metadata(process.join("fd").join(number)).ok()?;
@@ -251,7 +270,7 @@ fn readers_at_the_end(file: &Path) -> usize {
     });
     open_files
         .filter(|(process, number)| is_at_the_end(process, &number.to_string_lossy()) == Some(true))
-        .count()
+        .collect()
 }
 
 #[test]
