@@ -11,8 +11,8 @@ use crate::{
     },
 };
 
-/// A caller who could read this log and suddenly may not is believed after so long: an API server that has just started
-/// may not know the rule yet that it has obeyed before.
+/// A caller who could read a log and suddenly may not is believed after so long: an API server that has just started may
+/// not know the rule yet that it has obeyed before.
 const LIMIT_OF_KNOWN: Duration = Duration::from_mins(2);
 /// One who never could, after so long: a rule that was just made is not known everywhere yet.
 const LIMIT_OF_NEW: Duration = Duration::from_secs(10);
@@ -31,6 +31,16 @@ enum Served {
     #[default]
     Never,
     Once,
+}
+
+/// What the answers to all sources of the run say of the caller's right to read one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Others {
+    /// The caller had it for another.
+    Served,
+    Unknown,
+    /// The caller has it for none.
+    Refused,
 }
 
 /// Whether waiting can help.
@@ -53,13 +63,13 @@ impl Rights {
         self.denied_since = None;
     }
 
-    /// The caller may not. `others` is what the answers to other sources leave to hope.
-    fn be_denied(&mut self, now: Duration, others: Hope) -> Hope {
+    /// The caller may not.
+    fn be_denied(&mut self, now: Duration, others: Others) -> Hope {
         let since = *self.denied_since.get_or_insert(now);
         let limit = match (self.served, others) {
-            (Served::Once, _) => LIMIT_OF_KNOWN,
-            (Served::Never, Hope::None) => Duration::ZERO,
-            (Served::Never, Hope::Some) => LIMIT_OF_NEW,
+            (Served::Once, _) | (_, Others::Served) => LIMIT_OF_KNOWN,
+            (Served::Never, Others::Unknown) => LIMIT_OF_NEW,
+            (Served::Never, Others::Refused) => Duration::ZERO,
         };
         if now < since + limit {
             Hope::Some
@@ -131,10 +141,10 @@ impl SourceReader {
                 Refusal::Busy(wait)
             }
             LogRefusal::Forbidden(failure) => {
-                let hope = self.hope();
-                if self.rights.be_denied(now, hope) == Hope::Some {
+                let others = self.others();
+                if self.rights.be_denied(now, others) == Hope::Some {
                     // Who never may is told so once, when it is believed.
-                    if self.rights.served == Served::Once {
+                    if self.rights.served == Served::Once || others == Others::Served {
                         self.trouble
                             .suffer(now, Cause::Unanswered, failure.to_string());
                     }
@@ -148,15 +158,16 @@ impl SourceReader {
         }
     }
 
-    /// What the answers to others say: who was refused for good one log gets no other either, and who only looks is not
-    /// kept waiting where none was served.
-    fn hope(&self) -> Hope {
+    /// Where none was ever served, who was refused one log for good gets no other either, and who only looks is not kept
+    /// waiting. Where one was, who follows waits for an API server that may have just started.
+    fn others(&self) -> Others {
         let is_served = self.shared.pool.has_served();
         let is_refused = self.shared.forbidden.get().is_some();
-        match self.shared.follow {
-            _ if is_refused => Hope::None,
-            Follow::No if !is_served => Hope::None,
-            _ => Hope::Some,
+        match (is_served, self.shared.follow) {
+            (true, Follow::Yes) => Others::Served,
+            (true, Follow::No) => Others::Unknown,
+            (false, Follow::Yes) if !is_refused => Others::Unknown,
+            (false, _) => Others::Refused,
         }
     }
 }
@@ -166,7 +177,7 @@ mod tests {
     use super::*;
 
     /// How long the caller is refused until that is believed.
-    fn believed_after(mut rights: Rights, others: Hope) -> u64 {
+    fn believed_after(mut rights: Rights, others: Others) -> u64 {
         let is_hopeless =
             |second: &u64| rights.be_denied(Duration::from_secs(5 + second), others) == Hope::None;
         (0..1000).find(is_hopeless).unwrap()
@@ -176,20 +187,26 @@ mod tests {
     fn a_rule_that_was_just_made_is_waited_for_and_one_that_was_obeyed_before_for_longer() {
         let mut served = Rights::default();
         served.be_served();
-        assert_eq!(believed_after(Rights::default(), Hope::Some), 10);
-        assert_eq!(believed_after(served, Hope::Some), 120);
+        assert_eq!(believed_after(Rights::default(), Others::Unknown), 10);
+        assert_eq!(believed_after(served, Others::Unknown), 120);
     }
 
     #[test]
-    fn who_was_refused_another_log_for_good_is_not_asked_about_again() {
-        assert_eq!(believed_after(Rights::default(), Hope::None), 0);
+    fn a_log_that_begins_while_an_api_server_starts_is_waited_for_as_long_as_those_that_were_read()
+    {
+        assert_eq!(believed_after(Rights::default(), Others::Served), 120);
+    }
+
+    #[test]
+    fn who_may_read_no_other_log_is_not_asked_about_again() {
+        assert_eq!(believed_after(Rights::default(), Others::Refused), 0);
     }
 
     #[test]
     fn another_answer_shows_that_the_caller_may() {
         let mut rights = Rights::default();
-        rights.be_denied(Duration::ZERO, Hope::Some);
+        rights.be_denied(Duration::ZERO, Others::Unknown);
         rights.be_refused();
-        assert_eq!(believed_after(rights, Hope::Some), 10);
+        assert_eq!(believed_after(rights, Others::Unknown), 10);
     }
 }
