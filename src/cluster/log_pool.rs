@@ -31,7 +31,7 @@ pub use self::stream::{LogStream, StreamBroken};
 use self::{
     carrier::{Carrier, Remedy, speaks_http2},
     connection::Connection,
-    places::Places,
+    places::{NoPlace, Place, Places},
     seats::{Found, Protocol, Seats},
 };
 use super::{
@@ -77,20 +77,40 @@ pub enum LogRefusal {
         wait: Option<Duration>,
         message: String,
     },
+    /// Nobody was asked: each log takes a connection, and others have all that this process may have.
+    NoPlace { message: String },
     /// 403, or 401 also with a credential that was just read again. Final where no log was ever served; else it can
     /// pass: an API server that has just started knows neither all rules nor all tokens (kubernetes#121635).
     Forbidden(Box<Failure>),
 }
 
 /// What came instead of a stream.
-struct Refused {
-    kind: FailureKind,
-    wait: Option<Duration>,
+enum Refused {
+    Failed {
+        kind: FailureKind,
+        wait: Option<Duration>,
+    },
+    NoPlace(NoPlace),
 }
 
 impl From<FailureKind> for Refused {
     fn from(kind: FailureKind) -> Self {
-        Self { kind, wait: None }
+        Self::Failed { kind, wait: None }
+    }
+}
+
+impl From<NoPlace> for Refused {
+    fn from(refused: NoPlace) -> Self {
+        Self::NoPlace(refused)
+    }
+}
+
+impl Refused {
+    fn is_unauthorized(&self) -> bool {
+        let Self::Failed { kind, .. } = self else {
+            return false;
+        };
+        matches!(kind, FailureKind::Unauthorized { .. })
     }
 }
 
@@ -99,6 +119,14 @@ struct Opened {
     head: Parts,
     stream: LogStream,
     words: String,
+}
+
+/// What a stream is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Log,
+    /// It is over within seconds.
+    LastLine,
 }
 
 /// The right to open a stream now, given back when dropped.
@@ -145,17 +173,25 @@ impl LogPool {
     /// Waits until a connection has room and the server has begun to answer. A credential that the server no longer
     /// accepts is read again, once for all streams.
     pub async fn open(&self, request: &LogStreamRequest) -> Result<LogStream, LogRefusal> {
+        self.open_for(Purpose::Log, request).await
+    }
+
+    async fn open_for(
+        &self,
+        purpose: Purpose,
+        request: &LogStreamRequest,
+    ) -> Result<LogStream, LogRefusal> {
         let way = self.cluster.way();
-        let refused = match self.open_on(&way, request).await {
+        let refused = match self.open_on(&way, purpose, request).await {
             Ok(stream) => return Ok(stream),
             Err(refused) => refused,
         };
-        if !matches!(refused.kind, FailureKind::Unauthorized { .. }) {
+        if !refused.is_unauthorized() {
             return Err(self.judge_refused(request, refused));
         }
         match self.cluster.renew(&way).await {
             Ok(Some(renewed)) => {
-                let again = self.open_on(&renewed, request).await;
+                let again = self.open_on(&renewed, purpose, request).await;
                 again.map_err(|refused| self.judge_refused(request, refused))
             }
             Ok(None) => Err(self.judge_refused(request, refused)),
@@ -172,7 +208,7 @@ impl LogPool {
         request: &LogStreamRequest,
     ) -> Result<Option<Bytes>, LogRefusal> {
         let request = request.of_last_line();
-        let mut stream = self.open(&request).await?;
+        let mut stream = self.open_for(Purpose::LastLine, &request).await?;
         let mut line = Vec::new();
         let whole = async {
             while let Some(chunk) = stream.chunk().await? {
@@ -194,7 +230,11 @@ impl LogPool {
     }
 
     fn judge_refused(&self, request: &LogStreamRequest, refused: Refused) -> LogRefusal {
-        match refused.kind {
+        let (kind, wait) = match refused {
+            Refused::Failed { kind, wait } => (kind, wait),
+            Refused::NoPlace(NoPlace { message }) => return LogRefusal::NoPlace { message },
+        };
+        match kind {
             FailureKind::NotFound { message, .. } | FailureKind::Rejected { message, .. } => {
                 LogRefusal::NotThere { message }
             }
@@ -202,7 +242,7 @@ impl LogPool {
                 LogRefusal::Forbidden(Box::new(self.cluster.failure(&request.words(), kind)))
             }
             kind => LogRefusal::Busy {
-                wait: refused.wait,
+                wait,
                 message: kind.words(Some(self.cluster.target())),
             },
         }
@@ -212,9 +252,11 @@ impl LogPool {
     async fn open_on(
         &self,
         way: &Arc<Way>,
+        purpose: Purpose,
         request: &LogStreamRequest,
     ) -> Result<LogStream, Refused> {
-        let opened = self.exchange_patiently(way, &request.path()).await?;
+        let path = request.path();
+        let opened = self.exchange_patiently(way, purpose, &path).await?;
         if opened.head.status.is_success() {
             way.accept();
             self.has_served.store(true, Ordering::Relaxed);
@@ -225,18 +267,23 @@ impl LogPool {
             way.accept();
         }
         let wait = wanted_wait(&opened.head.headers);
-        Err(Refused { kind, wait })
+        Err(Refused::Failed { kind, wait })
     }
 
     /// A connection that closes takes no more streams, which says nothing about the next.
-    async fn exchange_patiently(&self, way: &Arc<Way>, path: &str) -> Result<Opened, FailureKind> {
+    async fn exchange_patiently(
+        &self,
+        way: &Arc<Way>,
+        purpose: Purpose,
+        path: &str,
+    ) -> Result<Opened, Refused> {
         let mut tries = 1;
         loop {
-            let (carrier, _turn) = self.find_carrier(way).await?;
+            let (carrier, _turn) = self.find_carrier(way, purpose).await?;
             match self.exchange(way, carrier, path).await {
                 Ok(opened) => return Ok(opened),
                 Err(failed) if failed.remedy == Remedy::None || tries == TRIES => {
-                    return Err(failed.kind);
+                    return Err(failed.kind.into());
                 }
                 Err(_) => tries += 1,
             }
@@ -245,14 +292,18 @@ impl LogPool {
 
     /// A seat on a connection that is open or that is opened here; over HTTP/1.1 a connection of one's own. With it, the
     /// turn to open a stream.
-    async fn find_carrier(&self, way: &Arc<Way>) -> Result<(Carrier, Turn<'_>), FailureKind> {
+    async fn find_carrier(
+        &self,
+        way: &Arc<Way>,
+        purpose: Purpose,
+    ) -> Result<(Carrier, Turn<'_>), Refused> {
         let dialing = match self.seats.find(way).await? {
             Found::Seat(seat) => return Ok((Carrier::Seat(seat), self.turn().await)),
             Found::Dialing(dialing) => dialing,
         };
         // Where each stream makes a connection, there may be few of these at a time, and not too many together.
-        let (turn, place) = match self.seats.protocol() {
-            Protocol::Http1 => (Some(self.turn().await), Some(self.places.take()?)),
+        let (place, turn) = match self.seats.protocol() {
+            Protocol::Http1 => (Some(self.place(purpose).await?), Some(self.turn().await)),
             Protocol::Http2 => (None, None),
         };
         let limit = ANSWER_LIMIT;
@@ -261,12 +312,15 @@ impl LogPool {
             Ok(Dialed::Http2(connection)) => Carrier::Seat(dialing.share(way, connection)),
             Ok(Dialed::Http1(wire)) => {
                 dialing.find_http1();
-                let place = place.map_or_else(|| self.places.take(), Ok)?;
+                let place = match place {
+                    Some(place) => place,
+                    None => self.place(purpose).await?,
+                };
                 Carrier::Wire(wire, place)
             }
             Err(kind) => {
                 dialing.fail(&kind);
-                return Err(kind);
+                return Err(kind.into());
             }
         };
         let turn = match turn {
@@ -274,6 +328,13 @@ impl LogPool {
             None => self.turn().await,
         };
         Ok((carrier, turn))
+    }
+
+    async fn place(&self, purpose: Purpose) -> Result<Place, NoPlace> {
+        match purpose {
+            Purpose::Log => self.places.take(),
+            Purpose::LastLine => Ok(self.places.wait_for_last_line().await),
+        }
     }
 
     async fn turn(&self) -> Turn<'_> {

@@ -30,6 +30,8 @@ const LONGEST_REST_OF_ENDED: u64 = 8;
 const LONGEST_HASTY_REST: u64 = 4;
 /// The same where the caller may not: a rule that is a second old is soon known.
 const LONGEST_REST_OF_DENIED: u64 = 3;
+/// The same where others have all connections: theirs may be free any time, and to look costs nothing.
+const REST_WITHOUT_PLACE: u64 = 2;
 /// A status can be older than the container that answered by about this much.
 const STATUS_LAG: Duration = Duration::from_secs(2);
 
@@ -185,13 +187,22 @@ impl Instance {
             Refusal::Forbidden => self.finish(Outcome::Forbidden),
             Refusal::NotThere => self.ask(),
             Refusal::Denied => self.rest_at_most(now, LONGEST_REST_OF_DENIED, Duration::ZERO),
+            Refusal::NoPlace => {
+                self.write_on_unread();
+                self.rest_at_most(now, REST_WITHOUT_PLACE, Duration::ZERO)
+            }
             Refusal::Busy(wanted) => {
-                if self.standing == Standing::Running {
-                    // A kubelet that was stopped ends streams, too, and refuses others; what runs writes on meanwhile.
-                    self.note_no_end();
-                }
+                self.write_on_unread();
                 self.rest(now, wanted.unwrap_or_default())
             }
+        }
+    }
+
+    /// No stream was opened. A kubelet that was stopped ends streams, too, and refuses others; what runs writes on
+    /// meanwhile.
+    fn write_on_unread(&mut self) {
+        if self.standing == Standing::Running {
+            self.note_no_end();
         }
     }
 

@@ -4,10 +4,11 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::cluster::failure::FailureKind;
-
-/// Left for all else: what is written, the buffer, the connection of all other requests, a plugin that gives credentials.
+/// Left for all else: what is written, the buffer, the connection of all other requests, a plugin that gives credentials,
+/// last lines.
 const RESERVED: u64 = 64;
+/// Of these, for last lines: whoever has a place for his log must not wait for that of another to see its end.
+const LAST_LINES: usize = 16;
 
 /// Places for connections of one stream each. Nothing is asked of the system before the first is wanted.
 #[derive(Debug, Default)]
@@ -16,23 +17,44 @@ pub(super) struct Places(OnceLock<Count>);
 #[derive(Debug)]
 struct Count {
     free: Arc<Semaphore>,
+    last_lines: Arc<Semaphore>,
     all: usize,
     /// How many files the process may have open; none where there is no limit.
     files: Option<u64>,
 }
 
 /// The right to have one more connection, given back when dropped.
-pub(super) struct Place(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
+pub(super) struct Place(#[expect(dead_code, reason = "held")] Option<OwnedSemaphorePermit>);
+
+/// As many logs are read as there may be; in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NoPlace {
+    pub(super) message: String,
+}
 
 impl Places {
-    /// A place, or why there is none.
-    pub(super) fn take(&self) -> Result<Place, FailureKind> {
-        let count = self.0.get_or_init(|| Count::of(allow_most_files()));
+    /// A place for a log, or why there is none.
+    pub(super) fn take(&self) -> Result<Place, NoPlace> {
+        let count = self.count();
         let place = Arc::clone(&count.free).try_acquire_owned();
-        place.map(Place).map_err(|_| FailureKind::Unexpected {
-            code: None,
+        place.map(|place| Place(Some(place))).map_err(|_| NoPlace {
             message: count.words(),
         })
+    }
+
+    /// A place for one line, which is soon given back.
+    pub(super) async fn wait_for_last_line(&self) -> Place {
+        // Nobody closes the semaphore.
+        Place(
+            Arc::clone(&self.count().last_lines)
+                .acquire_owned()
+                .await
+                .ok(),
+        )
+    }
+
+    fn count(&self) -> &Count {
+        self.0.get_or_init(|| Count::of(allow_most_files()))
     }
 }
 
@@ -43,6 +65,7 @@ impl Count {
         let all = all.min(Semaphore::MAX_PERMITS);
         Self {
             free: Arc::new(Semaphore::new(all)),
+            last_lines: Arc::new(Semaphore::new(LAST_LINES)),
             all,
             files,
         }
@@ -100,7 +123,7 @@ mod tests {
         let places = places(Some(RESERVED + 2));
         let (first, second) = (places.take(), places.take());
         assert!(first.is_ok() && second.is_ok());
-        let refused = places.take().err().map(|kind| kind.words(None));
+        let refused = places.take().err().map(|refused| refused.message);
         snapbox::assert_data_eq!(
             refused.unwrap_or_default(),
             snapbox::str![
@@ -109,6 +132,21 @@ mod tests {
         );
         drop(first);
         assert!(places.take().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_last_line_needs_no_place_among_the_logs_and_waits_only_for_other_last_lines() {
+        let places = places(Some(RESERVED + 1));
+        let log = places.take();
+        assert!(log.is_ok() && places.take().is_err());
+        let mut lines = Vec::new();
+        for _ in 0..LAST_LINES {
+            lines.push(places.wait_for_last_line().await);
+        }
+        let mut next = std::pin::pin!(places.wait_for_last_line());
+        assert!(futures::poll!(next.as_mut()).is_pending());
+        drop(lines.pop());
+        assert!(futures::poll!(next.as_mut()).is_ready());
     }
 
     #[test]

@@ -335,6 +335,7 @@ impl Server {
             (true, 5) => is_over(self, Event::Ended(StreamEnd::Broken)),
             (true, 6) => is_over(self, Event::Refused(Refusal::Busy(None))),
             (true, 7) => is_over(self, Event::Refused(Refusal::NotThere)),
+            (true, 11) if choice < 128 => is_over(self, Event::Refused(Refusal::NoPlace)),
             (true, 11) => is_over(self, Event::Refused(Refusal::Denied)),
             (true, 8) => Event::Reopen,
             (true, 9) => Event::Lost,

@@ -61,6 +61,8 @@ pub enum Refusal {
     NotThere,
     /// 429, 5xx, no connection; with the wait that the server wants.
     Busy(Option<Duration>),
+    /// Others have all connections that there may be; the server was not asked.
+    NoPlace,
     /// 401 after a renewed credential, 403; it can pass.
     Denied,
     /// The same, for so long that asking again does not help.

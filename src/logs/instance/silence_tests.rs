@@ -140,6 +140,40 @@ fn where_nothing_else_is_waited_for_no_rest_is_long() {
 }
 
 #[test]
+fn who_waits_for_a_connection_looks_every_other_second_and_knows_no_end_of_what_runs_on() {
+    let mut instance = following();
+    let events = [
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+        Event::Status(Standing::Running),
+        Event::Opened,
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Empty),
+        Event::Status(Standing::Running),
+    ];
+    after(&mut instance, 20, &events);
+    let mut now = 21;
+    let mut rests = Vec::new();
+    for _ in 0..5 {
+        after(
+            &mut instance,
+            now,
+            &[Event::Woken, Event::Refused(Refusal::NoPlace)],
+        );
+        let wake_at = instance.wake_at().unwrap_or_default().as_secs();
+        rests.push(wake_at - now);
+        now = wake_at;
+    }
+    assert_eq!(rests, [2; 5]);
+    let marked = [
+        Action::Mark(Reason::PodGone),
+        Action::Finish(Outcome::Incomplete),
+    ];
+    let gone = [Event::Status(Standing::PodGone)];
+    assert_eq!(after(&mut instance, now, &gone), marked);
+}
+
+#[test]
 fn who_may_not_read_a_log_yet_asks_again_within_seconds() {
     let mut instance = Instance::new(Follow::Yes, Standing::Running, Duration::ZERO);
     instance.handle(seconds(0), Event::Start);

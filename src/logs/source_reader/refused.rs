@@ -135,6 +135,13 @@ impl SourceReader {
                 self.trouble.suffer(now, Cause::Unanswered, message);
                 Refusal::NotThere
             }
+            LogRefusal::NoPlace { message } => {
+                self.rights.be_refused();
+                self.trouble.suffer(now, Cause::Unanswered, message);
+                // Whoever waits for others is not to blame.
+                self.patience.renew(now);
+                Refusal::NoPlace
+            }
             LogRefusal::Busy { wait, message } => {
                 self.rights.be_refused();
                 self.trouble.suffer(now, Cause::Unanswered, message);
