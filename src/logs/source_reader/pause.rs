@@ -31,7 +31,7 @@ impl SourceReader {
     async fn wait_for_room(&mut self) {
         let shared = Arc::clone(&self.shared);
         let now = self.now();
-        self.trouble.suffer(now, Cause::Unanswered, FULL.to_owned());
+        self.trouble.suffer(now, Cause::Full, FULL.to_owned());
         if timeout(UNTOLD, shared.spool.wait_for_room()).await.is_err() {
             self.tell_trouble();
             shared.spool.wait_for_room().await;

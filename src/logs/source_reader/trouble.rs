@@ -9,7 +9,9 @@ use std::{
 
 /// What passes by itself before that is told to nobody.
 pub(super) const UNTOLD: Duration = Duration::from_secs(10);
-const BACK: &str = "its log can be read again";
+/// Said also of a log that was never read before.
+const BACK: &str = "its log can be read now";
+const BACK_FROM_FULL: &str = "there is room in the buffer again: reading goes on";
 
 /// What is told now, by any source.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub(super) enum Cause {
     /// No stream is opened, or nothing comes of it.
     #[default]
     Unanswered,
+    /// Nobody was asked: what was read has to be shown first.
+    Full,
     /// Streams are opened, and end with a server's words: neither an opening nor old lines show anything.
     Words,
 }
@@ -98,13 +102,15 @@ impl Trouble {
 
     /// The log can be had again: what is to be told about that.
     pub(super) fn end(&mut self, told: &Told) -> Option<&'static str> {
-        match std::mem::take(self).telling {
-            Telling::Told(words) => {
-                told.remove(&words);
-                Some(BACK)
-            }
-            _ => None,
-        }
+        let Self { cause, telling } = std::mem::take(self);
+        let Telling::Told(words) = telling else {
+            return None;
+        };
+        told.remove(&words);
+        Some(match cause {
+            Cause::Unanswered | Cause::Words => BACK,
+            Cause::Full => BACK_FROM_FULL,
+        })
     }
 }
 
@@ -178,6 +184,15 @@ mod tests {
         }
         trouble.end(&told);
         assert_eq!(trouble.cause(), Cause::Unanswered);
+    }
+
+    #[test]
+    fn of_a_full_buffer_it_is_not_said_that_the_log_can_be_read() {
+        let told = Told::default();
+        let mut trouble = Trouble::default();
+        trouble.suffer(Duration::ZERO, Cause::Full, "full".to_owned());
+        assert_eq!(trouble.tell(&told).as_deref(), Some("full"));
+        assert_eq!(trouble.end(&told), Some(BACK_FROM_FULL));
     }
 
     #[test]
