@@ -88,6 +88,13 @@ impl Pen {
         }
     }
 
+    /// A terminal shows a key that was pressed, such as `^C`, where the next line is to begin: that line covers it.
+    pub fn cover_key(&mut self) {
+        if self.is_status_terminal() && self.loudness != Loudness::Quiet {
+            let _ = io::stderr().lock().write_all(b"\r");
+        }
+    }
+
     /// `warning: ...`, unless quiet.
     pub fn warning(&mut self, text: &str) {
         let label = "warning:";

@@ -193,6 +193,7 @@ impl Sheet {
             let shown = self.filter.leaves_out().then_some(self.shown);
             let text = render_summary(tally, shown, end);
             let text = self.pen.status_style().paint(Role::Strong, &text);
+            self.pen.cover_key();
             self.pen.note(&text);
         }
     }
