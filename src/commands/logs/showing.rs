@@ -225,8 +225,11 @@ impl Showing {
     /// What was saved to its end is not called cut short because nobody sees it.
     fn save_unseen(&self, ends: &Receiver<End>) -> Result<(), SaveError> {
         // A terminal that was closed takes nothing from the same moment on at which its signal is sent.
-        let is_terminal = self.display.sheet.answers_to_terminal();
-        let wait = if is_terminal { SIGNAL } else { Duration::ZERO };
+        let wait = if self.display.sheet.answers_to_terminal() {
+            SIGNAL
+        } else {
+            Duration::ZERO
+        };
         let end = ends.recv_timeout(wait).ok();
         match ends.try_iter().last().or(end) {
             Some(end) => self.save(Stage::Over(&word_of(&end))),
