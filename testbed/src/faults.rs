@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The extension of the file that lies beside the record of an answer which the server itself ended.
+pub const COMPLETE: &str = "complete";
 /// A proxy that does not answer within this time is taken for dead.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -165,7 +167,8 @@ impl ProxyControl {
 
     /// Keeps what is answered to requests whose path begins so, until the returned value is dropped; for the proxy
     /// before the API server. Each answer is a file in `folder`, which is made: the request (method, path, user agent)
-    /// in its first line, then the bytes of the body that were handed to the client.
+    /// in its first line, then the bytes of the body that were handed to the client. An empty file of the same name with the
+    /// extension [`COMPLETE`] lies beside one that the server itself ended.
     pub fn record(
         &self,
         path_prefix: impl Into<String>,

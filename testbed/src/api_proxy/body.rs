@@ -86,6 +86,13 @@ impl FaultyBody {
         }
     }
 
+    /// The server has said that this was all.
+    fn complete(&mut self) {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.complete();
+        }
+    }
+
     fn pass(&mut self, mut bytes: Bytes) -> Bytes {
         let passing = bytes.split_to(self.flow.admit(&bytes));
         self.held = Some(bytes).filter(|rest| !rest.is_empty());
@@ -93,6 +100,15 @@ impl FaultyBody {
             recorder.keep(&passing);
         }
         passing
+    }
+}
+
+impl Drop for FaultyBody {
+    fn drop(&mut self) {
+        // Where the last frame says that it is the last, nobody asks for another.
+        if self.is_end_stream() {
+            self.complete();
+        }
     }
 }
 
@@ -119,9 +135,16 @@ impl Body for FaultyBody {
                 None => match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
                     Some(Ok(frame)) => match frame.into_data() {
                         Ok(bytes) => bytes,
-                        Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                        Err(trailers) => {
+                            self.complete();
+                            return Poll::Ready(Some(Ok(trailers)));
+                        }
                     },
-                    other => return Poll::Ready(other),
+                    None => {
+                        self.complete();
+                        return Poll::Ready(None);
+                    }
+                    broken => return Poll::Ready(broken),
                 },
             };
             let passing = self.pass(bytes);

@@ -1,6 +1,6 @@
 //! Keeps what the proxy handed to clients: one file an answer, with the request in its first line and the bytes of the
-//! body behind it. So a bench knows what each client was served, and not only what it made of it. A thread writes, so
-//! that no client waits for the disk.
+//! body behind it, and an empty one beside it where the server ended the answer. So a bench knows what each client was
+//! served, and not only what it made of it. A thread writes, so that no client waits for the disk.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -16,6 +16,8 @@ use hyper::body::Bytes;
 use hyper::header::USER_AGENT;
 use tokio::sync::oneshot;
 
+use crate::faults::COMPLETE;
+
 /// To the thread that writes, once there is one.
 static WRITER: OnceLock<Sender<Order>> = OnceLock::new();
 
@@ -30,6 +32,10 @@ enum Order {
         record: u64,
         bytes: Bytes,
     },
+    /// The server said that this was all.
+    Complete {
+        path: PathBuf,
+    },
     End {
         record: u64,
     },
@@ -41,6 +47,7 @@ enum Order {
 /// reads the folder finds less than the client got.
 pub(super) struct Recorder {
     record: u64,
+    path: PathBuf,
     writer: &'static Sender<Order>,
 }
 
@@ -51,13 +58,15 @@ impl Recorder {
         let record = COUNT.fetch_add(1, Ordering::Relaxed);
         let agent = request.headers().get(USER_AGENT);
         let agent = agent.and_then(|agent| agent.to_str().ok());
+        let path = folder.join(format!("{record:08}"));
         let recorder = Recorder {
             record,
+            path: path.clone(),
             writer: WRITER.get_or_init(start_writer),
         };
         recorder.order(Order::Begin {
             record,
-            path: folder.join(format!("{record:08}")),
+            path,
             head: format!(
                 "{} {} {}\n",
                 request.method(),
@@ -73,6 +82,13 @@ impl Recorder {
         self.order(Order::Keep {
             record: self.record,
             bytes: bytes.clone(),
+        });
+    }
+
+    /// The server has ended the answer, and the client was told so.
+    pub(super) fn complete(&self) {
+        self.order(Order::Complete {
+            path: self.path.with_extension(COMPLETE),
         });
     }
 
@@ -119,6 +135,8 @@ fn write(orders: &Receiver<Order>) {
                     files.remove(&record);
                 }
             }
+            // As with a record: one that cannot be written is left out.
+            Order::Complete { path } => drop(File::create(path)),
             Order::End { record } => {
                 files.remove(&record);
             }

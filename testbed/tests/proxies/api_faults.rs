@@ -1,12 +1,13 @@
 //! Every fault between a client and the API server.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use testbed::faults::{ActiveFault, Fault, Matcher, Times};
+use testbed::faults::{ActiveFault, COMPLETE, Fault, Matcher, Times};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::client::{BOTH, Client, Protocol};
@@ -62,9 +63,9 @@ fn what_a_client_was_served_is_kept_with_its_request_and_nothing_else() {
     Client::new(&site, None)
         .get(Protocol::Http2, "/lines", &agent)
         .unwrap();
-    let records: Vec<String> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|record| std::fs::read_to_string(record.unwrap().path()).unwrap())
+    let records: Vec<String> = files(&folder)
+        .iter()
+        .map(|record| std::fs::read_to_string(record).unwrap())
         .collect();
     assert_eq!(records.len(), 2, "none of /who, none after the end");
     for record in &records {
@@ -74,6 +75,38 @@ fn what_a_client_was_served_is_kept_with_its_request_and_nothing_else() {
             "{head}"
         );
         assert_eq!(body, &LINE.repeat(LINES)[..1000]);
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_record_tells_whether_the_server_itself_ended_the_answer() {
+    let site = Site::start();
+    let recorded = |protocol, name: String| {
+        let folder = site.authority.folder.path().join(name);
+        let recording = site.control.record("/lines", &folder).unwrap();
+        let client = Client::new(&site, None);
+        let got = client.get(protocol, "/lines", &[]).unwrap();
+        drop(recording);
+        let extensions = files(&folder)
+            .iter()
+            .map(|file| file.extension().map(ToOwned::to_owned))
+            .collect::<Vec<_>>();
+        (got.is_whole, extensions)
+    };
+    for protocol in BOTH {
+        let fault = set(&site, "/lines", Fault::BreakMidLine(1000));
+        let broken = recorded(protocol, format!("broken {protocol:?}"));
+        assert_eq!(broken, (false, vec![None]));
+        drop(fault);
+        let whole = recorded(protocol, format!("whole {protocol:?}"));
+        assert_eq!(whole, (true, vec![None, Some(COMPLETE.into())]));
     }
 }
 

@@ -73,7 +73,7 @@ impl Stage<'_> {
             RunFault::BreakMidLine(bytes) => self.strike(Fault::BreakMidLine(bytes), ARMED),
             RunFault::CutAfter(bytes) => self.strike(Fault::CutAfter(bytes), ARMED),
             RunFault::Refuse(rest) => self.refuse(rest),
-            RunFault::Answer { status, rest } => self.answer(status, rest),
+            RunFault::Answer { status, rest } => self.answer((status, rest), followers),
             RunFault::Stall(rest) => self.stall(rest, followers),
             RunFault::RotateToken => self.rotate_token(),
             RunFault::RestReader(rest) => self.rest_reader(rest, followers),
@@ -140,8 +140,14 @@ impl Stage<'_> {
         Ok(effect)
     }
 
-    /// Cuts the streams, and whoever asks again meanwhile is answered with this status.
-    fn answer(&self, status: u16, rest: Duration) -> Result<Effect, StepError> {
+    /// Cuts the streams, and whoever asks again meanwhile is answered with this status. Who is still kept away by the
+    /// fault before has no stream that could be cut.
+    fn answer(
+        &self,
+        (status, rest): (u16, Duration),
+        followers: &BTreeMap<String, Process>,
+    ) -> Result<Effect, StepError> {
+        wait_printing(followers);
         let answers = self.set(Fault::Answer(status), Times::Always)?;
         let cut = self.strike(Fault::Cut, CUT)?;
         wait_met(&answers)?;
@@ -155,7 +161,7 @@ impl Stage<'_> {
         rest: Duration,
         followers: &BTreeMap<String, Process>,
     ) -> Result<Effect, StepError> {
-        let printed = || followers.get(PLUGIN).map_or(0, Process::printed);
+        let printed = || printed(followers);
         let streams = (followers.len().max(1) * self.pods.len()) as u64;
         let stalled = self.set(Fault::Stall, Times::Next(streams))?;
         thread::sleep(SETTLED);
@@ -236,6 +242,18 @@ fn wait_met(fault: &ActiveFault) -> Result<(), StepError> {
         thread::sleep(LOOK);
     }
     Ok(())
+}
+
+fn printed(followers: &BTreeMap<String, Process>) -> u64 {
+    followers.get(PLUGIN).map_or(0, Process::printed)
+}
+
+/// Waits until the plugin prints more, for so long at most: a writer that has ended writes no more.
+fn wait_printing(followers: &BTreeMap<String, Process>) {
+    let (start, before) = (Instant::now(), printed(followers));
+    while printed(followers) == before && start.elapsed() < MEETING {
+        thread::sleep(LOOK);
+    }
 }
 
 /// A fault that is used up has met all that it was for.

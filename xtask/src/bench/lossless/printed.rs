@@ -429,8 +429,8 @@ pub(super) fn writers_shown(stdout: &Path, format: Format) -> io::Result<u64> {
                 None => return,
             },
         };
-        if tag_and_number(&text).is_some() {
-            writers.insert(name);
+        if let Some((tag, _)) = tag_and_number(&text) {
+            writers.insert((name, tag.to_owned()));
         }
     })?;
     Ok(writers.len() as u64)

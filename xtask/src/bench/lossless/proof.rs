@@ -109,7 +109,7 @@ mod tests {
         let written = Written {
             stamps: vec![Stamp::parse("2026-01-31T12:00:00Z"); lines],
             file_starts: file_starts.iter().copied().collect(),
-            attempt: None,
+            ..Written::default()
         };
         let source = |number: u64| Source {
             pod: format!("pod-{number}"),

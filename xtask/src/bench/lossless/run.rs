@@ -21,7 +21,7 @@ use super::served;
 use super::site::{FRAGILE, Place, Rivals, Site, kubectl_command, stern_command, until};
 use super::token::RotatingToken;
 use super::truth::{CriReader, Keeper, Truth};
-use super::writer::{JOB, objects, write_fake_log};
+use super::writer::{GO, JOB, objects, write_fake_log};
 use crate::process::StepError;
 
 /// The keeper looks at a node's files so often; the kubelet rotates every three seconds.
@@ -209,13 +209,15 @@ impl<'a> Running<'a> {
     /// Lets the writer write and the faults happen, waits for the ends, and gathers what was written.
     fn follow(mut self, recording: ActiveFault) -> Result<Ended, StepError> {
         let writing = self.start_writing();
-        let plugin = &self.followers[PLUGIN];
-        let shows_all = || {
-            writers_shown(&plugin.stdout, self.plan.output)
-                .is_ok_and(|shown| shown >= self.plan.nodes)
-        };
-        let begun = until("the plugin prints a line of each writer", shows_all);
-        let played = begun.and_then(|()| self.stage.play(self.plan, &self.followers));
+        let begun = self.let_write(self.plan.nodes);
+        let mut played = begun.and_then(|()| self.stage.play(self.plan, &self.followers));
+        if self.plan.scenario == Scenario::PodReplaced {
+            // Who came instead waits, too.
+            played = played.and_then(|missed| {
+                self.let_write(self.plan.nodes + 1)?;
+                Ok(missed)
+            });
+        }
         let written = writing.map_or(Ok(()), join);
         let missed = played?;
         written?;
@@ -245,6 +247,30 @@ impl<'a> Running<'a> {
         Some(thread::spawn(move || {
             write_fake_log(&log, &tag, &writer).map_err(|error| StepError::io(log.display(), error))
         }))
+    }
+
+    /// Waits until the plugin has a line of so many writers, and lets real ones write on. Fake ones write since the
+    /// beginning: nothing rotates what they wrote.
+    fn let_write(&self, writers: u64) -> Result<(), StepError> {
+        let plugin = &self.followers[PLUGIN];
+        until("the plugin prints a line of each writer", || {
+            writers_shown(&plugin.stdout, self.plan.output).is_ok_and(|shown| shown >= writers)
+        })?;
+        if let Place::Slot(..) = self.place {
+            return Ok(());
+        }
+        // A rival that does not come is judged as any other.
+        let _ = until("the rivals print a line", || {
+            self.followers.values().all(|one| one.printed() > 0)
+        });
+        let (site, namespace) = (self.stage.site, self.stage.namespace);
+        until("the writers write on", || {
+            let go = |pod: &String| {
+                let exec = ["-n", namespace, "exec", pod, "--"];
+                site.kubectl(&[exec.as_slice(), &GO].concat()).is_ok()
+            };
+            self.wait_pods().is_ok_and(|pods| pods.iter().all(go))
+        })
     }
 
     fn complete_fake_pods(&self) -> Result<(), StepError> {

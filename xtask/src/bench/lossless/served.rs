@@ -6,6 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 
+use testbed::faults::COMPLETE;
+
 use super::line::{Shape, tag_and_number};
 use super::stamp::Stamp;
 use super::truth::Source;
@@ -37,8 +39,9 @@ pub(super) struct Served {
 pub(super) fn read(folder: &Path, shape: &Shape) -> io::Result<Served> {
     let mut served = Served::default();
     let records = fs::read_dir(folder).into_iter().flatten().flatten();
-    for record in records {
-        served.read_record(&record.path(), shape)?;
+    let paths = records.map(|record| record.path());
+    for record in paths.filter(|path| path.extension().is_none()) {
+        served.read_record(&record, shape)?;
     }
     Ok(served)
 }
@@ -77,6 +80,7 @@ impl Served {
         let mut stream = Stream {
             follower,
             pod,
+            kind: Kind::of(&head, path),
             last: None,
         };
         line.clear();
@@ -87,7 +91,28 @@ impl Served {
             }
             line.clear();
         }
+        stream.end(self);
         Ok(())
+    }
+}
+
+/// What an answer was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The plugin's look at a file's last line alone: what it shows is compared, and no stream brought it.
+    Look,
+    /// A stream that was to go on, and that the server itself ended.
+    Complete,
+    Other,
+}
+
+impl Kind {
+    fn of(head: &str, record: &Path) -> Kind {
+        match head.contains("follow=true") {
+            false if head.contains("tailLines=1 ") => Self::Look,
+            true if record.with_extension(COMPLETE).exists() => Self::Complete,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -95,6 +120,7 @@ impl Served {
 struct Stream {
     follower: Follower,
     pod: String,
+    kind: Kind,
     /// The last whole line: tag and number.
     last: Option<(String, u64)>,
 }
@@ -112,6 +138,9 @@ impl Stream {
             tag: tag.to_owned(),
         };
         let carried = served.carried.entry((self.follower, source)).or_default();
+        if self.kind == Kind::Look {
+            return;
+        }
         if !shape.is_whole(tag, number, line) {
             carried.torn.insert(number);
             return;
@@ -123,6 +152,14 @@ impl Stream {
             (from + 1..number).for_each(|between| carried.jumped.insert(between));
         }
         self.last = Some((tag.to_owned(), number));
+    }
+
+    fn end(self, served: &mut Served) {
+        if let (Kind::Complete, Some((tag, number))) = (self.kind, self.last) {
+            let source = Source { pod: self.pod, tag };
+            let carried = served.carried.entry((self.follower, source)).or_default();
+            carried.ends.insert(number);
+        }
     }
 }
 
@@ -233,6 +270,37 @@ mod tests {
         let foreign = &served.foreign[&Follower::Kubectl];
         assert_eq!(*foreign, ["567.".to_owned()].into());
         assert!(!served.foreign.contains_key(&Follower::Plugin));
+    }
+
+    #[test]
+    fn a_look_at_the_last_line_brings_no_line() {
+        let head =
+            "GET /api/v1/namespaces/a/pods/b/log?timestamps=true&tailLines=1 kubectl-trainer/0.1.0";
+        let served = served(head, &line(4));
+        assert_eq!(
+            served.carried[&(Follower::Plugin, source())],
+            Carried::default()
+        );
+    }
+
+    #[test]
+    fn where_the_server_ended_a_stream_that_was_to_go_on_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = |name: &str, head: &str, last: u64| {
+            let body: String = (last - 1..=last).map(line).collect();
+            fs::write(folder.path().join(name), format!("{head} stern/v0\n{body}")).unwrap();
+        };
+        record("1", HEAD, 4);
+        record("2", HEAD, 7);
+        record("3", "GET /api/v1/namespaces/a/pods/b/log", 9);
+        for complete in ["2", "3"] {
+            let path = folder.path().join(complete).with_extension(COMPLETE);
+            fs::write(path, "").unwrap();
+        }
+        let served = read(folder.path(), &SHAPE).unwrap();
+        let carried = &served.carried[&(Follower::Stern, source())];
+        assert_eq!(carried.ends, [7].into());
+        assert_eq!(served.streams.len(), 1);
     }
 
     #[test]

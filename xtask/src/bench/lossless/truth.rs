@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::line::tag_and_number;
 use super::stamp::Stamp;
-use super::verdict::Written;
+use super::verdict::{LastFile, Written};
 
 /// One attempt of one container: the pod's name and the writer's tag, which is another for each attempt.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +37,12 @@ struct Kept {
     /// None for a copy.
     inode: Option<u64>,
     path: PathBuf,
+}
+
+impl Kept {
+    fn is_empty(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() == 0)
+    }
 }
 
 /// A log file as it lies on the node now.
@@ -152,6 +158,14 @@ impl Keeper {
             let reader = readers.entry(&kept.pod).or_default();
             let of = (kept.pod.as_str(), Some(kept.attempt));
             reader.read(&kept.path, of, &mut truth)?;
+        }
+        for (source, written) in &mut truth {
+            let attempt = written.attempt;
+            let mut files = self.kept.iter().rev();
+            let last = files.find(|kept| kept.pod == source.pod && Some(kept.attempt) == attempt);
+            if last.is_some_and(Kept::is_empty) {
+                written.last_file = LastFile::Empty;
+            }
         }
         Ok(truth)
     }
@@ -304,9 +318,14 @@ mod tests {
         keeper.look();
         let truth = keeper.truth().unwrap();
         let written = only(&truth);
+        assert_eq!(written.last_file, LastFile::Filled);
         assert_eq!(written.stamps.len(), 12);
         assert!(written.stamps.is_sorted() && written.stamps.iter().all(Option::is_some));
         assert_eq!(written.file_starts, [4, 7, 10].into());
+        fs::write(&current, "").unwrap();
+        keeper.look();
+        let truth = keeper.truth().unwrap();
+        assert_eq!(only(&truth).last_file, LastFile::Empty);
     }
 
     #[test]

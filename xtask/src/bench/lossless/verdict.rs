@@ -14,6 +14,16 @@ pub(super) struct Written {
     pub(super) file_starts: BTreeSet<u64>,
     /// The container's restarts before, where the files' names tell it.
     pub(super) attempt: Option<u32>,
+    pub(super) last_file: LastFile,
+}
+
+/// What stood at the end in the one file that a node serves of an attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum LastFile {
+    #[default]
+    Filled,
+    /// The last lines were rotated away as the container ended.
+    Empty,
 }
 
 /// What a follower printed of one attempt, in its order.
@@ -49,6 +59,8 @@ pub(super) struct Carried {
     pub(super) jumped: Numbers,
     /// Lines of which a stream carried only a part, with a line's end behind it.
     pub(super) torn: BTreeSet<u64>,
+    /// The last lines of streams that were to go on, and that the server itself ended.
+    pub(super) ends: BTreeSet<u64>,
 }
 
 /// A set of numbers of lines, most of which are in it.
@@ -297,6 +309,15 @@ impl<'a> Walk<'a> {
         broken && !self.carried.whole.contains(number)
     }
 
+    /// The stream that was printed ended as a whole one does, and the file that it should have gone on with is empty:
+    /// the kubelet read the last lines no more, and served them to nobody who asked afterwards.
+    fn is_left_out_at_end(&self) -> bool {
+        let last = self.written.stamps.len() as u64;
+        self.written.last_file == LastFile::Empty
+            && self.carried.ends.contains(&(self.next - 1))
+            && !(self.next..=last).any(|number| self.carried.whole.contains(number))
+    }
+
     fn stamp(&self, number: u64) -> Option<&'a Stamp> {
         let index = usize::try_from(number.checked_sub(1)?).ok()?;
         self.written.stamps.get(index)?.as_ref()
@@ -305,6 +326,10 @@ impl<'a> Walk<'a> {
     fn end(mut self) -> Verdict {
         let behind_last = self.written.stamps.len() as u64 + 1;
         self.compare_before(Neighbour::Nothing);
+        if self.open.is_none() && self.is_left_out_at_end() {
+            self.verdict.left_out += behind_last - self.next;
+            self.next = behind_last;
+        }
         if self.next < behind_last || self.open.is_some() {
             self.missing_until(behind_last);
         }
@@ -338,6 +363,7 @@ mod tests {
             stamps: (1..=lines).map(|number| Some(stamp(number))).collect(),
             file_starts: file_starts.iter().copied().collect(),
             attempt: None,
+            last_file: LastFile::Filled,
         }
     }
 
@@ -408,6 +434,29 @@ mod tests {
                 verdict.faults,
                 [format!("lines {first} to {last} are missing")]
             );
+        }
+    }
+
+    #[test]
+    fn lines_at_the_end_are_left_out_where_the_stream_ended_whole_and_the_last_file_is_empty() {
+        let ended = |last| Carried {
+            ends: [last].into(),
+            ..Carried::default()
+        };
+        let mut served = ended(7);
+        served.whole.insert(9);
+        for (last_file, carried, left_out, lost) in [
+            (LastFile::Empty, ended(7), 3, 0),
+            (LastFile::Empty, ended(6), 0, 3),
+            (LastFile::Empty, Carried::default(), 0, 3),
+            (LastFile::Empty, served, 0, 3),
+            (LastFile::Filled, ended(7), 0, 3),
+        ] {
+            let mut written = written(10, &[6]);
+            written.last_file = last_file;
+            let verdict = judge(&written, &lines(1..=7), &carried, &[Reason::Rotated]);
+            assert_eq!((verdict.left_out, verdict.lost), (left_out, lost));
+            assert_eq!(verdict.faults.is_empty(), lost == 0);
         }
     }
 

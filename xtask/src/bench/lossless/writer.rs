@@ -82,19 +82,28 @@ fn runtime(namespace: &str, node: &str) -> Value {
     })
 }
 
-/// What a real pod runs. Its tag is another in every attempt; the pause lets followers connect first.
+/// Makes the writer of a real pod go on behind its first line, once all follow it.
+pub(super) const GO: [&str; 2] = ["touch", "/count/go"];
+
+/// What a real pod runs. Its tag is another in every attempt. Behind the first line of the first it waits until all
+/// followers have it: what is rotated away before anybody reads is nobody's loss. Before later ones it pauses.
 fn script(writer: &Writer) -> String {
     let mut script = String::from(
-        "t=$(head -c 8 /proc/sys/kernel/random/uuid); echo x >> /count/attempts; a=$(wc -l < /count/attempts); sleep 2\n",
+        "t=$(head -c 8 /proc/sys/kernel/random/uuid); echo x >> /count/attempts; a=$(wc -l < /count/attempts)\n",
     );
     let awk = writer.shape.awk();
     let lines = writer.lines;
+    let _ = writeln!(
+        script,
+        "[ $a -eq 1 ] || sleep 2; awk -v t=$t -v from=1 -v to=1 '{awk}'; until [ -e {} ]; do sleep 0.1; done",
+        GO[1]
+    );
     // Writing to a String cannot fail.
     let _ = match writer.pace {
-        Pace::FullSpeed => writeln!(script, "awk -v t=$t -v from=1 -v to={lines} '{awk}'"),
+        Pace::FullSpeed => writeln!(script, "awk -v t=$t -v from=2 -v to={lines} '{awk}'"),
         Pace::Bursts(burst) => writeln!(
             script,
-            "i=0; while [ $i -lt {lines} ]; do awk -v t=$t -v from=$((i+1)) -v to=$((i+{burst})) '{awk}'; i=$((i+{burst})); sleep 0.1; done"
+            "i=1; while [ $i -lt {lines} ]; do e=$((i+{burst})); [ $e -le {lines} ] || e={lines}; awk -v t=$t -v from=$((i+1)) -v to=$e '{awk}'; i=$e; sleep 0.1; done"
         ),
     };
     let _ = writeln!(script, "[ $a -ge {} ]", writer.attempts);
