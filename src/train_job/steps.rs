@@ -159,10 +159,10 @@ fn planned_groups(observation: &JobObservation) -> Vec<JobGroup> {
     groups
 }
 
-/// How many pods the job has once all are made, as far as its runtime is known.
+/// How many pods the job has once all are made, as far as its JobSet or its runtime tells.
 pub fn planned_pods(observation: &JobObservation) -> usize {
-    let groups = planned_groups(observation);
-    let pods = groups.iter().map(JobGroup::all_pods);
+    let roles = Roles::of(observation);
+    let pods = roles.groups.iter().map(JobGroup::all_pods);
     let all = pods.fold(0, u32::saturating_add);
     all.try_into().unwrap_or(usize::MAX)
 }
@@ -192,7 +192,11 @@ mod tests {
     }
 
     #[test]
-    fn a_job_has_as_many_pods_as_its_runtime_plans_and_it_wants_nodes() {
+    fn a_job_has_as_many_pods_as_its_job_set_has_or_its_runtime_plans() {
+        let pair: Value = serde_json::from_str(include_str!("objects/pair.json")).unwrap();
+        let mut pair = JobObservation::of_objects(&pair);
+        pair.pods.pop();
+        assert_eq!(planned_pods(&pair), 2);
         assert_eq!(planned_pods(&planned("torch-distributed")), 2);
         assert_eq!(planned_pods(&planned("torchtune-llama3.2-1b")), 4);
     }
