@@ -162,7 +162,9 @@ impl Stage<'_> {
         followers: &BTreeMap<String, Process>,
     ) -> Result<Effect, StepError> {
         let printed = || printed(followers);
-        let streams = (followers.len().max(1) * self.pods.len()) as u64;
+        // The plugin and stern follow all pods, each kubectl one.
+        let rivals = if followers.len() > 1 { 2 } else { 0 };
+        let streams = ((1 + rivals) * self.pods.len()) as u64;
         let stalled = self.set(Fault::Stall, Times::Next(streams))?;
         thread::sleep(SETTLED);
         let before = printed();
