@@ -147,7 +147,7 @@ impl Stage<'_> {
         (status, rest): (u16, Duration),
         followers: &BTreeMap<String, Process>,
     ) -> Result<Effect, StepError> {
-        wait_printing(followers);
+        wait_printing(followers)?;
         let answers = self.set(Fault::Answer(status), Times::Always)?;
         let cut = self.strike(Fault::Cut, CUT)?;
         wait_met(&answers)?;
@@ -239,8 +239,13 @@ impl Effect {
 
 /// Waits until a fault has met something, for so long at most.
 fn wait_met(fault: &ActiveFault) -> Result<(), StepError> {
+    wait_while(|| Ok(met(fault)? == Effect::None))
+}
+
+/// Looks until it is so no more, for so long at most.
+fn wait_while(is_so: impl Fn() -> Result<bool, StepError>) -> Result<(), StepError> {
     let start = Instant::now();
-    while met(fault)? == Effect::None && start.elapsed() < MEETING {
+    while is_so()? && start.elapsed() < MEETING {
         thread::sleep(LOOK);
     }
     Ok(())
@@ -251,11 +256,9 @@ fn printed(followers: &BTreeMap<String, Process>) -> u64 {
 }
 
 /// Waits until the plugin prints more, for so long at most: a writer that has ended writes no more.
-fn wait_printing(followers: &BTreeMap<String, Process>) {
-    let (start, before) = (Instant::now(), printed(followers));
-    while printed(followers) == before && start.elapsed() < MEETING {
-        thread::sleep(LOOK);
-    }
+fn wait_printing(followers: &BTreeMap<String, Process>) -> Result<(), StepError> {
+    let before = printed(followers);
+    wait_while(|| Ok(printed(followers) == before))
 }
 
 /// A fault that is used up has met all that it was for.

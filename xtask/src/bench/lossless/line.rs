@@ -53,6 +53,14 @@ impl Shape {
                 .all(|chunk| PATTERN.as_bytes().starts_with(chunk))
     }
 
+    /// The number of the line whose text stands whole at the end of a longer text.
+    pub(super) fn glued(&self, tag: &str, text: &str) -> Option<u64> {
+        let start = text.rfind(&format!("{tag} ")).filter(|start| *start > 0)?;
+        let end = &text[start..];
+        let (_, number) = tag_and_number(end)?;
+        self.is_whole(tag, number, end).then_some(number)
+    }
+
     /// An awk program that prints the lines `from` to `to` of the writer `t`, all of them variables.
     pub(super) fn awk(&self) -> String {
         let Shape {
@@ -108,6 +116,10 @@ mod tests {
     fn a_line_is_known_by_its_number_and_anything_else_is_not_whole() {
         let text = SHAPE.text("abcd1234", 7);
         assert_eq!(tag_and_number(&text), Some(("abcd1234", 7)));
+        let mixed = format!("{}{text}", &SHAPE.text("abcd1234", 5)[..40]);
+        assert_eq!(SHAPE.glued("abcd1234", &mixed), Some(7));
+        assert_eq!(SHAPE.glued("abcd1234", &mixed[..mixed.len() - 1]), None);
+        assert_eq!(SHAPE.glued("abcd1234", &text), None);
         assert!(SHAPE.is_whole("abcd1234", 7, &text));
         assert!(SHAPE.is_whole("abcd1234", 5, &SHAPE.text("abcd1234", 5)));
         assert!(!SHAPE.is_whole("abcd1234", 8, &text));

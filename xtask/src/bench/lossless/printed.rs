@@ -86,7 +86,9 @@ impl Output {
         let whole = if shape.is_whole(tag, number, text) {
             Text::Whole
         } else {
-            Text::Torn
+            Text::Torn {
+                glued: shape.glued(tag, text),
+            }
         };
         let line = Printed::Line {
             number,
@@ -597,7 +599,7 @@ mod tests {
         let output = of_plugin_json(&path, &SHAPE, &Truth::new()).unwrap();
         let torn = Printed::Line {
             number: 1,
-            text: Text::Torn,
+            text: Text::Torn { glued: None },
         };
         let piece = Printed::Piece(None);
         assert_eq!(output.sources[&source("abcd1234")], [torn, piece]);

@@ -47,7 +47,10 @@ pub(super) enum Printed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Text {
     Whole,
-    Torn,
+    /// With the number of the line whose text stands whole at its end: the kubelet served both as one.
+    Torn {
+        glued: Option<u64>,
+    },
 }
 
 /// What all streams that a follower read carried of one source, and what the kubelet broke in them.
@@ -135,6 +138,7 @@ pub(super) fn judge(
         excuses,
         next: 1,
         seen: BTreeSet::new(),
+        glued: BTreeSet::new(),
         before: Neighbour::Nothing,
         open: None,
         verdict: Verdict {
@@ -163,6 +167,8 @@ struct Walk<'a> {
     /// The line that comes next if nothing is missing.
     next: u64,
     seen: BTreeSet<u64>,
+    /// Lines whose text was printed at the end of a torn one.
+    glued: BTreeSet<u64>,
     /// What was printed last.
     before: Neighbour<'a>,
     /// The marker since the last line.
@@ -204,13 +210,14 @@ impl<'a> Walk<'a> {
         if number == 0 || number > self.written.stamps.len() as u64 {
             return self.fault(format!("line {number} was never written"));
         }
-        if text == Text::Torn && !self.carried.torn.contains(&number) {
+        if text != Text::Whole && !self.carried.torn.contains(&number) {
             self.verdict.torn += 1;
             return self.fault(format!("line {number} is torn"));
         }
         self.pass(Neighbour::of(self.stamp(number)));
-        if text == Text::Torn {
-            // Printed as it was served; the line itself is missing.
+        if let Text::Torn { glued } = text {
+            self.glued.extend(glued);
+            // Printed as it was served; the line itself is missing, and so is one that stands at its end.
             return;
         }
         if !self.seen.insert(number) {
@@ -306,7 +313,9 @@ impl<'a> Walk<'a> {
     fn is_left_out(&self, number: u64) -> bool {
         // Of a line that was served torn no stream needs to have passed over the rest.
         let broken = self.carried.jumped.contains(number) || self.carried.torn.contains(&number);
-        broken && !self.carried.whole.contains(number)
+        // What was printed behind a torn line may come again by itself, where the kubelet serves a file twice.
+        let is_glued = self.glued.contains(&number);
+        is_glued || (broken && !self.carried.whole.contains(number))
     }
 
     /// The stream that was printed ended as a whole one does, and the file that it should have gone on with is empty:
@@ -483,10 +492,32 @@ mod tests {
         let mut printed = lines(1..=10);
         printed[4] = Printed::Line {
             number: 5,
-            text: Text::Torn,
+            text: Text::Torn { glued: None },
         };
         let verdict = judged(&printed);
         assert_eq!((verdict.torn, verdict.lost, verdict.printed), (1, 1, 9));
+    }
+
+    #[test]
+    fn a_line_that_was_printed_behind_a_torn_one_is_left_out_where_it_was_served_so() {
+        let torn = Printed::Line {
+            number: 5,
+            text: Text::Torn { glued: Some(7) },
+        };
+        let printed = around(4, torn, 8);
+        for (torn, lost, left_out) in [(&[5][..], 0, 3), (&[], 1, 2)] {
+            let verdict = judge(
+                &written(10, &[6]),
+                &printed,
+                &carried(&[5, 6, 7], &[7], torn),
+                &[Reason::Rotated],
+            );
+            assert_eq!(
+                (verdict.lost, verdict.left_out),
+                (lost, left_out),
+                "{torn:?}"
+            );
+        }
     }
 
     #[test]
@@ -644,7 +675,7 @@ mod tests {
         let mut printed = lines(1..=3);
         printed.push(Printed::Line {
             number: 4,
-            text: Text::Torn,
+            text: Text::Torn { glued: None },
         });
         printed.extend(lines(8..=10));
         let carried = carried(&[4, 5, 6, 7], &[], &[4]);
