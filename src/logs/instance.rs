@@ -30,8 +30,8 @@ const LONGEST_REST_OF_ENDED: u64 = 8;
 const LONGEST_HASTY_REST: u64 = 4;
 /// The same where the caller may not: a rule that is a second old is soon known.
 const LONGEST_REST_OF_DENIED: u64 = 3;
-/// The same where others have all connections: theirs may be free any time, and to look costs nothing.
-const REST_WITHOUT_PLACE: u64 = 2;
+/// Where others have all connections: theirs may be free any time, and to look costs nothing.
+const REST_WITHOUT_PLACE: Duration = Duration::from_secs(2);
 /// A status can be older than the container that answered by about this much.
 const STATUS_LAG: Duration = Duration::from_secs(2);
 
@@ -186,10 +186,13 @@ impl Instance {
         match refusal {
             Refusal::Forbidden => self.finish(Outcome::Forbidden),
             Refusal::NotThere => self.ask(),
-            Refusal::Denied => self.rest_at_most(now, LONGEST_REST_OF_DENIED, Duration::ZERO),
+            Refusal::Denied => {
+                self.write_on_unread();
+                self.rest_at_most(now, LONGEST_REST_OF_DENIED, Duration::ZERO)
+            }
             Refusal::NoPlace => {
                 self.write_on_unread();
-                self.rest_at_most(now, REST_WITHOUT_PLACE, Duration::ZERO)
+                self.wait_for_place(now)
             }
             Refusal::Busy(wanted) => {
                 self.write_on_unread();
@@ -225,6 +228,13 @@ impl Instance {
         if wait.is_zero() {
             return self.open(now);
         }
+        Vec::new()
+    }
+
+    /// Nobody was asked, so that no stream was in vain.
+    fn wait_for_place(&mut self, now: Duration) -> Vec<Action> {
+        self.state = State::Resting;
+        self.wake_at = Some(now + REST_WITHOUT_PLACE);
         Vec::new()
     }
 

@@ -131,13 +131,17 @@ impl SharedSpool {
         Ok(More::Maybe)
     }
 
-    /// Nothing more comes. What is there can still be taken, or is forgotten.
+    /// Nothing more is taken in. What is there can still be taken out, or is forgotten.
     pub fn close(&self, how: Closing) {
         if how == Closing::Discard {
             self.is_discarded.store(true, Ordering::Relaxed);
         }
         lock(&self.filling).is_closed = true;
         self.came.notify_all();
+    }
+
+    pub fn is_open(&self) -> bool {
+        !lock(&self.filling).is_closed
     }
 
     /// Why the temporary file cannot be written any more; told once.
@@ -202,9 +206,12 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Whoever reads on although nobody takes any more fills nothing.
     pub(super) fn push(&mut self, entry: &Entry<'_>) {
-        let Filling { spool, text, .. } = &mut *self.filling;
-        spool.push(entry.to_record(text));
+        if !self.filling.is_closed {
+            let Filling { spool, text, .. } = &mut *self.filling;
+            spool.push(entry.to_record(text));
+        }
     }
 }
 
@@ -282,6 +289,24 @@ mod tests {
             spool.close(Closing::Discard);
         });
         assert_eq!((more.unwrap(), seen), (More::Over, 1));
+    }
+
+    #[test]
+    fn what_comes_after_it_was_closed_is_not_taken_in() {
+        let spool = SharedSpool::new(1 << 20);
+        spool.write().push(&Entry::Notice { text: "before" });
+        assert!(spool.is_open());
+        spool.close(Closing::Drain);
+        spool.write().push(&Entry::Notice { text: "after" });
+        assert!(!spool.is_open());
+        let mut seen = Vec::new();
+        while spool
+            .take(SOON, |entry| seen.push(format!("{entry:?}")))
+            .unwrap()
+            == More::Maybe
+        {}
+        assert_eq!(seen.len(), 1);
+        assert!(seen[0].contains("before"), "{seen:?}");
     }
 
     /// A spool without room, and so many tasks that wait for some.

@@ -1,5 +1,5 @@
 //! What is being read from a cluster, on its way to whoever shows it. With `--save` each block is saved before any of it
-//! is shown: a terminal that takes nothing keeps nothing from being saved.
+//! is shown: what a terminal does not take is saved all the same, at the latest when the run ends.
 
 use std::{
     sync::{
@@ -72,7 +72,12 @@ impl Live {
             }
             match showing.settle() {
                 State::GoesOn => {}
-                State::Unseen => self.stop(Closing::Discard),
+                State::Unseen => {
+                    if self.spool.is_open() {
+                        showing.be_cut_short();
+                    }
+                    self.stop(Closing::Discard);
+                }
                 State::Over => return Ok(()),
             }
         }

@@ -193,9 +193,13 @@ impl Sheet {
             let shown = self.filter.leaves_out().then_some(self.shown);
             let text = render_summary(tally, shown, end);
             let text = self.pen.status_style().paint(Role::Strong, &text);
-            self.pen.cover_key();
             self.pen.note(&text);
         }
+    }
+
+    /// What is said next covers the key that ended the run.
+    pub(super) fn cover_key(&mut self) {
+        self.pen.cover_key();
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

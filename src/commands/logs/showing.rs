@@ -16,7 +16,7 @@ use super::{
     sheet::Beside,
 };
 use crate::{
-    error::CommandError,
+    error::{CommandError, ErrorKind},
     logs::{
         record::Entry,
         save::{SaveError, Stage},
@@ -69,6 +69,15 @@ pub(super) struct Showing {
     now: Duration,
     unclocked: u32,
     trouble: Option<Trouble>,
+    reading: Reading,
+}
+
+/// Whether all that was read is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Whole,
+    /// Nobody was there any more who could be shown anything, while more was read.
+    CutShort,
 }
 
 impl Showing {
@@ -81,7 +90,13 @@ impl Showing {
             now: Duration::ZERO,
             unclocked: 0,
             trouble: None,
+            reading: Reading::Whole,
         }
+    }
+
+    /// What is read from now on is not saved.
+    pub(super) fn be_cut_short(&mut self) {
+        self.reading = Reading::CutShort;
     }
 
     /// With `--save`: the next block of the buffer, of which all is saved already.
@@ -172,6 +187,9 @@ impl Showing {
     }
 
     fn tell_goodbye(&mut self, conclusion: &Conclusion) {
+        if matches!(&conclusion.result, Err(error) if error.kind == ErrorKind::Interrupted) {
+            self.display.sheet.cover_key();
+        }
         for remark in &conclusion.remarks {
             self.display.sheet.say_remark(remark);
         }
@@ -231,9 +249,9 @@ impl Showing {
             Duration::ZERO
         };
         let end = ends.recv_timeout(wait).ok();
-        match ends.try_iter().last().or(end) {
-            Some(end) => self.save(Stage::Over(&word_of(&end))),
-            None => self.save(Stage::GoesOn),
+        match (ends.try_iter().last().or(end), self.reading) {
+            (Some(End::Read(..)), Reading::CutShort) | (None, _) => self.save(Stage::GoesOn),
+            (Some(end), _) => self.save(Stage::Over(&word_of(&end))),
         }
     }
 

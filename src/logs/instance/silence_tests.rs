@@ -141,17 +141,7 @@ fn where_nothing_else_is_waited_for_no_rest_is_long() {
 
 #[test]
 fn who_waits_for_a_connection_looks_every_other_second_and_knows_no_end_of_what_runs_on() {
-    let mut instance = following();
-    let events = [
-        Event::Ended(StreamEnd::Clean),
-        Event::Settled(Settled::Aligned),
-        Event::Status(Standing::Running),
-        Event::Opened,
-        Event::Ended(StreamEnd::Clean),
-        Event::Settled(Settled::Empty),
-        Event::Status(Standing::Running),
-    ];
-    after(&mut instance, 20, &events);
+    let mut instance = twice_ended_cleanly();
     let mut now = 21;
     let mut rests = Vec::new();
     for _ in 0..5 {
@@ -165,12 +155,56 @@ fn who_waits_for_a_connection_looks_every_other_second_and_knows_no_end_of_what_
         now = wake_at;
     }
     assert_eq!(rests, [2; 5]);
-    let marked = [
-        Action::Mark(Reason::PodGone),
-        Action::Finish(Outcome::Incomplete),
+}
+
+#[test]
+fn who_is_refused_the_log_of_what_runs_on_knows_no_end_of_it() {
+    for refusal in [Refusal::NoPlace, Refusal::Denied, Refusal::Busy(None)] {
+        let mut instance = twice_ended_cleanly();
+        after(&mut instance, 21, &[Event::Woken, Event::Refused(refusal)]);
+        let gone = [Event::Status(Standing::PodGone)];
+        let now = instance.wake_at().unwrap_or_default().as_secs();
+        let mut actions = after(&mut instance, now, &gone);
+        actions.retain(|action| *action != Action::Close);
+        let marked = [
+            Action::Mark(Reason::PodGone),
+            Action::Finish(Outcome::Incomplete),
+        ];
+        assert_eq!(actions, marked, "{refusal:?}");
+    }
+}
+
+/// A running container whose stream was ended cleanly by something between, and ended so again with nothing new.
+fn twice_ended_cleanly() -> Instance {
+    let mut instance = following();
+    let events = [
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Aligned),
+        Event::Status(Standing::Running),
+        Event::Opened,
+        Event::Ended(StreamEnd::Clean),
+        Event::Settled(Settled::Empty),
+        Event::Status(Standing::Running),
     ];
-    let gone = [Event::Status(Standing::PodGone)];
-    assert_eq!(after(&mut instance, now, &gone), marked);
+    after(&mut instance, 20, &events);
+    instance
+}
+
+#[test]
+fn a_wait_for_a_connection_is_no_stream_in_vain() {
+    let mut instance = Instance::new(Follow::Yes, Standing::Running, Duration::ZERO);
+    let events = [Event::Start, Event::Refused(Refusal::NoPlace)];
+    after(&mut instance, 0, &events);
+    for now in [2, 4, 6, 8] {
+        after(
+            &mut instance,
+            now,
+            &[Event::Woken, Event::Refused(Refusal::NoPlace)],
+        );
+    }
+    let busy = [Event::Woken, Event::Refused(Refusal::Busy(None))];
+    after(&mut instance, 10, &busy);
+    assert_ne!(instance.state, State::Resting, "asked again at once");
 }
 
 #[test]

@@ -43,6 +43,15 @@ enum Others {
     Refused,
 }
 
+/// For how long the caller would wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    Follows,
+    /// The job is over, and what is left is read.
+    WaitsForTheEnd,
+    Looks,
+}
+
 /// Whether waiting can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hope {
@@ -136,9 +145,8 @@ impl SourceReader {
                 Refusal::NotThere
             }
             LogRefusal::NoPlace { message } => {
-                self.rights.be_refused();
                 self.trouble.suffer(now, Cause::Unanswered, message);
-                // Whoever waits for others is not to blame.
+                // Whoever waits for others is not to blame; nobody was asked.
                 self.patience.renew(now);
                 Refusal::NoPlace
             }
@@ -165,17 +173,25 @@ impl SourceReader {
         }
     }
 
-    /// Where none was ever served, who was refused one log for good gets no other either, and who only looks is not kept
-    /// waiting. Where one was, who follows waits for an API server that may have just started.
     fn others(&self) -> Others {
+        let asker = match (self.shared.follow, self.obeyed.patience) {
+            (Follow::Yes, None) => Asker::Follows,
+            (Follow::Yes, Some(_)) => Asker::WaitsForTheEnd,
+            (Follow::No, _) => Asker::Looks,
+        };
         let is_served = self.shared.pool.has_served();
         let is_refused = self.shared.forbidden.get().is_some();
-        match (is_served, self.shared.follow) {
-            (true, Follow::Yes) => Others::Served,
-            (true, Follow::No) => Others::Unknown,
-            (false, Follow::Yes) if !is_refused => Others::Unknown,
-            (false, _) => Others::Refused,
-        }
+        judge_others(is_served, is_refused, asker)
+    }
+}
+
+/// Who follows while the job goes on waits for an API server that may have just started, where another log was served.
+/// Else who was refused one log for good gets no other either, and who only looks and was served nothing waits for none.
+const fn judge_others(is_served: bool, is_refused: bool, asker: Asker) -> Others {
+    match (is_served, is_refused, asker) {
+        (true, _, Asker::Follows) => Others::Served,
+        (_, true, _) | (false, _, Asker::Looks) => Others::Refused,
+        _ => Others::Unknown,
     }
 }
 
@@ -207,6 +223,22 @@ mod tests {
     #[test]
     fn who_may_read_no_other_log_is_not_asked_about_again() {
         assert_eq!(believed_after(Rights::default(), Others::Refused), 0);
+    }
+
+    #[test]
+    fn who_follows_a_job_that_goes_on_waits_longest_and_once_one_is_refused_for_good_nobody_else_waits()
+     {
+        use {Asker::*, Others::*};
+        for (is_served, is_refused, expected) in [
+            (true, false, [Served, Unknown, Unknown]),
+            (true, true, [Served, Refused, Refused]),
+            (false, false, [Unknown, Unknown, Refused]),
+            (false, true, [Refused, Refused, Refused]),
+        ] {
+            let askers = [Follows, WaitsForTheEnd, Looks];
+            let judged = askers.map(|asker| judge_others(is_served, is_refused, asker));
+            assert_eq!(judged, expected, "{is_served} {is_refused}");
+        }
     }
 
     #[test]
