@@ -68,11 +68,12 @@ pub async fn fetch_job(
 ) -> Result<JobObservation, Failure> {
     let train_job = fetch_train_job(cluster, namespace, name).await?;
     let train_job = train_job.ok_or_else(|| no_such_job(cluster, namespace, name))?;
-    let pods = fetch_pods(cluster, namespace, name).await?;
+    let pods = fetch_pods(cluster, namespace, name);
+    let (pods, job_set) = tokio::join!(pods, fetch_job_set(cluster, namespace, name));
     let mut observation = JobObservation {
         train_job: Arc::new(train_job),
-        job_set: fetch_job_set(cluster, namespace, name).await,
-        pods,
+        job_set,
+        pods: pods?,
         ..JobObservation::default()
     };
     if !matches!(observation.job_set, Sight::Seen(_)) {

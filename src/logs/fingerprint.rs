@@ -3,9 +3,11 @@
 
 use super::line::{Part, Piece};
 
-/// Odd constants with as many ones as zeros, from the digits of pi and e.
+/// Odd constants with about as many ones as zeros, from the digits of pi and e.
 const FIRST: u64 = 0x243f_6a88_85a3_08d3;
 const SECOND: u64 = 0xb7e1_5162_8aed_2a6b;
+const THIRD: u64 = 0xc0ac_29b7_c97c_50dd;
+const FOURTH: u64 = 0x7b54_a41d_c25a_59b5;
 
 pub(crate) fn fingerprint(piece: &Piece<'_>) -> u64 {
     let part = match piece.part {
@@ -24,16 +26,30 @@ pub(crate) fn fingerprint(piece: &Piece<'_>) -> u64 {
     hash(piece.raw, moment ^ part)
 }
 
-/// Multiplies wide and folds, eight bytes at a time: short lines in a few nanoseconds.
+/// Multiplies wide and folds: first thirty-two bytes at a time, in two rows that do not wait for each other, and then
+/// eight. Short lines take a few nanoseconds.
 fn hash(bytes: &[u8], seed: u64) -> u64 {
-    let mut state = fold(seed ^ FIRST, bytes.len() as u64 ^ SECOND);
-    let (words, rest) = bytes.as_chunks::<8>();
+    let state = fold(seed ^ FIRST, bytes.len() as u64 ^ SECOND);
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let (mut one, mut other) = (state, state ^ THIRD);
+    for block in blocks {
+        let [first, second, third, fourth] = words(block);
+        one = fold(one ^ first, second ^ THIRD);
+        other = fold(other ^ third, fourth ^ FOURTH);
+    }
+    let mut state = one ^ other.rotate_left(32);
+    let (words, rest) = rest.as_chunks::<8>();
     for word in words {
         state = fold(state ^ u64::from_le_bytes(*word), SECOND);
     }
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
     fold(state ^ u64::from_le_bytes(last), FIRST)
+}
+
+fn words(block: &[u8; 32]) -> [u64; 4] {
+    let (words, _) = block.as_chunks::<8>();
+    std::array::from_fn(|place| words.get(place).map_or(0, |word| u64::from_le_bytes(*word)))
 }
 
 fn fold(one: u64, other: u64) -> u64 {
@@ -80,6 +96,22 @@ mod tests {
         for length in 0..600 {
             assert!(seen.insert(hash(&vec![0; length], 0)), "{length}");
             assert!(seen.insert(hash(&vec![0; length], 1)), "{length}");
+        }
+    }
+
+    #[test]
+    fn each_bit_of_a_text_and_the_place_of_each_word_count() {
+        let text: Vec<u8> = (0..150).collect();
+        let mut seen = HashSet::from([hash(&text, 0)]);
+        for bit in 0..text.len() * 8 {
+            let mut other = text.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(seen.insert(hash(&other, 0)), "bit {bit}");
+        }
+        for (one, two) in (0..18).flat_map(|one| (one + 1..18).map(move |two| (one, two))) {
+            let mut other = text.clone();
+            (0..8).for_each(|byte| other.swap(one * 8 + byte, two * 8 + byte));
+            assert!(seen.insert(hash(&other, 0)), "words {one} and {two}");
         }
     }
 }

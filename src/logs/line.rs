@@ -3,7 +3,7 @@
 
 use memchr::memchr;
 
-use super::stamp::Stamp;
+use super::stamp::{Stamp, StampReader};
 
 /// Longer lines come in chunks of this size. Larger than any line that is meant to be read, small enough for a
 /// thousand streams.
@@ -48,8 +48,8 @@ impl<'a> Piece<'a> {
         &self.raw[self.stamp_length..]
     }
 
-    fn begin(raw: &'a [u8], part: Part) -> Self {
-        let (stamp, stamp_length) = match Stamp::at_start(raw) {
+    fn begin(raw: &'a [u8], part: Part, stamps: &mut StampReader) -> Self {
+        let (stamp, stamp_length) = match stamps.at_start(raw) {
             Some((stamp, length)) => (Some(stamp), length + 1),
             None => (None, 0),
         };
@@ -111,6 +111,7 @@ pub struct LineSplitter {
     /// What has come of the current piece, when it did not come at once.
     rest: Vec<u8>,
     place: Place,
+    stamps: StampReader,
 }
 
 /// Where in its line a piece begins.
@@ -134,6 +135,7 @@ impl LineSplitter {
             longest: longest.max(1),
             rest: Vec::new(),
             place: Place::Start,
+            stamps: StampReader::default(),
         }
     }
 
@@ -175,7 +177,8 @@ impl LineSplitter {
         if rest.is_empty() && place == Place::Start {
             return take(None);
         }
-        take(Some(piece_of(&rest, place, LineEnd::Reached)))
+        let stamps = &mut self.stamps;
+        take(Some(piece_of(&rest, place, LineEnd::Reached, stamps)))
     }
 
     /// The text after the last line's end, so far.
@@ -201,7 +204,7 @@ impl LineSplitter {
             self.rest.extend_from_slice(bytes);
             &self.rest
         };
-        let piece = piece_of(raw, self.place, end);
+        let piece = piece_of(raw, self.place, end, &mut self.stamps);
         self.place = match end {
             LineEnd::Reached => Place::Start,
             LineEnd::Ahead => Place::Within(piece.stamp),
@@ -218,10 +221,10 @@ enum LineEnd {
     Ahead,
 }
 
-fn piece_of(raw: &[u8], place: Place, end: LineEnd) -> Piece<'_> {
+fn piece_of<'a>(raw: &'a [u8], place: Place, end: LineEnd, stamps: &mut StampReader) -> Piece<'a> {
     match (place, end) {
-        (Place::Start, LineEnd::Reached) => Piece::begin(raw, Part::Whole),
-        (Place::Start, LineEnd::Ahead) => Piece::begin(raw, Part::First),
+        (Place::Start, LineEnd::Reached) => Piece::begin(raw, Part::Whole, stamps),
+        (Place::Start, LineEnd::Ahead) => Piece::begin(raw, Part::First, stamps),
         (Place::Within(stamp), LineEnd::Ahead) => Piece {
             stamp,
             raw,

@@ -20,7 +20,7 @@ use super::{
 /// After the first entry, so long more are waited for, so that they are shown at once.
 const GATHERING: Duration = Duration::from_millis(10);
 /// With this much, in bytes, nobody waits for more.
-const GATHERED: usize = 64 << 10;
+const GATHERED: usize = 256 << 10;
 /// Of those who wait for room, so many are let in for each block that was taken: a crowd would fill it all at once. Where
 /// nothing is left to take, all are: those who were let in before may have had nothing.
 const LET_IN: usize = 8;

@@ -17,8 +17,10 @@ use super::stamp::Stamp;
 pub const DEFAULT_LIMIT: u64 = 256 << 20;
 /// What is written and read at once.
 const BLOCK: usize = 256 << 10;
-/// Full blocks that wait in memory before the file is used, so that a short pause of the terminal costs no disk.
-const MOST_WAITING: usize = 2;
+/// Full blocks that wait in memory before the file is used, so that a short pause of whoever shows costs no disk.
+const MOST_WAITING: usize = 16;
+/// Blocks whose memory is kept for others to come.
+const MOST_SPARE: usize = 4;
 /// Source, seconds, nanoseconds, tag, length.
 const HEADER: usize = 4 + 8 + 4 + 1 + 4;
 
@@ -55,6 +57,8 @@ pub struct Spool {
     waiting: VecDeque<Vec<u8>>,
     /// Where records are appended.
     tail: Vec<u8>,
+    /// Memory of blocks that were taken.
+    spare: Vec<Vec<u8>>,
     room: Room,
 }
 
@@ -110,6 +114,7 @@ impl Spool {
             ring: FileRing::new(limit.max(block)),
             waiting: VecDeque::new(),
             tail: Vec::new(),
+            spare: Vec::new(),
             room: Room::Free,
         }
     }
@@ -141,7 +146,7 @@ impl Spool {
     pub fn refill(&mut self, block: &mut Block) -> Result<(), SpoolError> {
         block.clear();
         if let Some(waiting) = self.waiting.pop_front() {
-            block.bytes = waiting;
+            self.keep(mem::replace(&mut block.bytes, waiting));
         } else if !self.ring.read(&mut block.bytes)? {
             mem::swap(&mut block.bytes, &mut self.tail);
         }
@@ -165,9 +170,17 @@ impl Spool {
         self.ring.trouble.take()
     }
 
+    /// Memory of this size is given back to the system and fetched again else, block by block.
+    fn keep(&mut self, memory: Vec<u8>) {
+        if self.spare.len() < MOST_SPARE && (BLOCK..=2 * BLOCK).contains(&memory.capacity()) {
+            self.spare.push(memory);
+        }
+    }
+
     fn move_tail(&mut self) {
         if self.ring.is_empty() && self.waiting.len() < MOST_WAITING {
-            let next = Vec::with_capacity(BLOCK);
+            let next = self.spare.pop();
+            let next = next.unwrap_or_else(|| Vec::with_capacity(BLOCK + BLOCK / 8));
             self.waiting.push_back(mem::replace(&mut self.tail, next));
         } else if self.ring.write(&self.tail) {
             self.tail.clear();

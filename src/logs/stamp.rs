@@ -5,6 +5,8 @@ use std::fmt;
 
 /// `2026-11-21T11:55:00.123456789` without its zone.
 const MOMENT_LENGTH: usize = 29;
+/// `2026-11-21T11:55:00.`
+const SECOND_LENGTH: usize = 20;
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// An instant. Instants of one container mostly rise, but stdout, stderr and clock steps make exceptions.
@@ -19,17 +21,7 @@ impl Stamp {
     /// The stamp that a line begins with, and its length without the blank that follows. Anything that a kubelet would
     /// not write is no stamp: a looser rule would take a container's own time stamps for the kubelet's.
     pub fn at_start(line: &[u8]) -> Option<(Self, usize)> {
-        let moment = line.first_chunk::<MOMENT_LENGTH>()?;
-        let zone = &line[MOMENT_LENGTH..];
-        let (offset, zone_length) = zone_offset(zone)?;
-        if zone.get(zone_length) != Some(&b' ') {
-            return None;
-        }
-        let stamp = Self {
-            seconds: seconds_of(moment)? - offset,
-            nanoseconds: fraction(&moment[20..])?,
-        };
-        Some((stamp, MOMENT_LENGTH + zone_length))
+        StampReader::default().at_start(line)
     }
 
     /// Negative where the other is earlier.
@@ -37,6 +29,41 @@ impl Stamp {
         let nanoseconds =
             |stamp: Self| i128::from(stamp.seconds) * 1_000_000_000 + i128::from(stamp.nanoseconds);
         nanoseconds(later) - nanoseconds(self)
+    }
+}
+
+/// Reads the stamps of many lines. Those in a row are mostly of the same second, which is then not worked out again.
+#[derive(Clone, Debug, Default)]
+pub struct StampReader {
+    /// The text of the last second, and the second, without regard to a zone.
+    last: Option<([u8; SECOND_LENGTH], i64)>,
+}
+
+impl StampReader {
+    /// As [`Stamp::at_start`].
+    pub fn at_start(&mut self, line: &[u8]) -> Option<(Stamp, usize)> {
+        let (moment, zone) = line.split_first_chunk::<MOMENT_LENGTH>()?;
+        let (second, fraction) = moment.split_first_chunk::<SECOND_LENGTH>()?;
+        let (offset, zone_length) = zone_offset(zone)?;
+        if zone.get(zone_length) != Some(&b' ') {
+            return None;
+        }
+        let stamp = Stamp {
+            seconds: self.seconds_of(second)? - offset,
+            nanoseconds: nanoseconds_of(fraction)?,
+        };
+        Some((stamp, MOMENT_LENGTH + zone_length))
+    }
+
+    fn seconds_of(&mut self, text: &[u8; SECOND_LENGTH]) -> Option<i64> {
+        match self.last {
+            Some((known, seconds)) if known == *text => Some(seconds),
+            _ => {
+                let seconds = seconds_of(text)?;
+                self.last = Some((*text, seconds));
+                Some(seconds)
+            }
+        }
     }
 }
 
@@ -54,7 +81,7 @@ impl fmt::Display for Stamp {
     }
 }
 
-fn seconds_of(moment: &[u8; MOMENT_LENGTH]) -> Option<i64> {
+fn seconds_of(moment: &[u8; SECOND_LENGTH]) -> Option<i64> {
     let marks = [
         (4, b'-'),
         (7, b'-'),
@@ -96,8 +123,30 @@ fn number(digits: &[u8]) -> Option<i64> {
     })
 }
 
-fn fraction(digits: &[u8]) -> Option<u32> {
-    u32::try_from(number(digits)?).ok()
+/// Of nine digits.
+fn nanoseconds_of(fraction: &[u8]) -> Option<u32> {
+    let (first, last) = fraction.split_first_chunk::<8>()?;
+    let last = u32::try_from(number(last)?).ok()?;
+    Some(eight_digits(*first)? * 10 + last)
+}
+
+/// All eight at once, as the bytes of one word: neighbours are joined, and then the pairs, and then the fours.
+fn eight_digits(text: [u8; 8]) -> Option<u32> {
+    /// In each byte.
+    const ZERO: u64 = 0x3030_3030_3030_3030;
+    /// What a byte after `9` needs to reach its highest bit.
+    const ABOVE_NINE: u64 = 0x4646_4646_4646_4646;
+    const HIGHEST: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(text);
+    let values = word.wrapping_sub(ZERO);
+    if (word.wrapping_add(ABOVE_NINE) | values) & HIGHEST != 0 {
+        return None;
+    }
+    // The first digit is the lowest byte, and counts most.
+    let pairs = (values * 10 + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let eight = (fours & 0xffff_ffff) * 10_000 + (fours >> 32);
+    u32::try_from(eight).ok()
 }
 
 fn within(value: i64, least: i64, most: i64) -> Option<i64> {
@@ -199,6 +248,32 @@ mod tests {
             let two = Stamp { seconds: second, nanoseconds };
             prop_assert_eq!(parse(&format!("{one} x")), Some((one, 30)));
             prop_assert_eq!(one.cmp(&two), one.to_string().cmp(&two.to_string()));
+        }
+
+        #[test]
+        fn eight_digits_at_once_are_those_one_by_one(
+            bytes in prop_oneof![any::<[u8; 8]>(), prop::array::uniform8(b'/'..=b':')], number in 0u32..100_000_000,
+        ) {
+            prop_assert_eq!(eight_digits(bytes).map(i64::from), super::number(&bytes));
+            let text = format!("{number:08}");
+            prop_assert_eq!(eight_digits(text.as_bytes().try_into().unwrap()), Some(number));
+        }
+
+        #[test]
+        fn a_reader_reads_each_stamp_as_if_it_were_the_first(
+            lines in prop::collection::vec((1_795_262_099i64..1_795_262_102, 0u32..1_000_000_000, 0usize..4), 0..20),
+        ) {
+            let mut reader = StampReader::default();
+            for (seconds, nanoseconds, form) in lines {
+                let text = Stamp { seconds, nanoseconds }.to_string();
+                let text = match form {
+                    0 => text + " x",
+                    1 => text.replace('Z', "+02:00 x"),
+                    2 => text.replace(':', ";") + " x",
+                    _ => text,
+                };
+                prop_assert_eq!(reader.at_start(text.as_bytes()), parse(&text));
+            }
         }
 
         #[test]
