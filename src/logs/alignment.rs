@@ -62,6 +62,7 @@ impl Aligner {
     }
 
     /// The stamp of the last delivered piece.
+    #[inline]
     pub fn last(&self) -> Option<Stamp> {
         self.last.as_ref().map(|last| last.stamp)
     }
@@ -111,6 +112,7 @@ impl Aligner {
     }
 
     /// Takes the next complete piece of the stream.
+    #[inline]
     pub fn accept(&mut self, piece: &Piece<'_>, deliver: &mut impl FnMut(Delivery<'_>)) -> Flow {
         let Some(stamp) = piece.stamp else {
             return self.accept_unstamped(piece, deliver);
@@ -193,6 +195,7 @@ impl Aligner {
 
     /// A stamp far before the last one, or a line delivered before: a file served twice, or a clock that stepped back,
     /// after which a filtered stream leaves lines out. The whole file tells which.
+    #[inline]
     fn accept_live(
         &mut self,
         piece: &Piece<'_>,
@@ -210,6 +213,7 @@ impl Aligner {
 
     /// Whether the whole file must be looked at first. Behind the last piece in the whole file, a far step is the
     /// clock's, but a repetition still is none of the container's.
+    #[inline]
     fn is_alarming(&mut self, stamp: Stamp, print: u64) -> bool {
         let (Some(last), Some(latest)) = (self.last(), self.latest) else {
             return false;
@@ -341,6 +345,7 @@ impl Aligner {
         }
     }
 
+    #[inline]
     fn deliver(
         &mut self,
         piece: &Piece<'_>,
@@ -357,9 +362,12 @@ impl Aligner {
         }
     }
 
+    #[inline]
     fn remember(&mut self, piece: &Piece<'_>, stamp: Stamp, print: u64) {
         self.ring.push(print, stamp.seconds);
-        self.latest = self.latest.max(Some(stamp));
+        if self.latest.is_none_or(|latest| latest < stamp) {
+            self.latest = Some(stamp);
+        }
         let last = self.last.get_or_insert_with(|| Last::at(stamp));
         (last.stamp, last.part) = (stamp, piece.part);
         last.long_text.clear();

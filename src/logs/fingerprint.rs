@@ -8,7 +8,10 @@ const FIRST: u64 = 0x243f_6a88_85a3_08d3;
 const SECOND: u64 = 0xb7e1_5162_8aed_2a6b;
 const THIRD: u64 = 0xc0ac_29b7_c97c_50dd;
 const FOURTH: u64 = 0x7b54_a41d_c25a_59b5;
+/// What is hashed at once of a longer piece.
+const BLOCK: usize = 32;
 
+#[inline]
 pub(crate) fn fingerprint(piece: &Piece<'_>) -> u64 {
     let part = match piece.part {
         Part::Whole => 0,
@@ -26,32 +29,48 @@ pub(crate) fn fingerprint(piece: &Piece<'_>) -> u64 {
     hash(piece.raw, moment ^ part)
 }
 
-/// Multiplies wide and folds: first thirty-two bytes at a time, in two rows that do not wait for each other, and then
-/// eight. Short lines take a few nanoseconds.
+/// Multiplies wide and folds. Short lines take a few nanoseconds.
+#[inline]
 fn hash(bytes: &[u8], seed: u64) -> u64 {
     let state = fold(seed ^ FIRST, bytes.len() as u64 ^ SECOND);
-    let (blocks, rest) = bytes.as_chunks::<32>();
-    let (mut one, mut other) = (state, state ^ THIRD);
-    for block in blocks {
-        let [first, second, third, fourth] = words(block);
-        one = fold(one ^ first, second ^ THIRD);
-        other = fold(other ^ third, fourth ^ FOURTH);
+    match bytes.last_chunk::<BLOCK>() {
+        Some(last) => hash_blocks(bytes, last, state),
+        None => hash_words(bytes, state),
     }
-    let mut state = one ^ other.rotate_left(32);
-    let (words, rest) = rest.as_chunks::<8>();
-    for word in words {
-        state = fold(state ^ u64::from_le_bytes(*word), SECOND);
+}
+
+/// In two rows that do not wait for each other. What is left after the last whole block is taken together with what
+/// stands before it; the length, which is in the state, tells how much that is.
+#[inline]
+fn hash_blocks(bytes: &[u8], last: &[u8; BLOCK], state: u64) -> u64 {
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    let (mut one, mut other) = (state, state ^ THIRD);
+    for block in blocks.iter().chain([last]) {
+        let (words, _) = block.as_chunks::<8>();
+        if let [first, second, third, fourth] = words {
+            one = fold(one ^ word(first), word(second) ^ THIRD);
+            other = fold(other ^ word(third), word(fourth) ^ FOURTH);
+        }
+    }
+    fold(one ^ FIRST, other.rotate_left(32) ^ SECOND)
+}
+
+fn hash_words(bytes: &[u8], mut state: u64) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for one in words {
+        state = fold(state ^ word(one), SECOND);
     }
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    fold(state ^ u64::from_le_bytes(last), FIRST)
+    fold(state ^ word(&last), FIRST)
 }
 
-fn words(block: &[u8; 32]) -> [u64; 4] {
-    let (words, _) = block.as_chunks::<8>();
-    std::array::from_fn(|place| words.get(place).map_or(0, |word| u64::from_le_bytes(*word)))
+#[inline]
+const fn word(bytes: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*bytes)
 }
 
+#[inline]
 fn fold(one: u64, other: u64) -> u64 {
     let [low, high] = halves(u128::from(one) * u128::from(other));
     low ^ high
@@ -61,6 +80,7 @@ fn fold(one: u64, other: u64) -> u64 {
     clippy::cast_possible_truncation,
     reason = "the halves are what is wanted"
 )]
+#[inline]
 fn halves(wide: u128) -> [u64; 2] {
     [wide as u64, (wide >> 64) as u64]
 }

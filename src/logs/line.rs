@@ -44,10 +44,12 @@ pub struct Piece<'a> {
 
 impl<'a> Piece<'a> {
     /// Without the stamp and the blank after it.
+    #[inline]
     pub fn text(&self) -> &'a [u8] {
         &self.raw[self.stamp_length..]
     }
 
+    #[inline]
     fn begin(raw: &'a [u8], part: Part, stamps: &mut StampReader) -> Self {
         let (stamp, stamp_length) = match stamps.at_start(raw) {
             Some((stamp, length)) => (Some(stamp), length + 1),
@@ -141,6 +143,7 @@ impl LineSplitter {
 
     /// Takes what was read and hands over each piece that is complete now, until one is not wanted any more; the bytes
     /// after that piece are forgotten, because the stream will be.
+    #[inline]
     pub fn push<Break>(
         &mut self,
         mut bytes: &[u8],
@@ -192,6 +195,7 @@ impl LineSplitter {
         self.place = Place::Start;
     }
 
+    #[inline]
     fn hand_over<Break>(
         &mut self,
         bytes: &[u8],
@@ -221,6 +225,7 @@ enum LineEnd {
     Ahead,
 }
 
+#[inline]
 fn piece_of<'a>(raw: &'a [u8], place: Place, end: LineEnd, stamps: &mut StampReader) -> Piece<'a> {
     match (place, end) {
         (Place::Start, LineEnd::Reached) => Piece::begin(raw, Part::Whole, stamps),

@@ -35,6 +35,7 @@ struct OpenLine {
 
 impl WholeLines {
     /// `now` is any clock that never goes back.
+    #[inline]
     pub fn push(
         &mut self,
         now: Duration,
@@ -106,6 +107,7 @@ impl WholeLines {
 }
 
 /// The source that an entry belongs to; notices belong to none.
+#[inline]
 pub(super) const fn source_of(entry: &Entry<'_>) -> Option<SourceId> {
     match entry {
         Entry::Opened { source, .. }

@@ -165,6 +165,7 @@ const WAIT: u8 = 16;
 
 impl<'a> Entry<'a> {
     /// The entry as a record, made of `text`, which is overwritten where the entry's own does not do.
+    #[inline]
     pub fn to_record<'b>(&'b self, text: &'b mut Vec<u8>) -> Record<'b> {
         text.clear();
         let (source, tag) = match self {
@@ -226,6 +227,7 @@ impl<'a> Entry<'a> {
     }
 
     /// What [`Entry::to_record`] made.
+    #[inline]
     pub fn of_record(record: &Record<'a>) -> Result<Self, BadRecord> {
         let source = SourceId(record.source);
         let text = record.text;

@@ -24,6 +24,7 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
+    #[inline]
     pub(crate) fn push(&mut self, print: u64, second: i64) {
         self.prints.push_back(print);
         match self.seconds.back_mut() {
@@ -80,6 +81,7 @@ impl Ring {
         self.prints.back() == Some(&print)
     }
 
+    #[inline]
     fn is_to_forget(&self, last: i64) -> bool {
         let oldest = self.seconds.front().map_or(last, |(second, _)| *second);
         let count = self.prints.len();
@@ -88,6 +90,7 @@ impl Ring {
             || (count > FEW && oldest < last - SHORTEST_OVERLAP)
     }
 
+    #[inline]
     fn forget_oldest(&mut self) {
         self.prints.pop_front();
         if let Some((_, count)) = self.seconds.front_mut() {

@@ -207,6 +207,7 @@ pub(super) struct Writer<'a> {
 
 impl Writer<'_> {
     /// Whoever reads on although nobody takes any more fills nothing.
+    #[inline]
     pub(super) fn push(&mut self, entry: &Entry<'_>) {
         if !self.filling.is_closed {
             let Filling { spool, text, .. } = &mut *self.filling;

@@ -340,6 +340,7 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
+    #[inline]
     fn write(&mut self, delivery: Delivery<'_>, end: LineEnd) {
         let source = self.source;
         match delivery {
@@ -369,6 +370,7 @@ impl Out<'_> {
         });
     }
 
+    #[inline]
     fn write_piece(&mut self, piece: &Piece<'_>, end: LineEnd) {
         // The aligner delivers none without.
         let Some(stamp) = piece.stamp else { return };

@@ -70,6 +70,7 @@ pub struct Block {
 }
 
 impl Block {
+    #[inline]
     pub fn is_used_up(&self) -> bool {
         self.taken == self.bytes.len()
     }
@@ -96,6 +97,7 @@ impl Block {
     }
 
     /// The oldest record, which lives until the next call.
+    #[inline]
     pub fn pop(&mut self) -> Result<Option<Record<'_>>, SpoolError> {
         if self.is_used_up() {
             return Ok(None);
@@ -119,6 +121,7 @@ impl Spool {
         }
     }
 
+    #[inline]
     pub fn push(&mut self, record: Record<'_>) {
         append(&mut self.tail, record);
         if self.tail.len() >= BLOCK {
@@ -190,6 +193,7 @@ impl Spool {
     }
 }
 
+#[inline]
 pub(super) fn append(block: &mut Vec<u8>, record: Record<'_>) {
     // No moment has this many nanoseconds.
     let stamp = record.stamp.unwrap_or(Stamp {
@@ -209,6 +213,7 @@ pub(super) fn append(block: &mut Vec<u8>, record: Record<'_>) {
 }
 
 /// The record that a block begins with, and how many bytes it takes.
+#[inline]
 pub(super) fn record_at(block: &[u8]) -> Option<(Record<'_>, usize)> {
     let (source, rest) = block.split_first_chunk::<4>()?;
     let (seconds, rest) = rest.split_first_chunk::<8>()?;

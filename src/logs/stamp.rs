@@ -41,6 +41,7 @@ pub struct StampReader {
 
 impl StampReader {
     /// As [`Stamp::at_start`].
+    #[inline]
     pub fn at_start(&mut self, line: &[u8]) -> Option<(Stamp, usize)> {
         let (moment, zone) = line.split_first_chunk::<MOMENT_LENGTH>()?;
         let (second, fraction) = moment.split_first_chunk::<SECOND_LENGTH>()?;
@@ -55,6 +56,7 @@ impl StampReader {
         Some((stamp, MOMENT_LENGTH + zone_length))
     }
 
+    #[inline]
     fn seconds_of(&mut self, text: &[u8; SECOND_LENGTH]) -> Option<i64> {
         match self.last {
             Some((known, seconds)) if known == *text => Some(seconds),
@@ -103,6 +105,7 @@ fn seconds_of(moment: &[u8; SECOND_LENGTH]) -> Option<i64> {
 }
 
 /// Seconds east of UTC, and how many bytes say so.
+#[inline]
 fn zone_offset(zone: &[u8]) -> Option<(i64, usize)> {
     let sign = match zone.first()? {
         b'Z' => return Some((0, 1)),
@@ -124,6 +127,7 @@ fn number(digits: &[u8]) -> Option<i64> {
 }
 
 /// Of nine digits.
+#[inline]
 fn nanoseconds_of(fraction: &[u8]) -> Option<u32> {
     let (first, last) = fraction.split_first_chunk::<8>()?;
     let last = u32::try_from(number(last)?).ok()?;
@@ -131,6 +135,7 @@ fn nanoseconds_of(fraction: &[u8]) -> Option<u32> {
 }
 
 /// All eight at once, as the bytes of one word: neighbours are joined, and then the pairs, and then the fours.
+#[inline]
 fn eight_digits(text: [u8; 8]) -> Option<u32> {
     /// In each byte.
     const ZERO: u64 = 0x3030_3030_3030_3030;
@@ -147,6 +152,29 @@ fn eight_digits(text: [u8; 8]) -> Option<u32> {
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
     let eight = (fours & 0xffff_ffff) * 10_000 + (fours >> 32);
     u32::try_from(eight).ok()
+}
+
+/// The nine digits of a fraction, as text.
+#[inline]
+pub(crate) fn fraction_of(nanoseconds: u32) -> [u8; 9] {
+    let (eight, last) = (nanoseconds / 10, nanoseconds % 10);
+    let mut text = [b'0'; 9];
+    text[..8].copy_from_slice(&text_of_eight(eight));
+    text[8] += last.to_le_bytes()[0];
+    text
+}
+
+/// The inverse of [`eight_digits`].
+#[inline]
+fn text_of_eight(number: u32) -> [u8; 8] {
+    let number = u64::from(number);
+    let fours = number / 10_000 | (number % 10_000) << 32;
+    // What is multiplied and shifted is divided: by a hundred, and by ten.
+    let hundreds = ((fours * 5243) >> 19) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | (fours - hundreds * 100) << 16;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    let digits = tens | (pairs - tens * 10) << 8;
+    (digits | u64::from_le_bytes([b'0'; 8])).to_le_bytes()
 }
 
 fn within(value: i64, least: i64, most: i64) -> Option<i64> {
@@ -257,6 +285,11 @@ mod tests {
             prop_assert_eq!(eight_digits(bytes).map(i64::from), super::number(&bytes));
             let text = format!("{number:08}");
             prop_assert_eq!(eight_digits(text.as_bytes().try_into().unwrap()), Some(number));
+        }
+
+        #[test]
+        fn a_fraction_has_nine_digits(nanoseconds in 0u32..1_000_000_000) {
+            prop_assert_eq!(fraction_of(nanoseconds).to_vec(), format!("{nanoseconds:09}").into_bytes());
         }
 
         #[test]

@@ -8,7 +8,7 @@ use crate::{
     logs::{
         line::Part,
         record::{LineEnd, LogSource, SourceId},
-        stamp::Stamp,
+        stamp::{Stamp, fraction_of},
     },
     prose,
     style::Style,
@@ -130,6 +130,7 @@ impl TextLines {
         }
     }
 
+    #[inline]
     pub fn push(&mut self, piece: &ShownPiece<'_>, marks: Option<&Regex>, out: &mut Vec<u8>) {
         let goes_on = matches!(self.unfinished, Unfinished::Within(source, _) if source == piece.source)
             && !piece.part.begins_line();
@@ -152,6 +153,7 @@ impl TextLines {
     }
 
     /// Ends a line that is not at its end, because something else is to be shown.
+    #[inline]
     pub fn break_off(&mut self, out: &mut Vec<u8>) {
         match std::mem::replace(&mut self.unfinished, Unfinished::Nothing) {
             Unfinished::Nothing => {}
@@ -167,6 +169,7 @@ impl TextLines {
     }
 
     /// A container's last words may have no line's end; elsewhere than on a terminal, and without prefixes, they get none.
+    #[inline]
     fn end_line(&self, end: LineEnd, colours: Colours, out: &mut Vec<u8>) -> Unfinished {
         if colours == Colours::Changed {
             out.extend_from_slice(RESET);
@@ -179,6 +182,7 @@ impl TextLines {
         Unfinished::Nothing
     }
 
+    #[inline]
     fn push_prefix(&mut self, piece: &ShownPiece<'_>, out: &mut Vec<u8>) {
         let place = usize::try_from(piece.source.0).unwrap_or(usize::MAX);
         if let (Prefixes::Shown, Some(prefix)) = (self.look.prefixes, self.sources.get(place)) {
@@ -197,6 +201,7 @@ impl TextLines {
         out.push(b' ');
     }
 
+    #[inline]
     fn push_text(&self, text: &[u8], marks: Option<&Regex>, out: &mut Vec<u8>) -> Colours {
         let text = match self.look.place {
             Place::Terminal => log_terminal::last_state(text),
@@ -223,6 +228,7 @@ impl TextLines {
         }
     }
 
+    #[inline]
     fn push_bytes(&self, text: &[u8], out: &mut Vec<u8>) -> Colours {
         match self.look.place {
             Place::Terminal => log_terminal::push(text, self.look.style, out),
@@ -260,16 +266,11 @@ impl StampText {
     }
 
     /// RFC 3339 with nine digits of fraction, in UTC.
+    #[inline]
     pub(super) fn full(&mut self, stamp: Stamp) -> &[u8] {
         if self.second == Some(stamp.seconds) {
-            let mut rest = stamp.nanoseconds;
-            for digit in self.text[UP_TO_FRACTION..UP_TO_FRACTION + 9]
-                .iter_mut()
-                .rev()
-            {
-                *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-                rest /= 10;
-            }
+            let fraction = &mut self.text[UP_TO_FRACTION..UP_TO_FRACTION + 9];
+            fraction.copy_from_slice(&fraction_of(stamp.nanoseconds));
         } else {
             self.text = stamp.to_string().into_bytes();
             // A year with more than four digits moves the fraction.

@@ -25,6 +25,7 @@ impl Display {
         }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, now: Duration, entry: &Entry<'_>) -> Result<(), Trouble> {
         self.hand_on(now, |merge, show| match merge {
             None => show(entry),
@@ -58,6 +59,7 @@ impl Display {
     }
 
     /// What comes out of the merge goes on to the sheet.
+    #[inline]
     fn hand_on(
         &mut self,
         now: Duration,

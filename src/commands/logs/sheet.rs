@@ -110,6 +110,7 @@ impl Sheet {
         self.pen.answers_to_terminal()
     }
 
+    #[inline]
     pub(super) fn show(&mut self, now: Duration, entry: &Entry<'_>) {
         if let Entry::Wait { text } = entry {
             self.awaited = text.map(str::to_owned);
@@ -206,6 +207,7 @@ impl Sheet {
         self.pen.answer(bytes)
     }
 
+    #[inline]
     fn show_piece(&mut self, now: Duration, piece: &ShownPiece<'_>) {
         if self.filter.judge(piece.source, piece.part, piece.text) == Verdict::Hidden {
             return;

@@ -112,6 +112,7 @@ impl Showing {
         }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, entry: &Entry<'_>) -> State {
         if self.trouble.is_some() {
             return self.state();
@@ -255,6 +256,7 @@ impl Showing {
         }
     }
 
+    #[inline]
     fn keep_trouble(&mut self, result: Result<(), Trouble>) -> State {
         self.trouble = result.err();
         self.state()
