@@ -32,7 +32,7 @@ use crate::{
     commands::{CommandContext, job_name::fetch_job_name, signals::wait_for_signal},
     error::{CommandError, ErrorKind},
     logs::{
-        LogRequest, UserStart,
+        LogRequest, ReadEnd, UserStart,
         attempts::Before,
         filter::Filter,
         order::{Merge, Window},
@@ -271,14 +271,21 @@ fn refuse_unsaved(saved: &Saved, selection: &Selection) -> Result<(), CommandErr
     Err(CommandError::new(ErrorKind::Usage, text).with_hint(hint))
 }
 
-/// Reads to the end, and then looks at the job once more: how it stands, and whether pods are gone.
+/// Reads to the end, and then looks at the job once more, unless that was just done: how it stands, and whether pods are
+/// gone.
 async fn read_all(cluster: &Cluster, request: &LogRequest, spool: &Arc<SharedSpool>) -> End {
     let end = match read(cluster, request, spool).await {
         Ok(end) => end,
         Err(error) => return End::Broken(error.into()),
     };
     let observed = match end {
-        JobEnd::Deleted => None,
+        ReadEnd {
+            job: JobEnd::Deleted,
+            ..
+        } => None,
+        ReadEnd {
+            seen: Some(seen), ..
+        } => Some(seen),
         // What cannot be had is not worth an error: all was read.
         _ => fetch_job(cluster, &request.namespace, &request.job)
             .await
@@ -295,7 +302,7 @@ async fn read_all(cluster: &Cluster, request: &LogRequest, spool: &Arc<SharedSpo
         other_containers: other_containers(&observation, &request.selection, Follow::No)
             .unwrap_or_default(),
     });
-    End::Read(end, afterwards.unwrap_or_default())
+    End::Read(end.job, afterwards.unwrap_or_default())
 }
 
 fn stamp_of(moment: Timestamp) -> Stamp {

@@ -27,7 +27,7 @@ pub mod spool;
 pub mod stamp;
 pub mod tally;
 
-pub use read::{ReadError, read};
+pub use read::{ReadEnd, ReadError, read};
 
 use self::{attempts::Before, instance::Follow, stamp::Stamp};
 use crate::train_job::Selection;

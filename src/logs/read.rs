@@ -55,6 +55,8 @@ const SHUT_OUT: Duration = Duration::from_secs(3);
 /// The last look at a job that is over is tried again after this, doubled up to the longest.
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(8);
+/// A look at the job that is no older says how it stands: of a large job, each look is long to fetch.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// Why nothing more can be read.
 #[derive(Debug, Error)]
@@ -63,16 +65,30 @@ pub enum ReadError {
     Cluster(#[from] Failure),
 }
 
+/// How it ended.
+#[derive(Debug)]
+pub struct ReadEnd {
+    pub job: JobEnd,
+    /// The last look at the job, if it is fresh.
+    pub seen: Option<JobObservation>,
+}
+
+impl From<JobEnd> for ReadEnd {
+    fn from(job: JobEnd) -> Self {
+        Self { job, seen: None }
+    }
+}
+
 /// Reads until the job is over, or without following until all that is there was read. Can be dropped at any time.
 pub async fn read(
     cluster: &Cluster,
     request: &LogRequest,
     spool: &Arc<SharedSpool>,
-) -> Result<JobEnd, ReadError> {
+) -> Result<ReadEnd, ReadError> {
     let mut run = Run::new(cluster, request, spool);
     let end = match request.follow {
         Follow::No => run.read_once().await,
-        Follow::Yes => run.follow().await,
+        Follow::Yes => run.follow().await.map(ReadEnd::from),
     };
     end.map_err(ReadError::Cluster)
 }
@@ -154,13 +170,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn read_once(&mut self) -> Result<JobEnd, Failure> {
+    async fn read_once(&mut self) -> Result<ReadEnd, Failure> {
+        let looked = Instant::now();
         let observation = self.fetch().await?;
         self.observe(&observation, Look::First);
         while let Some(done) = self.readers.join_next_with_id().await {
             self.forget(done);
         }
-        Ok(self.end.take().unwrap_or(JobEnd::NotOver))
+        Ok(ReadEnd {
+            job: self.end.take().unwrap_or(JobEnd::NotOver),
+            seen: (looked.elapsed() <= FRESH).then_some(observation),
+        })
     }
 
     async fn follow(&mut self) -> Result<JobEnd, Failure> {
