@@ -116,7 +116,8 @@ impl Reading {
                 read(&cluster, &request, &reading).await
             });
             reading.close(Closing::Drain);
-            seen.0.lock().unwrap().end = Some(end.map_err(|error| error.to_string()));
+            seen.0.lock().unwrap().end =
+                Some(end.map(|end| end.job).map_err(|error| error.to_string()));
             seen.1.notify_all();
         });
         let (taken, seen, turn) = (
