@@ -48,8 +48,8 @@ fn hash_blocks(bytes: &[u8], last: &[u8; BLOCK], state: u64) -> u64 {
     for block in blocks.iter().chain([last]) {
         let (words, _) = block.as_chunks::<8>();
         if let [first, second, third, fourth] = words {
-            one = fold(one ^ word(first), word(second) ^ THIRD);
-            other = fold(other ^ word(third), word(fourth) ^ FOURTH);
+            one = fold(one ^ word(*first), word(*second) ^ THIRD);
+            other = fold(other ^ word(*third), word(*fourth) ^ FOURTH);
         }
     }
     fold(one ^ FIRST, other.rotate_left(32) ^ SECOND)
@@ -58,16 +58,16 @@ fn hash_blocks(bytes: &[u8], last: &[u8; BLOCK], state: u64) -> u64 {
 fn hash_words(bytes: &[u8], mut state: u64) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     for one in words {
-        state = fold(state ^ word(one), SECOND);
+        state = fold(state ^ word(*one), SECOND);
     }
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    fold(state ^ word(&last), FIRST)
+    fold(state ^ word(last), FIRST)
 }
 
 #[inline]
-const fn word(bytes: &[u8; 8]) -> u64 {
-    u64::from_le_bytes(*bytes)
+const fn word(bytes: [u8; 8]) -> u64 {
+    u64::from_le_bytes(bytes)
 }
 
 #[inline]

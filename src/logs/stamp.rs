@@ -168,12 +168,12 @@ pub(crate) fn fraction_of(nanoseconds: u32) -> [u8; 9] {
 #[inline]
 fn text_of_eight(number: u32) -> [u8; 8] {
     let number = u64::from(number);
-    let fours = number / 10_000 | (number % 10_000) << 32;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
     // What is multiplied and shifted is divided: by a hundred, and by ten.
     let hundreds = ((fours * 5243) >> 19) & 0x0000_007f_0000_007f;
-    let pairs = hundreds | (fours - hundreds * 100) << 16;
+    let pairs = hundreds | ((fours - hundreds * 100) << 16);
     let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    let digits = tens | (pairs - tens * 10) << 8;
+    let digits = tens | ((pairs - tens * 10) << 8);
     (digits | u64::from_le_bytes([b'0'; 8])).to_le_bytes()
 }
 
