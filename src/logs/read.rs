@@ -2,6 +2,7 @@
 //! every source has been read to its end.
 
 mod awaited;
+mod end;
 
 use std::{
     collections::HashMap,
@@ -11,7 +12,6 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use thiserror::Error;
 use tokio::{
     sync::{Semaphore, watch},
     task::{Id, JoinError, JoinSet},
@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use self::awaited::Awaited;
+pub use self::end::{ReadEnd, ReadError};
 use super::{
     LogRequest,
     alignment::Start,
@@ -57,27 +58,6 @@ const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(8);
 /// A look at the job that is no older says how it stands: of a large job, each look is long to fetch.
 const FRESH: Duration = Duration::from_secs(2);
-
-/// Why nothing more can be read.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    #[error(transparent)]
-    Cluster(#[from] Failure),
-}
-
-/// How it ended.
-#[derive(Debug)]
-pub struct ReadEnd {
-    pub job: JobEnd,
-    /// The last look at the job, if it is fresh.
-    pub seen: Option<JobObservation>,
-}
-
-impl From<JobEnd> for ReadEnd {
-    fn from(job: JobEnd) -> Self {
-        Self { job, seen: None }
-    }
-}
 
 /// Reads until the job is over, or without following until all that is there was read. Can be dropped at any time.
 pub async fn read(
