@@ -83,17 +83,14 @@ impl Output {
             pod: pod.to_owned(),
             tag: tag.to_owned(),
         };
-        let whole = if shape.is_whole(tag, number, text) {
+        let text = if shape.is_whole(tag, number, text) {
             Text::Whole
         } else {
             Text::Torn {
                 glued: shape.glued(tag, text),
             }
         };
-        let line = Printed::Line {
-            number,
-            text: whole,
-        };
+        let line = Printed::Line { number, text };
         self.sources.entry(source.clone()).or_default().push(line);
         Some(source)
     }
