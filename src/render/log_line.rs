@@ -1,6 +1,8 @@
 //! Lines of logs as text: whose line it is, when it was written, and what it says. Appends to a buffer that is used
 //! again, and allocates nothing for a line.
 
+use std::collections::HashMap;
+
 use regex::bytes::Regex;
 
 use super::log_terminal::{self, Colours};
@@ -75,6 +77,8 @@ pub struct TextLines {
     sources: Vec<Prefix>,
     /// Steps by the order in which they came, which is their colour.
     steps: Vec<String>,
+    /// The place of each in that order: a large job has a thousand.
+    numbers: HashMap<String, usize>,
     /// Columns of the longest step.
     width: usize,
     clock: StampText,
@@ -98,11 +102,12 @@ enum Unfinished {
 }
 
 impl TextLines {
-    pub const fn new(look: LineLook) -> Self {
+    pub fn new(look: LineLook) -> Self {
         Self {
             look,
             sources: Vec::new(),
             steps: Vec::new(),
+            numbers: HashMap::new(),
             width: 0,
             clock: StampText::new(),
             unfinished: Unfinished::Nothing,
@@ -112,8 +117,9 @@ impl TextLines {
     /// Sources are numbered from 0, in the order in which they are opened.
     pub fn open(&mut self, source: &LogSource) {
         let shown = prose::visible(&source.step);
-        let known = self.steps.iter().position(|step| *step == shown);
+        let known = self.numbers.get(&shown).copied();
         let step = known.unwrap_or_else(|| {
+            self.numbers.insert(shown.clone(), self.steps.len());
             self.steps.push(shown);
             self.steps.len() - 1
         });
