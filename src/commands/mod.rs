@@ -1,12 +1,12 @@
 //! One file a command: arguments in, one question to the cluster, one rendered answer out.
 
+mod check_notes;
 pub mod context;
 pub mod explain;
 mod installation;
 pub(crate) mod job_name;
 pub mod logs;
 pub mod overview;
-mod progress;
 pub mod runtimes;
 mod signals;
 pub mod verify;

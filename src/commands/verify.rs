@@ -18,7 +18,7 @@ use crate::{
     cluster::{AccountName, Cluster, Failure, Target},
     commands::{
         CommandContext,
-        progress::{ClusterProgress, Progress},
+        check_notes::{CheckNotes, ClusterNotes},
     },
     error::{CommandError, ErrorKind, kind_of},
     render::check::{Depth, ReportFormat, Sheet, render_reports},
@@ -81,14 +81,14 @@ pub(crate) async fn run(
     refuse_namespace(args, context)?;
     let selection = select(args, context)?;
     let clusters = connect(context, args).await?;
-    let progress = Progress::new(ui);
+    let notes = CheckNotes::new(ui);
     let looks = clusters.iter().enumerate().map(|(position, cluster)| {
         let name = context.contexts().get(position).map_or("", String::as_str);
-        let progress = progress.of_cluster(position, name);
-        look(progress, context, (&selection, args), cluster)
+        let notes = notes.of_cluster(position, name);
+        look(notes, context, (&selection, args), cluster)
     });
     let subjects: Vec<_> = join_all(looks).await;
-    drop(progress);
+    drop(notes);
     let sheets: Vec<_> = subjects
         .iter()
         .map(|subject| subject.sheet(context))
@@ -219,7 +219,7 @@ fn refusal(
 
 /// The report on one cluster, with mends that reach the same cluster.
 async fn look(
-    mut progress: ClusterProgress<'_, '_>,
+    mut notes: ClusterNotes<'_, '_>,
     context: &CommandContext,
     (selection, args): (&Selection<TrainerContext>, &VerifyArgs),
     cluster: &Result<Cluster, Failure>,
@@ -230,7 +230,7 @@ async fn look(
         wait: args.wait.filter(|_| cluster.is_ok()),
     };
     let namespace = cluster.as_ref().map_or("default", Cluster::namespace);
-    let report = prove(selection, &limits, &mut progress, || {
+    let report = prove(selection, &limits, &mut notes, || {
         TrainerContext::new(cluster.clone(), namespace.to_owned(), context.now())
             .about(account(args, namespace))
     });
@@ -238,7 +238,7 @@ async fn look(
     let mut target = target(cluster);
     if target.context.is_empty() {
         // A kubeconfig that cannot be used does not say it.
-        progress.name().clone_into(&mut target.context);
+        notes.name().clone_into(&mut target.context);
     }
     Subject {
         report: report.with_kubectl(&target),

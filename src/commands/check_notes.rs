@@ -20,15 +20,15 @@ const FLASH: Duration = Duration::from_millis(300);
 /// How often a wait without news says that it goes on.
 const HEARTBEAT_SECONDS: u64 = 30;
 
-/// The progress of all clusters that are looked at together.
-pub(super) struct Progress<'a> {
+/// The notes on all clusters that are looked at together.
+pub(super) struct CheckNotes<'a> {
     ui: RefCell<&'a mut Ui>,
     begin: Instant,
     /// What each cluster is waited for, by its position.
     waits: RefCell<BTreeMap<usize, String>>,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> CheckNotes<'a> {
     pub(super) fn new(ui: &'a mut Ui) -> Self {
         Self {
             ui: RefCell::new(ui),
@@ -42,8 +42,8 @@ impl<'a> Progress<'a> {
         &'b self,
         position: usize,
         name: &'b str,
-    ) -> ClusterProgress<'b, 'a> {
-        ClusterProgress {
+    ) -> ClusterNotes<'b, 'a> {
+        ClusterNotes {
             whole: self,
             position,
             name,
@@ -79,19 +79,19 @@ fn prefixed(name: &str, text: &str) -> String {
 }
 
 /// Listens to one cluster's run; with its end, nothing is waited for there.
-pub(super) struct ClusterProgress<'b, 'a> {
-    whole: &'b Progress<'a>,
+pub(super) struct ClusterNotes<'b, 'a> {
+    whole: &'b CheckNotes<'a>,
     position: usize,
     name: &'b str,
 }
 
-impl ClusterProgress<'_, '_> {
+impl ClusterNotes<'_, '_> {
     pub(super) const fn name(&self) -> &str {
         self.name
     }
 }
 
-impl Observer for ClusterProgress<'_, '_> {
+impl Observer for ClusterNotes<'_, '_> {
     fn on_event(&mut self, event: Event<'_>) {
         match event {
             Event::Started { .. } => {}
@@ -104,7 +104,7 @@ impl Observer for ClusterProgress<'_, '_> {
     }
 }
 
-impl Drop for ClusterProgress<'_, '_> {
+impl Drop for ClusterNotes<'_, '_> {
     fn drop(&mut self) {
         self.whole.wait(self.position, None);
     }
