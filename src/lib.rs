@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod commands;
 pub mod error;
 pub mod logs;
+pub mod progress;
 pub mod prose;
 pub mod releases;
 pub mod render;

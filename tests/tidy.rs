@@ -25,6 +25,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "cli",
             "cluster",
             "logs",
+            "progress",
             "releases",
             "render",
             "runtimes",
@@ -33,6 +34,7 @@ const DOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("logs", &["cluster", "train_job"]),
+    ("progress", &["logs"]),
     ("releases", &[]),
     (
         "render",
@@ -40,6 +42,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "check",
             "cluster",
             "logs",
+            "progress",
             "releases",
             "runtimes",
             "train_job",
@@ -98,6 +101,7 @@ const RESERVED: &[(&str, &[&str], &[&str])] = &[
 
 /// Rooms that only think or say: nothing in them waits.
 const PURE: &[&str] = &[
+    "src/progress",
     "src/render",
     "src/releases",
     "src/runtimes",

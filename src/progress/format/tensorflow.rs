@@ -1,0 +1,64 @@
+//! TensorFlow without Keras: `global step 8: loss = 57.97 (16.765 sec/step)`, the object detection API's
+//! `Step 100 per-step time 0.813s loss=1.396`, and `tf_cnn_benchmarks`, the usual MPI test: `40\timages/sec: 154.4 +/- 0.7 …`.
+
+use super::{Format, ProgressFormat};
+use crate::progress::{pairs, reading::Progress, scan::Scan};
+
+pub(super) const FORMAT: Format = Format {
+    name: "tensorflow",
+    anchors: &["global step ", " per-step time ", "images/sec: "],
+    begin: || Box::new(TensorFlow),
+};
+
+struct TensorFlow;
+
+impl ProgressFormat for TensorFlow {
+    fn read(&mut self, line: &str) -> Option<Progress> {
+        slim(line)
+            .or_else(|| object_detection(line))
+            .or_else(|| benchmarks(line))
+    }
+}
+
+fn slim(line: &str) -> Option<Progress> {
+    let mut scan = Scan::new(line.strip_prefix("global step ")?);
+    let step = scan.count()?;
+    scan.literal(": loss = ")?;
+    let loss = scan.number()?;
+    scan.literal(" (")?;
+    let seconds = scan.number()?;
+    scan.literal(" sec/step)")?;
+    let mut progress = trained(step, "loss", loss);
+    progress.rate = Some(seconds.recip());
+    Some(progress)
+}
+
+fn object_detection(line: &str) -> Option<Progress> {
+    let mut scan = Scan::new(line.strip_prefix("Step ")?);
+    let step = scan.count()?;
+    scan.literal(" per-step time ")?;
+    let seconds = scan.number()?;
+    let loss = Scan::after(scan.rest(), "loss=")?.number()?;
+    let mut progress = trained(step, "loss", loss);
+    progress.rate = Some(seconds.recip());
+    Some(progress)
+}
+
+fn benchmarks(line: &str) -> Option<Progress> {
+    let mut scan = Scan::new(line);
+    let step = scan.count()?;
+    scan.literal("\timages/sec: ")?;
+    let speed = scan.number()?;
+    let loss = line.rsplit('\t').next().and_then(pairs::leading_number);
+    let mut progress = trained(step, "images/sec", speed);
+    progress
+        .metrics
+        .extend(loss.and_then(|loss| pairs::named("loss", loss)));
+    Some(progress)
+}
+
+fn trained(step: u64, name: &str, value: f64) -> Progress {
+    Progress::training()
+        .with_step(step, None)
+        .with_metrics(pairs::named(name, value).into_iter().collect())
+}

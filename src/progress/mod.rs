@@ -1,0 +1,16 @@
+//! How far a training is, as far as its log or its `trainerStatus` says so. Pure: lines and moments in, a standing out.
+//! Start with [`format::FORMATS`], the table of what can be read, and [`tracker::Tracker`], which makes one standing of it.
+
+pub mod format;
+mod label;
+mod pairs;
+mod prefix;
+pub mod reading;
+mod scan;
+pub mod segment;
+pub mod tracker;
+
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod properties;

@@ -1,0 +1,384 @@
+//! From the readings of several ranks, and from the report of the training itself, to one standing. Rank 0 leads; nothing
+//! goes backwards within an attempt; a new attempt begins anew; what is not known is not shown.
+
+mod pace;
+mod report;
+mod standing;
+mod training;
+
+use std::collections::BTreeMap;
+
+pub use report::Report;
+pub use standing::{Activity, Source, Standing, Training};
+pub use training::LastValue;
+
+use crate::{
+    logs::stamp::Stamp,
+    progress::{
+        format::Reading,
+        reading::{Kind, Progress},
+    },
+};
+use pace::seconds;
+use training::TrainingState;
+
+/// After so long without a word of the leader, a higher rank may lead: in a pipeline the last rank alone knows the loss.
+const LEADER_SILENCE: f64 = 120.0;
+/// Bars without a name that are remembered.
+const MOST_UNNAMED: usize = 8;
+
+/// Where a reading comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The node's index: `node-0` is 0.
+    pub node: u32,
+    /// The JobSet's restarts before this pod.
+    pub round: u32,
+    /// The container's restarts before these lines.
+    pub attempt: u32,
+}
+
+/// Who speaks: a node, and a process on it.
+type Speaker = (u32, u32);
+/// Which attempt: rounds first.
+type Era = (u32, u32);
+
+/// A bar without a name, until something tells what it is.
+#[derive(Clone, Debug)]
+struct Unnamed {
+    speaker: Speaker,
+    format: &'static str,
+    at: Stamp,
+    total: Option<u64>,
+    progress: Progress,
+}
+
+/// Keeps the standing of one TrainJob.
+#[derive(Clone, Debug, Default)]
+pub struct Tracker {
+    eras: BTreeMap<u32, Era>,
+    leader: Option<Speaker>,
+    training: Option<TrainingState>,
+    /// Oldest first.
+    unnamed: Vec<Unnamed>,
+    /// The totals of unnamed bars that turned out to be the training's, by speaker.
+    confirmed: BTreeMap<Speaker, u64>,
+    activity: Option<(Speaker, Activity)>,
+    started: Option<Stamp>,
+    report: Option<Report>,
+    /// What was shown last; it does not go back.
+    shown: Option<f64>,
+}
+
+impl Tracker {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A container of the training has begun anew, though it may not have said a word yet.
+    pub fn attempt_began(&mut self, origin: Origin) {
+        self.is_of_this_era(origin);
+    }
+
+    /// Takes what a line says.
+    pub fn observe(&mut self, origin: Origin, at: Stamp, reading: &Reading) {
+        if !self.is_of_this_era(origin) {
+            return;
+        }
+        let speaker = (origin.node, reading.rank.unwrap_or(0));
+        let progress = &reading.progress;
+        if progress.begins {
+            self.processes_began(origin.node);
+            return;
+        }
+        match progress.kind {
+            Kind::Training => self.train(speaker, at, reading.format, progress),
+            Kind::Other => self.unnamed(speaker, at, reading.format, progress),
+            _ => self.act(speaker, at, progress),
+        }
+    }
+
+    /// When the newest of the trainer's pods started. Reports from before are of an attempt that is over; what the logs
+    /// said is not, since pods of one attempt start one after the other.
+    pub fn trainer_started(&mut self, at: Stamp) {
+        let outdated = self
+            .report
+            .as_ref()
+            .is_some_and(|report| report.is_of_this_attempt(self.started) && report.updated < at);
+        if outdated {
+            self.shown = None;
+        }
+        self.started = Some(at);
+    }
+
+    /// Takes what the training told the cluster.
+    pub fn report(&mut self, report: Report) {
+        self.report = Some(report);
+    }
+
+    /// What is known at `now`. Shown percentages do not go back until a new attempt begins.
+    pub fn standing(&mut self, now: Stamp) -> Standing {
+        let mut training = self.reported(now).or_else(|| self.logged());
+        if let Some(training) = &mut training
+            && let Some(whole) = training.whole
+        {
+            let whole = self.shown.map_or(whole, |shown| shown.max(whole));
+            training.whole = Some(whole);
+            self.shown = Some(whole);
+        }
+        Standing {
+            training,
+            activity: self
+                .activity
+                .as_ref()
+                .map(|(_, activity)| activity)
+                .filter(|activity| activity.is_current(now))
+                .cloned(),
+        }
+    }
+
+    /// Forgets what an earlier attempt said. False for its late lines.
+    fn is_of_this_era(&mut self, origin: Origin) -> bool {
+        let era = (origin.round, origin.attempt);
+        let newest_round = self.eras.values().map(|(round, _)| *round).max();
+        if newest_round.is_some_and(|newest| origin.round < newest) {
+            return false;
+        }
+        let before = self.eras.get(&origin.node).copied();
+        if before.is_some_and(|before| era < before) {
+            return false;
+        }
+        let new_round = newest_round.is_some_and(|newest| origin.round > newest);
+        let leads = self.leader.is_none_or(|(node, _)| node == origin.node);
+        let new_attempt = before.is_some_and(|before| era > before);
+        if new_round {
+            self.eras.clear();
+        }
+        self.eras.insert(origin.node, era);
+        if new_round || (new_attempt && leads) {
+            self.begin_anew();
+        } else if new_attempt {
+            self.forget(origin.node);
+        }
+        true
+    }
+
+    /// A launcher within a container starts its processes (again).
+    fn processes_began(&mut self, node: u32) {
+        if self.leader.is_some_and(|(leader, _)| leader == node) {
+            self.begin_anew();
+        } else {
+            self.forget(node);
+        }
+    }
+
+    fn begin_anew(&mut self) {
+        self.leader = None;
+        self.training = None;
+        self.unnamed.clear();
+        self.confirmed.clear();
+        self.activity = None;
+        self.shown = None;
+    }
+
+    fn forget(&mut self, node: u32) {
+        self.unnamed.retain(|bar| bar.speaker.0 != node);
+        self.confirmed.retain(|speaker, _| speaker.0 != node);
+    }
+
+    fn train(&mut self, speaker: Speaker, at: Stamp, format: &'static str, progress: &Progress) {
+        if !self.may_lead(speaker, at) {
+            return;
+        }
+        let state = self
+            .training
+            .get_or_insert_with(|| TrainingState::new(format, at));
+        state.take(format, at, progress);
+        let counts = progress.step.is_some_and(|step| step.total.is_some());
+        if !counts && progress.speaks_of_training() {
+            self.confirm(speaker, at);
+        }
+    }
+
+    fn may_lead(&mut self, speaker: Speaker, at: Stamp) -> bool {
+        let silent = self
+            .training
+            .as_ref()
+            .is_none_or(|training| seconds(training.at, at) > LEADER_SILENCE);
+        let leads = self.leader.is_none_or(|leader| speaker <= leader || silent);
+        if leads {
+            self.leader = Some(speaker);
+        }
+        leads
+    }
+
+    /// Something that only a training says came from this speaker: the bar without a name that moved last is its own.
+    fn confirm(&mut self, speaker: Speaker, at: Stamp) {
+        if self.confirmed.contains_key(&speaker) && !self.has_ended(speaker) {
+            return;
+        }
+        let is_candidate = |bar: &&Unnamed| bar.speaker == speaker && bar.total.is_some();
+        let Some(bar) = self.unnamed.iter().rfind(is_candidate).cloned() else {
+            return;
+        };
+        if !self.may_lead(speaker, at) {
+            return;
+        }
+        self.confirmed
+            .extend(bar.total.map(|total| (speaker, total)));
+        self.unnamed.retain(|bar| bar.speaker != speaker);
+        let is_same =
+            |(who, activity): &(Speaker, Activity)| *who == speaker && activity.kind == Kind::Other;
+        if self.activity.as_ref().is_some_and(is_same) {
+            self.activity = None;
+        }
+        let state = self
+            .training
+            .get_or_insert_with(|| TrainingState::new(bar.format, bar.at));
+        state.take(bar.format, bar.at, &bar.progress);
+    }
+
+    /// The total that the training itself announced: `Total optimization steps = 97`.
+    fn planned(&self) -> Option<u64> {
+        self.training.as_ref()?.step?.total
+    }
+
+    fn has_ended(&self, speaker: Speaker) -> bool {
+        self.leader == Some(speaker)
+            && self
+                .training
+                .as_ref()
+                .and_then(TrainingState::part)
+                .is_some_and(|part| part >= 1.0)
+    }
+
+    /// A bar that does not say what it counts.
+    fn unnamed(&mut self, speaker: Speaker, at: Stamp, format: &'static str, progress: &Progress) {
+        let total = progress.step.and_then(|step| step.total);
+        let confirmed = self
+            .confirmed
+            .get(&speaker)
+            .copied()
+            .or_else(|| self.planned());
+        if total.is_some() && total == confirmed {
+            self.train(speaker, at, format, progress);
+            return;
+        }
+        if progress.label.is_empty() && total.is_some() {
+            self.unnamed
+                .retain(|bar| bar.speaker != speaker || bar.total != total);
+            self.unnamed.push(Unnamed {
+                speaker,
+                format,
+                at,
+                total,
+                progress: progress.clone(),
+            });
+            if self.unnamed.len() > MOST_UNNAMED {
+                self.unnamed.remove(0);
+            }
+        }
+        // Beside a training that runs, a loop of another length is its evaluation.
+        let mut progress = progress.clone();
+        if confirmed.is_some() && !self.has_ended(speaker) {
+            progress.kind = Kind::Evaluation;
+        }
+        self.act(speaker, at, &progress);
+    }
+
+    fn act(&mut self, speaker: Speaker, at: Stamp, progress: &Progress) {
+        if progress.kind == Kind::Evaluation {
+            self.evaluate(speaker, at, progress);
+        }
+        let replaces = self.activity.as_ref().is_none_or(|(who, activity)| {
+            speaker <= *who || seconds(activity.at, at) > LEADER_SILENCE
+        });
+        if replaces && progress.step.is_some() {
+            let activity = Activity {
+                kind: progress.kind,
+                label: progress.label.clone(),
+                step: progress.step,
+                rate: progress.rate,
+                remaining: progress.remaining,
+                node: speaker.0,
+                at,
+            };
+            self.activity = Some((speaker, activity));
+        }
+    }
+
+    fn evaluate(&mut self, speaker: Speaker, at: Stamp, progress: &Progress) {
+        // What is evaluated below a bar, or with an epoch, is a training.
+        if progress.nested && progress.label.is_empty() || progress.epoch.is_some() {
+            self.confirm(speaker, at);
+        }
+        let leads = self.leader.is_none_or(|leader| leader == speaker);
+        if let Some(state) = self.training.as_mut().filter(|_| leads) {
+            state.take_metrics(at, &progress.metrics);
+        }
+        // Its results are its end.
+        let is_over = progress.step.is_none() && !progress.metrics.is_empty();
+        let is_it = |(who, activity): &(Speaker, Activity)| {
+            *who == speaker && activity.kind == Kind::Evaluation
+        };
+        if is_over && self.activity.as_ref().is_some_and(is_it) {
+            self.activity = None;
+        }
+    }
+
+    /// From the report, where it is of this attempt, and fresh or newer than the log.
+    fn reported(&self, now: Stamp) -> Option<Training> {
+        let report = self.report.as_ref()?;
+        let newer = self
+            .training
+            .as_ref()
+            .is_none_or(|training| report.updated >= training.at);
+        if !report.is_of_this_attempt(self.started) || !(report.is_fresh(now) || newer) {
+            return None;
+        }
+        let whole = report.fraction()?;
+        let metrics = report.metrics.iter().map(|metric| {
+            let last = LastValue {
+                value: metric.value,
+                at: report.updated,
+            };
+            (metric.name.clone(), last)
+        });
+        Some(Training {
+            whole: Some(whole),
+            part: None,
+            step: report.step(),
+            epoch: None,
+            rate: None,
+            remaining: report.remaining,
+            metrics: metrics.collect(),
+            finished: whole >= 1.0,
+            source: Source::TrainerStatus,
+            at: report.updated,
+        })
+    }
+
+    fn logged(&self) -> Option<Training> {
+        let state = self.training.as_ref()?;
+        let (node, rank) = self.leader?;
+        Some(Training {
+            whole: state.whole(),
+            part: state.part(),
+            step: state.step,
+            epoch: state.epoch,
+            rate: state.rate(),
+            remaining: state.remaining(),
+            metrics: state.metrics.clone(),
+            finished: state.finished,
+            source: Source::Log {
+                format: state.format,
+                node,
+                rank,
+            },
+            at: state.at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
