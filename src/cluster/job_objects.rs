@@ -3,6 +3,8 @@
 
 use jiff::Timestamp;
 
+use super::trainer_status::TrainerStatus;
+
 /// A condition of any object; `status` is `True`, `False` or `Unknown`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobCondition {
@@ -10,6 +12,8 @@ pub struct JobCondition {
     pub status: String,
     pub reason: String,
     pub message: String,
+    /// When it last took another status.
+    pub changed: Option<Timestamp>,
 }
 
 impl JobCondition {
@@ -39,6 +43,8 @@ pub struct TrainJob {
     /// The names of the `ReplicatedJob`s of which the status tells.
     pub groups: Vec<String>,
     pub pods_had: PodsHad,
+    /// What the training itself reported.
+    pub trainer_status: Option<TrainerStatus>,
 }
 
 /// Whether the status tells of pods that the job has had.
@@ -179,6 +185,7 @@ pub enum ContainerState {
     },
     Running {
         id: String,
+        started: Option<Timestamp>,
     },
     Terminated(Termination),
 }
@@ -199,6 +206,8 @@ pub struct Termination {
     pub exit_code: i32,
     /// `Completed`, `Error`, `OOMKilled`, ...
     pub reason: String,
+    pub started: Option<Timestamp>,
+    pub finished: Option<Timestamp>,
 }
 
 /// A warning about an object of the job.

@@ -7,9 +7,13 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use super::job_objects::{
-    JobCondition, JobGroup, JobSet, PodsHad, Restarts, RuntimePlan, RuntimeRef, TrainJob,
+use super::{
+    job_objects::{
+        JobCondition, JobGroup, JobSet, PodsHad, Restarts, RuntimePlan, RuntimeRef, TrainJob,
+    },
+    trainer_status::TrainerStatus,
 };
 
 const STEP_LABEL: &str = "trainer.kubeflow.org/trainjob-ancestor-step";
@@ -154,6 +158,7 @@ struct TrainJobStatus {
     conditions: Vec<ConditionRecord>,
     #[serde(deserialize_with = "or_default")]
     jobs_status: Vec<GroupStatusRecord>,
+    trainer_status: Value,
 }
 
 /// Its numbers are of Jobs.
@@ -174,13 +179,14 @@ struct Named {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub(super) struct ConditionRecord {
     #[serde(rename = "type")]
     kind: String,
     status: String,
     reason: Option<String>,
     message: Option<String>,
+    last_transition_time: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -317,6 +323,7 @@ impl ConditionRecord {
             status: record.status,
             reason: record.reason.unwrap_or_default(),
             message: record.message.unwrap_or_default(),
+            changed: record.last_transition_time,
         };
         records.into_iter().map(keep).collect()
     }
@@ -351,6 +358,7 @@ impl Record for TrainJobRecord {
                 .into_iter()
                 .map(|group| group.name)
                 .collect(),
+            trainer_status: TrainerStatus::of(&status.trainer_status),
         }
     }
 }

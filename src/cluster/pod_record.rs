@@ -1,5 +1,6 @@
 //! How a pod is written on the wire, and what of it is kept: its place in the JobSet, and what its containers do.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::Deserialize;
@@ -66,7 +67,7 @@ struct ContainerStatusRecord {
 #[serde(default)]
 struct StateRecord {
     waiting: Option<WaitingRecord>,
-    running: Option<IgnoredRecord>,
+    running: Option<RunningRecord>,
     terminated: Option<TerminatedRecord>,
 }
 
@@ -78,7 +79,10 @@ struct WaitingRecord {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-struct IgnoredRecord {}
+#[serde(default, rename_all = "camelCase")]
+struct RunningRecord {
+    started_at: Option<Timestamp>,
+}
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -87,6 +91,8 @@ struct TerminatedRecord {
     container_id: Option<String>,
     exit_code: i32,
     reason: Option<String>,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
 }
 
 resource!(PodRecord, "", "v1", "Pod", "pods");
@@ -178,9 +184,10 @@ impl StateRecord {
         if let Some(terminated) = self.terminated {
             return ContainerState::Terminated(terminated.into_kept());
         }
-        if self.running.is_some() {
+        if let Some(running) = self.running {
             return ContainerState::Running {
                 id: id.unwrap_or_default(),
+                started: running.started_at,
             };
         }
         let waiting = self.waiting.unwrap_or_default();
@@ -197,6 +204,8 @@ impl TerminatedRecord {
             id: self.container_id.unwrap_or_default(),
             exit_code: self.exit_code,
             reason: self.reason.unwrap_or_default(),
+            started: self.started_at,
+            finished: self.finished_at,
         }
     }
 }

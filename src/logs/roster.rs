@@ -311,7 +311,7 @@ fn seen(container: &SlimContainer) -> ContainerSeen {
         restart_count: container.restart_count,
         current: match &container.state {
             ContainerState::Waiting { .. } => Current::Waiting,
-            ContainerState::Running { id } => Current::Running { id: id.clone() },
+            ContainerState::Running { id, .. } => Current::Running { id: id.clone() },
             ContainerState::Terminated(end) => Current::Terminated { id: id_of(end) },
         },
         last_id: container.last.as_ref().map(id_of),

@@ -245,6 +245,7 @@ fn queued(message: &str) -> Workload {
         status: "False".to_owned(),
         reason: "Pending".to_owned(),
         message: message.to_owned(),
+        changed: None,
     };
     Workload {
         conditions: vec![condition],

@@ -1,8 +1,9 @@
 //! The noun: what one look at a TrainJob and its objects says of it, purely. Its steps, where their words are, what is
-//! waited for, how it ended, and which job a name means.
+//! waited for, which phases it went through, how it ended, and which job a name means.
 
 mod log_targets;
 mod outcome;
+mod phases;
 mod resolve;
 mod steps;
 mod waiting;
@@ -12,6 +13,7 @@ pub use log_targets::{
     other_containers, steps_without_pods, unknown_step,
 };
 pub use outcome::{JobEnd, job_end};
+pub use phases::{NodeCount, Phase, PhaseKind, PhaseState, phases, trainer_started};
 pub use resolve::{JobName, NameProblem, resolve};
 pub use steps::{Step, StepKind, planned_pods, steps};
 pub use waiting::{Wait, Weight, state_word, waiting};

@@ -37,6 +37,7 @@ mod tests {
             status: (*status).to_owned(),
             reason: format!("{kind}Reason"),
             message: String::new(),
+            changed: None,
         });
         TrainJob {
             conditions: conditions.collect(),

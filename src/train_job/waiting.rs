@@ -314,6 +314,7 @@ mod tests {
                 status: "False".to_owned(),
                 reason: "Pending".to_owned(),
                 message: "insufficient quota for cpu in flavor small".to_owned(),
+                changed: None,
             }],
         });
         assert_eq!(
