@@ -34,7 +34,7 @@ const DOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("logs", &["cluster", "train_job"]),
-    ("progress", &["logs"]),
+    ("progress", &["cluster", "logs"]),
     ("releases", &[]),
     (
         "render",

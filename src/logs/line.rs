@@ -189,6 +189,13 @@ impl LineSplitter {
         &self.rest
     }
 
+    /// The same as a piece, which it is not yet: its line goes on. None where there is no text.
+    pub fn unfinished_piece(&self) -> Option<Piece<'_>> {
+        let mut stamps = self.stamps.clone();
+        (!self.rest.is_empty())
+            .then(|| piece_of(&self.rest, self.place, LineEnd::Ahead, &mut stamps))
+    }
+
     /// Forgets the unfinished: the next bytes are those of another stream.
     pub fn reset(&mut self) {
         self.rest.clear();
@@ -329,6 +336,22 @@ mod tests {
         let (pieces, _) = split(&[line.as_bytes()], 35);
         let last = (format!("{STAMP} efgh").into_bytes(), Part::Last, true);
         assert_eq!(pieces, [(b"abcd".to_vec(), Part::First, true), last]);
+    }
+
+    #[test]
+    fn what_has_no_end_yet_can_be_looked_at_with_its_stamp() {
+        let mut splitter = LineSplitter::new(39);
+        let mut push = |bytes: &[u8]| {
+            let taken: Result<(), Infallible> = splitter.push(bytes, |_| Ok(()));
+            taken.unwrap();
+            splitter.unfinished_piece().map(owned)
+        };
+        assert_eq!(push(b"a\n"), None);
+        let begun = (b"\r 1%".to_vec(), Part::First, true);
+        assert_eq!(push(format!("{STAMP} \r 1%").as_bytes()), Some(begun));
+        let chunk = (b"\r 3%".to_vec(), Part::Middle, true);
+        assert_eq!(push(b"\r 2%\r 3%"), Some(chunk));
+        assert_eq!(push(b"\n"), None);
     }
 
     #[test]

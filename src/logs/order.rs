@@ -112,6 +112,7 @@ pub(super) const fn source_of(entry: &Entry<'_>) -> Option<SourceId> {
     match entry {
         Entry::Opened { source, .. }
         | Entry::Piece { source, .. }
+        | Entry::Unfinished { source, .. }
         | Entry::Gap { source, .. }
         | Entry::Message { source, .. }
         | Entry::Skipped { source, .. }
@@ -139,7 +140,8 @@ const fn is_within_line(entry: &Entry<'_>) -> bool {
         Entry::Piece {
             part: Part::First | Part::Middle,
             ..
-        } | Entry::Readable { .. }
+        } | Entry::Unfinished { .. }
+            | Entry::Readable { .. }
             | Entry::Reopened { .. }
     )
 }

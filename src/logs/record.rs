@@ -97,6 +97,13 @@ pub enum Entry<'a> {
         /// Without the stamp and without the line's end.
         text: &'a [u8],
     },
+    /// The newest part of a line that draws over itself, such as a bar, and that has no end yet. It comes again with the
+    /// line: nothing to count, to save or to show as a line. Its end may be half an update.
+    Unfinished {
+        source: SourceId,
+        stamp: Stamp,
+        text: &'a [u8],
+    },
     /// Between these stamps lines may be missing; `after` is none where nothing came before.
     Gap {
         source: SourceId,
@@ -162,6 +169,7 @@ const NOTICE: u8 = 13;
 const REOPENED: u8 = 14;
 const READABLE: u8 = 15;
 const WAIT: u8 = 16;
+const UNFINISHED: u8 = 17;
 
 impl<'a> Entry<'a> {
     /// The entry as a record, made of `text`, which is overwritten where the entry's own does not do.
@@ -180,6 +188,18 @@ impl<'a> Entry<'a> {
                     source: source.0,
                     stamp: Some(*stamp),
                     tag: piece_tag(*part, *end),
+                    text,
+                };
+            }
+            Self::Unfinished {
+                source,
+                stamp,
+                text,
+            } => {
+                return Record {
+                    source: source.0,
+                    stamp: Some(*stamp),
+                    tag: UNFINISHED,
                     text,
                 };
             }
@@ -246,6 +266,11 @@ impl<'a> Entry<'a> {
             OPENED => Self::Opened {
                 source,
                 described: read(text)?,
+            },
+            UNFINISHED => Self::Unfinished {
+                source,
+                stamp: record.stamp.ok_or(BadRecord)?,
+                text,
             },
             GAP => gap_of(source, &read(text)?),
             MESSAGE => Self::Message { source, text },
@@ -375,6 +400,11 @@ mod tests {
                 },
             },
             Entry::Notice { text: "suspended" },
+            Entry::Unfinished {
+                source,
+                stamp,
+                text: b"\r 10%\r 2",
+            },
         ];
         for part in [Part::Whole, Part::First, Part::Middle, Part::Last] {
             for end in [LineEnd::Newline, LineEnd::Missing] {

@@ -200,7 +200,8 @@ impl Saver {
                 }
             }
             // The end of the source has their number.
-            Entry::Readable { .. }
+            Entry::Unfinished { .. }
+            | Entry::Readable { .. }
             | Entry::Reopened { .. }
             | Entry::Notice { .. }
             | Entry::Wait { .. } => {}

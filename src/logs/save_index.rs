@@ -165,6 +165,7 @@ impl IndexWriter {
             Entry::Ended { end, .. } => format!("ended {}", json(end)),
             Entry::Opened { .. }
             | Entry::Piece { .. }
+            | Entry::Unfinished { .. }
             | Entry::Readable { .. }
             | Entry::Reopened { .. }
             | Entry::Notice { .. }

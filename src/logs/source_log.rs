@@ -1,6 +1,10 @@
 //! What the bytes of one source's streams become: cut into lines, aligned, written to the spool as entries. No bytes are
 //! kept but those of an unfinished line, and no network is known.
 
+use std::time::Duration;
+
+use memchr::{memchr, memrchr};
+
 use super::{
     alignment::{Aligner, Delivery, End, Flow, ResumePoint, Settled, Start},
     instance::{Event, Outcome, Reason},
@@ -20,6 +24,10 @@ const WORDS_OF_GONE: [&str; 4] = [
     "not found",
     "NotFound",
 ];
+
+/// Of a line without an end, so much of its newest is told, and so often.
+const LONGEST_TOLD: usize = 4096;
+const TELLING: Duration = Duration::from_secs(1);
 
 /// How a stream's last bytes are to be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +65,8 @@ pub(super) struct SourceLog {
     last_message: Vec<u8>,
     /// What a server said in place of the log, held back: it matters only where the log is not read to its end.
     held_back: Vec<u8>,
+    /// When a line without an end was told last.
+    told_unfinished: Option<Duration>,
 }
 
 /// Whose a stream's last bytes were.
@@ -77,6 +87,7 @@ impl SourceLog {
             access: Access::Untold,
             last_message: Vec::new(),
             held_back: Vec::new(),
+            told_unfinished: None,
         }
     }
 
@@ -128,6 +139,28 @@ impl SourceLog {
             Err(Flow::Lost) => Event::Lost,
             _ if pieces > 0 => Event::Delivered,
             _ => Event::Repeated,
+        }
+    }
+
+    /// Tells the newest of a line that draws over itself, such as a bar, while it has no end. A container's bar may have
+    /// none for hours. `now` is any clock that never goes back.
+    pub(super) fn tell_unfinished(&mut self, now: Duration, spool: &SharedSpool) {
+        if self
+            .told_unfinished
+            .is_some_and(|told| now < told + TELLING)
+        {
+            return;
+        }
+        let Some(piece) = self.splitter.unfinished_piece() else {
+            return;
+        };
+        if let (Some(stamp), Some(text)) = (piece.stamp, newest_updates(&piece)) {
+            spool.write().push(&Entry::Unfinished {
+                source: self.source,
+                stamp,
+                text,
+            });
+            self.told_unfinished = Some(now);
         }
     }
 
@@ -307,6 +340,22 @@ impl SourceLog {
     }
 }
 
+/// The last updates of a line that draws over itself, from the beginning of one; none where none is whole.
+fn newest_updates<'a>(piece: &Piece<'a>) -> Option<&'a [u8]> {
+    let text = piece.text();
+    let from = text.len().saturating_sub(LONGEST_TOLD);
+    let tail = &text[from..];
+    let begin = match from {
+        0 if piece.part.begins_line() => 0,
+        _ => memchr(b'\r', tail)?,
+    };
+    let updates = &tail[begin..];
+    // What stands behind the last return may be half an update.
+    memrchr(b'\r', updates)
+        .filter(|end| *end > 0)
+        .map(|_| updates)
+}
+
 /// Whether a stream's last bytes are a server's. A kubelet that cannot read a file says so without a line's end.
 fn is_message(rest: &Piece<'_>) -> bool {
     rest.stamp.is_none()
@@ -484,6 +533,43 @@ mod tests {
         log.begin_stream();
         assert_eq!(log.prime(format!("{GONE}\n").as_bytes()), Event::Repeated);
         assert_eq!(log.prime(LINE), Event::Delivered);
+    }
+
+    #[test]
+    fn a_bar_without_an_end_is_told_once_a_second_from_the_beginning_of_an_update() {
+        let (mut log, spool) = (log(None), SharedSpool::new(0));
+        let mut told = |now: u64, chunk: &str| {
+            let event = log.take(chunk.as_bytes(), &spool);
+            assert_eq!(event, Event::Repeated, "{chunk}");
+            log.tell_unfinished(Duration::from_millis(now), &spool);
+            let mut seen = Vec::new();
+            let taken = spool.take(Duration::ZERO, |entry| {
+                let Entry::Unfinished { text, .. } = entry else {
+                    panic!("{entry:?}")
+                };
+                seen.push(String::from_utf8_lossy(text).into_owned());
+            });
+            assert!(taken.is_ok());
+            seen.pop()
+        };
+        assert_eq!(told(0, "2026-11-21T11:55:00.100000000Z a line"), None);
+        assert_eq!(told(10, " and \r"), Some("a line and \r".to_owned()));
+        assert_eq!(told(1000, " 10%\r 20"), None);
+        let all = "a line and \r 10%\r 20%".to_owned();
+        assert_eq!(told(1010, "%"), Some(all));
+        let many = "\r 30%".repeat(1000);
+        let newest = told(2010, &many).unwrap();
+        assert!(newest.starts_with("\r 30%") && newest.len() <= LONGEST_TOLD);
+        assert!(newest.len() > LONGEST_TOLD - 6, "{}", newest.len());
+    }
+
+    #[test]
+    fn a_line_that_does_not_draw_over_itself_is_not_told_before_its_end() {
+        let (mut log, spool) = (log(None), SharedSpool::new(0));
+        let line = format!("2026-11-21T11:55:00.100000000Z {}", "x".repeat(10_000));
+        log.take(line.as_bytes(), &spool);
+        log.tell_unfinished(Duration::ZERO, &spool);
+        assert!(entries(&spool).is_empty());
     }
 
     #[test]

@@ -332,7 +332,9 @@ impl SourceReader {
         let event = if is_primer {
             self.log.prime(chunk)
         } else {
-            self.log.take(chunk, &shared.spool)
+            let event = self.log.take(chunk, &shared.spool);
+            self.log.tell_unfinished(self.now(), &shared.spool);
+            event
         };
         match event {
             Event::Delivered => {

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 /// `2026-11-21T11:55:00.123456789` without its zone.
 const MOMENT_LENGTH: usize = 29;
 /// `2026-11-21T11:55:00.`
@@ -65,6 +67,24 @@ impl StampReader {
                 self.last = Some((*text, seconds));
                 Some(seconds)
             }
+        }
+    }
+}
+
+/// The moments of objects, beside those of lines.
+impl From<Timestamp> for Stamp {
+    fn from(moment: Timestamp) -> Self {
+        let (seconds, nanoseconds) = (moment.as_second(), moment.subsec_nanosecond());
+        // Before 1970 the fraction counts backwards.
+        match u32::try_from(nanoseconds) {
+            Ok(nanoseconds) => Self {
+                seconds,
+                nanoseconds,
+            },
+            Err(_) => Self {
+                seconds: seconds - 1,
+                nanoseconds: (nanoseconds + 1_000_000_000).unsigned_abs(),
+            },
         }
     }
 }
@@ -264,6 +284,17 @@ mod tests {
         ] {
             assert_eq!(days_of(date.0, date.1, date.2), days, "{date:?}");
             assert_eq!(date_of(days), date, "{days}");
+        }
+    }
+
+    #[test]
+    fn moments_of_objects_are_stamps_too() {
+        for moment in [
+            "2026-11-21T11:55:00.123456789Z",
+            "1969-12-31T23:59:58.750000000Z",
+        ] {
+            let stamp = Stamp::from(moment.parse::<Timestamp>().unwrap());
+            assert_eq!(stamp.to_string(), moment);
         }
     }
 

@@ -80,6 +80,7 @@ impl Tally {
                 self.count_reconnects(*source, unseen);
             }
             Entry::Message { .. }
+            | Entry::Unfinished { .. }
             | Entry::Readable { .. }
             | Entry::Notice { .. }
             | Entry::Wait { .. } => {}

@@ -140,6 +140,13 @@ pub(crate) fn kind(label: &str, unit: &str) -> Kind {
     }
 }
 
+/// A description that a percentage follows, without its number: `Class  Images: 10` of `Class  Images: 100% ━━━`.
+pub(crate) fn before_percentage(text: &str) -> &str {
+    let text =
+        text.trim_end_matches(|character: char| character.is_ascii_digit() || character == '.');
+    text.trim_end_matches([':', ' '])
+}
+
 /// The epoch in a description: `Epoch 3`, `Epoch 2/4`, `train   Epoch   0`, torchtune's `1|149|Loss`, YOLO's `70/1000  6.73G`.
 pub(crate) fn epoch(label: &str) -> Option<Epoch> {
     let named = label.find("poch").and_then(|at| label.get(at + 4..));
@@ -154,10 +161,7 @@ pub(crate) fn epoch(label: &str) -> Option<Epoch> {
     let mut scan = Scan::new(label);
     let number = scan.blanks().count()?;
     if scan.literal("|").is_some() && label.contains("|Loss") {
-        return Some(Epoch {
-            done: Epoch::from_one(number, None).done,
-            ..Epoch::numbered(number)
-        });
+        return Some(Epoch::from_one(number, None));
     }
     yolo_epoch(label)
 }

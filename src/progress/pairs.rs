@@ -3,7 +3,7 @@
 use crate::progress::{reading::Metric, scan::Scan};
 
 /// More than that is no list of metrics for a person. The API allows 256 of 64 bytes; a bar shows some five.
-const MOST: usize = 48;
+pub(crate) const MOST: usize = 48;
 const LONGEST_NAME: usize = 64;
 
 /// `loss=0.5, lr=1e-5` and `loss: 0.5 - acc: 0.9`, cut at `between`; a part without a number is left out.
@@ -28,10 +28,46 @@ pub(crate) fn metric(text: &str) -> Option<Metric> {
     named(name, value)
 }
 
+/// `loss:  6.2250  memory:  1.41GiB  tps: 193,831`: the names have no blanks and end with a colon, the numbers follow them.
+pub(crate) fn column_metrics(text: &str) -> Vec<Metric> {
+    let mut metrics = Vec::new();
+    let mut name = None;
+    for word in text.split_whitespace() {
+        if let Some(word) = word.strip_suffix(':') {
+            name = Some(word);
+        } else if let Some(name) = name.take() {
+            let value = leading_number(word);
+            metrics.extend(value.and_then(|value| named(name, value)));
+        }
+    }
+    metrics.truncate(MOST);
+    metrics
+}
+
+/// Those that the line says.
+pub(crate) fn known<const N: usize>(values: [(&str, Option<f64>); N]) -> Vec<Metric> {
+    let values = values.into_iter();
+    values
+        .filter_map(|(name, value)| named(name, value?))
+        .collect()
+}
+
 /// `Train loss 2.745`: the number stands last, behind a blank.
 pub(crate) fn spoken_metric(text: &str) -> Option<Metric> {
     let (name, value) = text.trim().rsplit_once(' ')?;
     named(name, leading_number(value)?)
+}
+
+/// Takes a metric out that is no news by itself, such as the time of a step, and gives its value.
+pub(crate) fn take(metrics: &mut Vec<Metric>, name: &str) -> Option<f64> {
+    let at = metrics.iter().position(|metric| metric.name == name)?;
+    Some(metrics.remove(at).value)
+}
+
+/// Leaves out what is no news, by its names.
+pub(crate) fn without(mut metrics: Vec<Metric>, names: &[&str]) -> Vec<Metric> {
+    metrics.retain(|metric| !names.contains(&metric.name.as_str()));
+    metrics
 }
 
 /// A metric, where the name is one.

@@ -27,14 +27,22 @@ pub(crate) fn strip(line: &str) -> Bare<'_> {
         bare.rank = bare.rank.or(rank);
         bare.text = text.trim_start();
     }
+    bare.text = last_update(bare.text);
     bare
+}
+
+/// Some collectors write a carriage return as `#015` and a backspace as `#010`.
+fn last_update(text: &str) -> &str {
+    if !text.contains("#01") {
+        return text;
+    }
+    let updates = text.split("#015").flat_map(|update| update.split("#010"));
+    let updates = updates.filter(|update| !update.trim().is_empty());
+    updates.last().unwrap_or_default().trim()
 }
 
 /// `[rank0]:`, `[default0]:`, `[node-0]: `, `[1,mpirank:0,algo-1]<stdout>:`, `(pretraining, pid=4112) `, `worker-0: `, `0: `.
 fn launcher(text: &str) -> Option<(Option<u32>, &str)> {
-    if let Some(rest) = text.strip_prefix("#015") {
-        return Some((None, rest));
-    }
     for start in ["[rank", "[default", "[RANK ", "[node-"] {
         if let Some(rest) = text.strip_prefix(start) {
             let mut scan = Scan::new(rest);
@@ -101,7 +109,8 @@ fn logger(text: &str) -> Option<&str> {
         .or_else(|| level(text))
 }
 
-/// `[2022-03-11 02:06:58,985] `, `[INFO] `, `[logging.py:69:log_dist] `, `[titan] `, `[11/01 11:23:38 d2.utils.events]: `.
+/// `[2022-03-11 02:06:58,985] `, `[01:33:27.164930] `, `[INFO] `, `[logging.py:69:log_dist] `, `[titan] `,
+/// `[11/01 11:23:38 d2.utils.events]: `.
 fn bracketed(text: &str) -> Option<&str> {
     const LONGEST: usize = 120;
     let (inside, rest) = text.strip_prefix('[')?.split_once(']')?;
@@ -111,6 +120,7 @@ fn bracketed(text: &str) -> Option<&str> {
             || inside.contains("RabitTracker")
             || inside.contains("|trainer")
             || is_short_moment(inside)
+            || is_time(inside)
             || matches!(inside, "titan" | "LightGBM" | "Info")
             || LEVELS.contains(&inside));
     is_logger.then(|| {
@@ -127,6 +137,17 @@ fn is_short_moment(text: &str) -> bool {
         && bytes[0].is_ascii_digit()
         && bytes.get(2) == Some(&b'/')
         && text.matches(':').count() >= 2
+}
+
+/// `01:33:27.164930`.
+fn is_time(text: &str) -> bool {
+    let mut scan = Scan::new(text);
+    let part_of_day = text.get(..8).is_some_and(|time| {
+        time.bytes()
+            .enumerate()
+            .all(|(place, byte)| matches!(place, 2 | 5) == (byte == b':'))
+    });
+    part_of_day && scan.clock().is_some() && !scan.rest().contains(' ')
 }
 
 const LEVELS: [&str; 6] = ["INFO", "WARNING", "ERROR", "DEBUG", "Info", "info"];
@@ -218,6 +239,11 @@ mod tests {
             ),
             ("[1,3]<stderr>:x", Some(3), "x"),
             (
+                "#0151/4 [=>..] - ETA: 0s#010#010",
+                None,
+                "1/4 [=>..] - ETA: 0s",
+            ),
+            (
                 "[2022-03-11 02:06:58,985] [INFO] [logging.py:69:log_dist] [Rank 0] step=40",
                 None,
                 "[Rank 0] step=40",
@@ -241,6 +267,7 @@ mod tests {
             ),
             ("[node-0]: {'loss'", None, "{'loss'"),
             ("[10]\ttrain-rmse:1", None, "[10]\ttrain-rmse:1"),
+            ("[01:33:27.164930] Epoch: [0]", None, "Epoch: [0]"),
             (
                 "[INFO|trainer.py:1145] 2021-05-25 06:38:26,285 >>   Num Epochs = 1",
                 None,

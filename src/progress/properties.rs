@@ -7,6 +7,7 @@ use crate::{
     progress::{
         corpus,
         format::Readers,
+        reading::Stage,
         segment::PieceEnd,
         tracker::{Origin, Report, Tracker},
     },
@@ -91,15 +92,8 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn cases() -> u32 {
-    std::env::var("PROGRESS_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok())
-        .unwrap_or(500)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_input_makes_a_reader_panic_or_exceed_the_whole(pieces in proptest::collection::vec((piece(), end()), 1..12)) {
@@ -138,7 +132,7 @@ proptest! {
                     let origin = Origin { node, round: 0, attempt: attempts[index] };
                     tracker.attempt_began(origin);
                     for reading in readers[index].read(&piece, end) {
-                        if reading.progress.begins {
+                        if reading.progress.stage == Stage::Begins {
                             shown = None;
                         }
                         tracker.observe(origin, now, &reading);

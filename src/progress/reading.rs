@@ -87,13 +87,22 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// `Epoch 2/5`: the second is under way.
+    /// `Epoch 2/5`, or `epoch 002`: the second is under way.
     pub fn from_one(number: u64, total: Option<u64>) -> Self {
         let float = |number: u64| ratio(number, 1);
         Self {
             stated: float(number),
             done: float(number.saturating_sub(1)),
             total: total.filter(|total| *total > 0).map(float),
+        }
+    }
+
+    /// The line that says so comes when this epoch, counted from 1, is over.
+    pub fn ended(number: u64, total: Option<u64>) -> Self {
+        let epoch = Self::from_one(number, total);
+        Self {
+            done: epoch.stated,
+            ..epoch
         }
     }
 
@@ -123,6 +132,16 @@ pub struct Metric {
     pub value: f64,
 }
 
+/// Where in its attempt a line stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The processes start, for the first time or again: what they said before counts no more.
+    Begins,
+    Underway,
+    /// The program says that this is over.
+    Over,
+}
+
 /// What one line says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
@@ -143,11 +162,8 @@ pub struct Progress {
     pub remaining_of: Option<Span>,
     pub metrics: Vec<Metric>,
     /// The bar is drawn below another one.
-    pub nested: bool,
-    /// The program says that this is over.
-    pub finished: bool,
-    /// The processes start, for the first time or again: what they said before counts no more.
-    pub begins: bool,
+    pub is_nested: bool,
+    pub stage: Stage,
 }
 
 impl Progress {
@@ -163,9 +179,8 @@ impl Progress {
             remaining: None,
             remaining_of: None,
             metrics: Vec::new(),
-            nested: false,
-            finished: false,
-            begins: false,
+            is_nested: false,
+            stage: Stage::Underway,
         }
     }
 
@@ -188,6 +203,20 @@ impl Progress {
     #[must_use]
     pub fn of(mut self, span: Span) -> Self {
         self.span = span;
+        self
+    }
+
+    /// Steps a second.
+    #[must_use]
+    pub fn with_rate(mut self, rate: Option<f64>) -> Self {
+        self.rate = rate;
+        self
+    }
+
+    /// By the program's own estimate, of what the steps are of.
+    #[must_use]
+    pub fn with_remaining(mut self, remaining: Option<Duration>) -> Self {
+        self.remaining = remaining;
         self
     }
 
@@ -265,15 +294,14 @@ impl fmt::Display for Progress {
                 formatter.write_str(" in all")?;
             }
         }
-        for (word, said) in [
-            ("nested", self.nested),
-            ("finished", self.finished),
-            ("begins", self.begins),
-        ] {
-            if said {
-                write!(formatter, " {word}")?;
-            }
+        if self.is_nested {
+            formatter.write_str(" nested")?;
         }
+        formatter.write_str(match self.stage {
+            Stage::Begins => " begins",
+            Stage::Underway => "",
+            Stage::Over => " over",
+        })?;
         if !self.label.is_empty() {
             write!(formatter, " “{}”", self.label)?;
         }
@@ -328,6 +356,7 @@ const ROLES: &[(&[&str], Role)] = &[
     (&["tps"], Role::Throughput),
     (&["tokens", "s"], Role::Throughput),
     (&["tokens", "sec"], Role::Throughput),
+    (&["tokens", "second"], Role::Throughput),
     (&["tok", "sec"], Role::Throughput),
     (&["samples", "sec"], Role::Throughput),
     (&["samplespersec"], Role::Throughput),
@@ -394,6 +423,7 @@ mod tests {
             ("color", None),
             ("Acc@1", Some(Role::Accuracy)),
             ("Tokens/sec", Some(Role::Throughput)),
+            ("tokens_per_second_per_gpu", Some(Role::Throughput)),
         ] {
             assert_eq!(Role::of(name), role, "{name}");
         }

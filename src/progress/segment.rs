@@ -24,7 +24,7 @@ pub enum PieceEnd {
 pub struct Segment<'a> {
     pub text: Cow<'a, str>,
     /// The cursor goes up behind it: the bar stands below another one.
-    pub nested: bool,
+    pub is_nested: bool,
 }
 
 /// The updates of a piece, last first. The one that a cut may have shortened is left out: half a number is a lie.
@@ -60,16 +60,16 @@ impl<'a> Iterator for Updates<'a> {
 fn segment(update: &[u8]) -> Segment<'_> {
     let update = update.get(..LONGEST).unwrap_or(update);
     if memchr(0x1b, update).is_none() {
-        let nested = update.ends_with(b"#033[A");
+        let is_nested = update.ends_with(b"#033[A");
         return Segment {
             text: decoded(update),
-            nested,
+            is_nested,
         };
     }
-    let (bytes, nested) = without_sequences(update);
+    let (bytes, is_nested) = without_sequences(update);
     Segment {
         text: Cow::Owned(decoded(&bytes).into_owned()),
-        nested,
+        is_nested,
     }
 }
 
@@ -168,9 +168,9 @@ mod tests {
         let piece = b"\x1b[36mstep: 5  \x1b[32mloss\x1b[39m";
         assert_eq!(texts(piece, PieceEnd::Line), ["step: 5  loss"]);
         let nested = segments(b" 20%|##| 2/10\x1b[A", PieceEnd::Line).next();
-        assert!(nested.is_some_and(|segment| segment.nested));
+        assert!(nested.is_some_and(|segment| segment.is_nested));
         let above = segments(b"\x1b[A 20%|##| 2/10", PieceEnd::Line).next();
-        assert!(above.is_some_and(|segment| !segment.nested));
+        assert!(above.is_some_and(|segment| !segment.is_nested));
         assert_eq!(texts(b"a\x1b[", PieceEnd::Line), ["a"]);
     }
 }

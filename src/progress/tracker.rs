@@ -16,7 +16,7 @@ use crate::{
     logs::stamp::Stamp,
     progress::{
         format::Reading,
-        reading::{Kind, Progress},
+        reading::{Kind, Progress, Stage},
     },
 };
 use pace::seconds;
@@ -77,23 +77,23 @@ impl Tracker {
 
     /// A container of the training has begun anew, though it may not have said a word yet.
     pub fn attempt_began(&mut self, origin: Origin) {
-        self.is_of_this_era(origin);
+        self.admits(origin);
     }
 
     /// Takes what a line says.
     pub fn observe(&mut self, origin: Origin, at: Stamp, reading: &Reading) {
-        if !self.is_of_this_era(origin) {
+        if !self.admits(origin) {
             return;
         }
         let speaker = (origin.node, reading.rank.unwrap_or(0));
         let progress = &reading.progress;
-        if progress.begins {
+        if progress.stage == Stage::Begins {
             self.processes_began(origin.node);
             return;
         }
         match progress.kind {
             Kind::Training => self.train(speaker, at, reading.format, progress),
-            Kind::Other => self.unnamed(speaker, at, reading.format, progress),
+            Kind::Other => self.take_unnamed(speaker, at, reading.format, progress),
             _ => self.act(speaker, at, progress),
         }
     }
@@ -138,7 +138,7 @@ impl Tracker {
     }
 
     /// Forgets what an earlier attempt said. False for its late lines.
-    fn is_of_this_era(&mut self, origin: Origin) -> bool {
+    fn admits(&mut self, origin: Origin) -> bool {
         let era = (origin.round, origin.attempt);
         let newest_round = self.eras.values().map(|(round, _)| *round).max();
         if newest_round.is_some_and(|newest| origin.round < newest) {
@@ -253,7 +253,13 @@ impl Tracker {
     }
 
     /// A bar that does not say what it counts.
-    fn unnamed(&mut self, speaker: Speaker, at: Stamp, format: &'static str, progress: &Progress) {
+    fn take_unnamed(
+        &mut self,
+        speaker: Speaker,
+        at: Stamp,
+        format: &'static str,
+        progress: &Progress,
+    ) {
         let total = progress.step.and_then(|step| step.total);
         let confirmed = self
             .confirmed
@@ -309,7 +315,7 @@ impl Tracker {
 
     fn evaluate(&mut self, speaker: Speaker, at: Stamp, progress: &Progress) {
         // What is evaluated below a bar, or with an epoch, is a training.
-        if progress.nested && progress.label.is_empty() || progress.epoch.is_some() {
+        if progress.is_nested && progress.label.is_empty() || progress.epoch.is_some() {
             self.confirm(speaker, at);
         }
         let leads = self.leader.is_none_or(|leader| leader == speaker);
@@ -352,7 +358,7 @@ impl Tracker {
             rate: None,
             remaining: report.remaining,
             metrics: metrics.collect(),
-            finished: whole >= 1.0,
+            is_finished: whole >= 1.0,
             source: Source::TrainerStatus,
             at: report.updated,
         })
@@ -369,7 +375,7 @@ impl Tracker {
             rate: state.rate(),
             remaining: state.remaining(),
             metrics: state.metrics.clone(),
-            finished: state.finished,
+            is_finished: state.is_finished,
             source: Source::Log {
                 format: state.format,
                 node,

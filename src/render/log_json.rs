@@ -205,6 +205,7 @@ impl JsonLines {
             Entry::Notice { text } | Entry::Wait { text: Some(text) } => Object::Notice { text },
             Entry::Message { .. }
             | Entry::Piece { .. }
+            | Entry::Unfinished { .. }
             | Entry::Readable { .. }
             | Entry::Reopened { .. }
             | Entry::Wait { text: None } => return None,

@@ -177,6 +177,34 @@ printf 'no text \377\376\200\n'; printf '2026-11-21T11:55:00.123456789Z mine\n';
 }
 
 #[test]
+fn a_bar_without_an_end_is_read_while_it_grows_and_is_one_line_in_the_end() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = scene(&bed, "bar");
+    // What has no end comes when there are more than 16 KiB of it, in reads of 4 KiB.
+    let draw = |percent: u32| {
+        format!(
+            "i=0; while [ $i -lt 400 ]; do i=$((i+1)); printf '\\r%d%%|%090d|' {percent} 0; done"
+        )
+    };
+    let script = format!("{}; {WAITS}; {}; echo", draw(10), draw(20));
+    run_restarting_job(&bed, &namespace, 1, &script);
+    let reading = Reading::follow(&bed, &namespace);
+    let is_drawn = |source: &SourceSeen| source.unfinished.contains("\r10%|0");
+    reading.wait("drawn", |seen| seen.sources.iter().any(is_drawn));
+    let pod = reading.now(|seen| {
+        assert!(seen.only().text.is_empty(), "{}", seen.words());
+        seen.only().pod.clone()
+    });
+    let_go(&bed, &namespace, &pod);
+    let seen = reading.finish();
+    let update = |percent: u32| format!("\r{percent}%|{:090}|", 0).repeat(400);
+    let expected = format!("{}{}\n", update(10), update(20));
+    let source = seen.only();
+    assert!(source.text == expected.as_bytes(), "{}", seen.words());
+    assert!(source.gaps.is_empty(), "{}", seen.words());
+}
+
+#[test]
 fn the_last_lines_are_those_at_the_first_look_and_everything_after_them() {
     let Some(bed) = Testbed::shared() else { return };
     let namespace = scene(&bed, "tail");

@@ -50,6 +50,8 @@ pub(crate) struct SourceSeen {
     pub(crate) attempt: u32,
     /// Everything that came of it, joined again as the container wrote it.
     pub(crate) text: Vec<u8>,
+    /// The newest of a line that has no end yet.
+    pub(crate) unfinished: String,
     pub(crate) gaps: Vec<GapSeen>,
     pub(crate) messages: Vec<String>,
     pub(crate) skipped: u32,
@@ -199,6 +201,10 @@ impl Seen {
                 if part.ends_line() && end == LineEnd::Newline {
                     seen.push(b'\n');
                 }
+            }
+            Entry::Unfinished { source, text, .. } => {
+                let text = String::from_utf8_lossy(text).into_owned();
+                self.sources[source.0 as usize].unfinished = text;
             }
             Entry::Gap {
                 source,

@@ -223,7 +223,10 @@ impl Sheet {
     /// What is no line, on standard error.
     fn say(&mut self, now: Duration, entry: &Entry<'_>) {
         match entry {
-            Entry::Piece { .. } | Entry::Reopened { .. } | Entry::Wait { text: None } => {}
+            Entry::Piece { .. }
+            | Entry::Unfinished { .. }
+            | Entry::Reopened { .. }
+            | Entry::Wait { text: None } => {}
             Entry::Opened { source, described } => {
                 if let Form::Text(lines) = &mut self.form {
                     lines.open(described);

@@ -117,6 +117,10 @@ impl Showing {
         if self.trouble.is_some() {
             return self.state();
         }
+        // It comes again with its line.
+        if let Entry::Unfinished { .. } = entry {
+            return State::GoesOn;
+        }
         self.unclocked += 1;
         if self.unclocked >= ENTRIES_A_LOOK {
             self.look_at_clock();

@@ -17,6 +17,7 @@ pub(super) const FORMAT: Format = Format {
 struct Clu;
 
 const RATES: [&str; 2] = ["steps_per_second", "steps_per_sec"];
+const EVALUATIONS: [&str; 3] = ["eval", "validation", "test"];
 
 impl ProgressFormat for Clu {
     fn read(&mut self, line: &str) -> Option<Progress> {
@@ -24,28 +25,20 @@ impl ProgressFormat for Clu {
         let step = scan.count()?;
         scan.literal("] ")?;
         let mut metrics = pairs::metrics(scan.rest(), ", ");
-        let rate = metrics
+        let rate = RATES
             .iter()
-            .position(|metric| RATES.contains(&metric.name.as_str()))
-            .map(|at| metrics.remove(at).value);
+            .find_map(|name| pairs::take(&mut metrics, name));
         if rate.is_none() && metrics.is_empty() {
             return None;
         }
-        let is_evaluation = metrics.first().is_some_and(|metric| {
-            ["eval", "validation", "test"]
-                .iter()
-                .any(|word| metric.name.starts_with(word))
-        });
-        let kind = if is_evaluation {
-            Kind::Evaluation
+        let is_evaluation = metrics
+            .first()
+            .is_some_and(|metric| EVALUATIONS.iter().any(|word| metric.name.starts_with(word)));
+        let progress = if is_evaluation {
+            Progress::new(Kind::Evaluation)
         } else {
-            Kind::Training
+            Progress::training().with_step(step, None)
         };
-        let mut progress = Progress::new(kind).with_metrics(metrics);
-        if kind == Kind::Training {
-            progress = progress.with_step(step, None);
-        }
-        progress.rate = rate;
-        Some(progress)
+        Some(progress.with_rate(rate).with_metrics(metrics))
     }
 }

@@ -26,14 +26,10 @@ fn engine(line: &str) -> Option<Progress> {
     scan.literal(", skipped=")?;
     let skipped = scan.number()?;
     let rate = Scan::after(scan.rest(), "lr=[").and_then(|mut scan| scan.number());
-    let metrics = [("skipped", Some(skipped)), ("lr", rate)];
-    let metrics = metrics
-        .into_iter()
-        .filter_map(|(name, value)| pairs::named(name, value?));
     Some(
         Progress::training()
             .with_step(step, None)
-            .with_metrics(metrics.collect()),
+            .with_metrics(pairs::known([("skipped", Some(skipped)), ("lr", rate)])),
     )
 }
 
@@ -57,16 +53,13 @@ fn pipeline(line: &str) -> Option<Progress> {
     let mut scan = Scan::new(line.strip_prefix("steps: ")?);
     let step = scan.count()?;
     let number = |name: &str| Scan::after(line, name)?.number();
-    let metrics = [
-        ("loss", number("loss: ")),
-        ("samples/sec", number("samples/sec: ")),
-    ];
-    let metrics = metrics
-        .into_iter()
-        .filter_map(|(name, value)| pairs::named(name, value?));
-    let mut progress = Progress::training()
-        .with_step(step, None)
-        .with_metrics(metrics.collect());
-    progress.rate = number("iter time (s): ").map(f64::recip);
-    Some(progress)
+    Some(
+        Progress::training()
+            .with_step(step, None)
+            .with_rate(number("iter time (s): ").map(f64::recip))
+            .with_metrics(pairs::known([
+                ("loss", number("loss: ")),
+                ("samples/sec", number("samples/sec: ")),
+            ])),
+    )
 }

@@ -12,8 +12,7 @@ pub(super) const FORMAT: Format = Format {
 
 struct Detectron2;
 
-const NO_METRICS: [&str; 7] = [
-    "time",
+const NO_METRICS: [&str; 6] = [
     "data_time",
     "data",
     "max_mem",
@@ -24,22 +23,18 @@ const NO_METRICS: [&str; 7] = [
 
 impl ProgressFormat for Detectron2 {
     fn read(&mut self, line: &str) -> Option<Progress> {
-        let start = line.strip_prefix(':').unwrap_or(line).trim_start();
-        let mut scan = Scan::new(start.strip_prefix("eta: ")?);
-        let remaining = scan.clock();
-        let mut scan = Scan::after(scan.rest(), "iter: ")?;
+        let mut scan = Scan::after(line, "eta: ")?;
+        let remaining = scan.clock()?;
+        scan.literal("  iter: ")?;
         let step = scan.count()?;
         let mut metrics = pairs::metrics(scan.rest(), "  ");
-        let time = metrics
-            .iter()
-            .find(|metric| metric.name == "time")
-            .map(|metric| metric.value);
-        metrics.retain(|metric| !NO_METRICS.contains(&metric.name.as_str()));
-        let mut progress = Progress::training()
-            .with_step(step, None)
-            .with_metrics(metrics);
-        progress.rate = time.map(f64::recip);
-        progress.remaining = remaining;
-        Some(progress)
+        let time = pairs::take(&mut metrics, "time");
+        Some(
+            Progress::training()
+                .with_step(step, None)
+                .with_rate(time.map(f64::recip))
+                .with_remaining(Some(remaining))
+                .with_metrics(pairs::without(metrics, &NO_METRICS)),
+        )
     }
 }

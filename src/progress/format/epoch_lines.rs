@@ -22,25 +22,22 @@ impl ProgressFormat for EpochLines {
         let number = scan.count()?;
         scan.literal("/")?;
         let total = scan.count()?;
-        let metrics: Vec<Metric> = scan
-            .rest()
-            .split([',', '|'])
-            .flat_map(|part| part.split(" - "))
-            .filter_map(|part| {
-                pairs::metric(part).or_else(|| pairs::spoken_metric(without_with(part)))
-            })
-            .collect();
-        // The epoch is over when its line comes.
-        let epoch = Epoch {
-            done: Epoch::numbered(number.min(total)).done,
-            ..Epoch::from_one(number, Some(total))
-        };
         let progress = Progress::training()
-            .with_epoch(epoch)
+            .with_epoch(Epoch::ended(number, Some(total)))
             .of(Span::Epoch)
-            .with_metrics(metrics);
+            .with_metrics(metrics(scan.rest()));
         (number <= total && progress.speaks_of_training()).then_some(progress)
     }
+}
+
+fn metrics(text: &str) -> Vec<Metric> {
+    let parts = text
+        .split([',', '|'])
+        .flat_map(|part| part.split(" - "))
+        .map(without_with);
+    parts
+        .filter_map(|part| pairs::metric(part).or_else(|| pairs::spoken_metric(part)))
+        .collect()
 }
 
 /// DeepSpeed-Chat says `with loss`.

@@ -30,14 +30,11 @@ impl ProgressFormat for Fairseq {
         if let Some(rest) = rest.strip_prefix("| valid on ") {
             return Some(validation(rest));
         }
-        let epoch = Epoch {
-            done: Epoch::from_one(number, None).done,
-            ..Epoch::numbered(number)
-        };
         let progress = Progress::training().of(Span::Epoch);
         if let Some(summary) = rest.strip_prefix("| ") {
-            let over = Epoch::numbered(number);
-            let progress = progress.with_epoch(over).with_metrics(metrics(summary));
+            let progress = progress
+                .with_epoch(Epoch::ended(number, None))
+                .with_metrics(metrics(summary));
             return progress.speaks_of_training().then_some(progress);
         }
         let mut scan = Scan::new(rest);
@@ -46,7 +43,7 @@ impl ProgressFormat for Fairseq {
         let total = scan.count()?;
         Some(
             progress
-                .with_epoch(epoch)
+                .with_epoch(Epoch::from_one(number, None))
                 .with_step(done, Some(total))
                 .with_metrics(pairs::metrics(scan.rest(), ", ")),
         )

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Format, ProgressFormat};
 use crate::progress::{
     pairs,
-    reading::{Epoch, Kind, Metric, Progress},
+    reading::{Epoch, Kind, Metric, Progress, Stage},
     scan::{Scan, whole},
 };
 
@@ -65,7 +65,9 @@ impl HfTrainer {
         let has = |name: &str| pairs.iter().any(|(key, _)| *key == name);
         let kind = kind(&pairs)?;
         let mut progress = Progress::new(kind).with_metrics(metrics(&pairs));
-        progress.finished = kind == Kind::Training && has("train_runtime") && !has("loss");
+        if kind == Kind::Training && has("train_runtime") && !has("loss") {
+            progress.stage = Stage::Over;
+        }
         progress.epoch = self.epoch(&pairs);
         if kind != Kind::Training {
             // Where the training stands is not how far the evaluation is.
@@ -156,12 +158,11 @@ const NO_METRICS: &[&str] = &[
 ];
 
 fn metrics(pairs: &[(&str, &str)]) -> Vec<Metric> {
-    const MOST: usize = 48;
     pairs
         .iter()
         .filter(|(key, _)| !NO_METRICS.contains(key))
         .filter_map(|(key, value)| pairs::named(key, exact_number(value)?))
-        .take(MOST)
+        .take(pairs::MOST)
         .collect()
 }
 

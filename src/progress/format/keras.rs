@@ -12,7 +12,7 @@ use crate::progress::{
 
 pub(super) const FORMAT: Format = Format {
     name: "keras",
-    anchors: &["Epoch ", "/step", "ETA: ", "s - ", "━"],
+    anchors: &["Epoch ", "/step", "/sample", "ETA: ", "s - ", "━"],
     begin: || Box::new(Keras::default()),
 };
 
@@ -32,9 +32,9 @@ impl ProgressFormat for Keras {
         let kind = self.kind(&bar);
         let mut progress = Progress::new(kind)
             .with_step(bar.done, bar.total)
+            .with_rate(bar.step_seconds.map(f64::recip))
+            .with_remaining(bar.remaining)
             .with_metrics(bar.metrics);
-        progress.rate = bar.step_seconds.map(f64::recip);
-        progress.remaining = bar.remaining;
         if kind == Kind::Training {
             progress.epoch = self.epoch;
             progress.span = Span::Epoch;
@@ -128,11 +128,11 @@ impl Bar {
         says_something.then_some(bar)
     }
 
-    /// `ETA: 7s`, `8:21 1s/step`, `13s 29ms/step`, `484s`, `21s/epoch`, `loss: 0.5`.
+    /// `ETA: 7s`, `8:21 1s/step`, `13s 29ms/step`, `29s 24ms/sample`, `484s`, `21s/epoch`, `loss: 0.5`.
     fn take(&mut self, place: usize, field: &str) {
         if let Some(eta) = field.strip_prefix("ETA: ") {
             self.remaining = clock_or_seconds(eta);
-        } else if field.ends_with("/step") {
+        } else if field.ends_with("/step") || field.ends_with("/sample") {
             let mut words = field.split_whitespace();
             self.step_seconds = words.next_back().and_then(seconds_a_step);
             // Keras 3 writes what is left, and at the end what it took.
@@ -175,14 +175,14 @@ fn clock_or_seconds(text: &str) -> Option<Duration> {
     span(seconds)
 }
 
-/// `29ms/step`, `1s/step`, `940us/step`.
+/// `29ms/step`, `1s/step`, `940us/step`, and `24ms/sample` of TensorFlow 2.0, whose steps are samples.
 fn seconds_a_step(text: &str) -> Option<f64> {
     let mut scan = Scan::new(text);
     let number = scan.number()?;
-    let scale = match scan.rest() {
-        "s/step" => 1.0,
-        "ms/step" => 1e-3,
-        "us/step" => 1e-6,
+    let scale = match scan.rest().split_once('/')?.0 {
+        "s" => 1.0,
+        "ms" => 1e-3,
+        "us" => 1e-6,
         _ => return None,
     };
     Some(number * scale)

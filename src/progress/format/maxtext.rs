@@ -17,15 +17,13 @@ impl ProgressFormat for MaxText {
         let step = scan.count()?;
         scan.literal(", ")?;
         let mut metrics = pairs::metrics(scan.rest(), ", ");
-        let seconds = metrics
-            .iter()
-            .position(|metric| metric.name == "seconds")
-            .map(|at| metrics.remove(at).value);
+        let seconds = pairs::take(&mut metrics, "seconds");
         // Counted from 0, and this one is over.
-        let mut progress = Progress::training()
-            .with_step(step.saturating_add(1), None)
-            .with_metrics(metrics);
-        progress.rate = seconds.map(f64::recip);
-        Some(progress)
+        Some(
+            Progress::training()
+                .with_step(step.saturating_add(1), None)
+                .with_rate(seconds.map(f64::recip))
+                .with_metrics(metrics),
+        )
     }
 }

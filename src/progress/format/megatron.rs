@@ -16,11 +16,6 @@ pub(super) const FORMAT: Format = Format {
 
 struct Megatron;
 
-const TIMES: [(&str, f64); 2] = [
-    ("elapsed time per iteration (ms)", 1e-3),
-    ("elapsed time per iteration (s)", 1.0),
-];
-
 impl ProgressFormat for Megatron {
     fn read(&mut self, line: &str) -> Option<Progress> {
         let mut scan = Scan::after(line, "iteration ")?;
@@ -29,17 +24,20 @@ impl ProgressFormat for Megatron {
         let total = scan.blanks().count()?;
         scan.blanks().literal("|")?;
         let mut metrics = pairs::metrics(line, "|");
-        let rate = TIMES.iter().find_map(|(name, scale)| {
-            let time = metrics.iter().find(|metric| metric.name == *name)?;
-            Some(1.0 / (time.value * scale))
-        });
-        metrics.retain(is_of_interest);
-        let mut progress = Progress::training().with_step(done, Some(total));
-        progress.rate = rate;
-        Some(progress.with_metrics(metrics))
+        let seconds = pairs::take(&mut metrics, "elapsed time per iteration (ms)")
+            .map(|milliseconds| milliseconds / 1e3)
+            .or_else(|| pairs::take(&mut metrics, "elapsed time per iteration (s)"));
+        metrics.retain(is_news);
+        Some(
+            Progress::training()
+                .with_step(done, Some(total))
+                .with_rate(seconds.map(f64::recip))
+                .with_metrics(metrics),
+        )
     }
 }
 
-fn is_of_interest(metric: &Metric) -> bool {
-    !metric.name.starts_with("elapsed time") && !metric.name.starts_with("number of")
+/// `number of skipped iterations: 0` is none.
+fn is_news(metric: &Metric) -> bool {
+    !metric.name.starts_with("number of")
 }

@@ -19,6 +19,13 @@ struct Mlx {
     total: Option<u64>,
 }
 
+/// What a line begins with, and what it is about.
+const KINDS: [(&str, Kind); 3] = [
+    ("Train loss", Kind::Training),
+    ("Val loss", Kind::Evaluation),
+    ("Saved adapter", Kind::Checkpoint),
+];
+
 impl ProgressFormat for Mlx {
     fn read(&mut self, line: &str) -> Option<Progress> {
         if line.starts_with("Starting training") {
@@ -29,29 +36,15 @@ impl ProgressFormat for Mlx {
         let step = scan.count()?;
         scan.literal(": ")?;
         let rest = scan.rest();
-        let kind = kind(rest)?;
-        let mut metrics: Vec<_> = rest.split(", ").filter_map(pairs::spoken_metric).collect();
-        let rate = metrics
-            .iter()
-            .position(|metric| metric.name == "It/sec")
-            .map(|at| metrics.remove(at).value);
-        metrics.retain(|metric| metric.name != "Val took");
-        let mut progress = Progress::new(kind).with_metrics(metrics);
-        if kind == Kind::Training {
-            progress = progress.with_step(step, self.total.filter(|total| *total >= step));
-        }
-        progress.rate = rate;
-        Some(progress)
+        let (_, kind) = KINDS.iter().find(|(start, _)| rest.starts_with(start))?;
+        let mut metrics = rest.split(", ").filter_map(pairs::spoken_metric).collect();
+        let rate = pairs::take(&mut metrics, "It/sec");
+        let progress = Progress::new(*kind)
+            .with_rate(rate)
+            .with_metrics(pairs::without(metrics, &["Val took"]));
+        Some(match kind {
+            Kind::Training => progress.with_step(step, self.total.filter(|total| *total >= step)),
+            _ => progress,
+        })
     }
-}
-
-fn kind(text: &str) -> Option<Kind> {
-    [
-        ("Train loss", Kind::Training),
-        ("Val loss", Kind::Evaluation),
-        ("Saved adapter", Kind::Checkpoint),
-    ]
-    .into_iter()
-    .find(|(start, _)| text.starts_with(start))
-    .map(|(_, kind)| kind)
 }

@@ -170,7 +170,7 @@ impl Readers {
                 return Some(Reading {
                     format: reader.name,
                     rank: bare.rank,
-                    progress: checked(progress, segment.nested),
+                    progress: checked(progress, segment.is_nested),
                 });
             }
         }
@@ -179,9 +179,9 @@ impl Readers {
 }
 
 /// What holds for every format: no rate or fraction that is no number, and a nested bar of unknown kind is an evaluation.
-fn checked(mut progress: Progress, nested: bool) -> Progress {
-    progress.nested |= nested;
-    if progress.nested && progress.kind == Kind::Other {
+fn checked(mut progress: Progress, is_nested: bool) -> Progress {
+    progress.is_nested |= is_nested;
+    if progress.is_nested && progress.kind == Kind::Other {
         progress.kind = Kind::Evaluation;
     }
     progress.rate = progress.rate.filter(|rate| rate.is_finite() && *rate > 0.0);

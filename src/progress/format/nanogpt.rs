@@ -1,5 +1,6 @@
 //! nanoGPT's `iter 2920: loss 3.9883, time 1099.34ms, mfu 15.34%` and `step 250: train loss 1.5440, val loss 1.7220`;
-//! nanochat's `step 00004/21400 (0.02%) | loss: 8.89 | … | dt: 989.44ms | tok/sec: 529,882 | …`.
+//! nanochat's `step 00001 (0.13%) | loss: 1.874766 | lrm: 0.01 | dt: 1308.03ms | tok/sec: 12,525 | …`, which names a total
+//! in some of its programs: `step 00004/21400 (0.02%)`.
 
 use super::{Format, ProgressFormat};
 use crate::progress::{
@@ -30,18 +31,17 @@ fn iteration(line: &str) -> Option<Progress> {
     scan.literal(": loss ")?;
     let loss = scan.number()?;
     scan.literal(", time ")?;
-    let time = scan.number()?;
+    let milliseconds = scan.number()?;
     scan.literal("ms")?;
-    let mfu = scan.literal(", mfu ").and_then(|()| scan.number());
-    let metrics = [("loss", Some(loss)), ("mfu", mfu.filter(|mfu| *mfu >= 0.0))];
-    let metrics = metrics
-        .into_iter()
-        .filter_map(|(name, value)| pairs::named(name, value?));
-    let mut progress = Progress::training()
-        .with_step(step, None)
-        .with_metrics(metrics.collect());
-    progress.rate = Some(1e3 / time);
-    Some(progress)
+    let utilisation = scan.literal(", mfu ").and_then(|()| scan.number());
+    // The first say -100: it is not known yet.
+    let utilisation = utilisation.filter(|share| *share >= 0.0);
+    Some(
+        Progress::training()
+            .with_step(step, None)
+            .with_rate(Some(1e3 / milliseconds))
+            .with_metrics(pairs::known([("loss", Some(loss)), ("mfu", utilisation)])),
+    )
 }
 
 fn evaluation(line: &str) -> Option<Progress> {
@@ -58,18 +58,18 @@ fn evaluation(line: &str) -> Option<Progress> {
 fn nanochat(line: &str) -> Option<Progress> {
     let mut scan = Scan::new(line.strip_prefix("step ")?);
     let step = scan.count()?;
-    scan.literal("/")?;
-    let total = scan.count()?;
-    let (_, rest) = scan.rest().split_once(" | ")?;
-    let mut metrics = pairs::metrics(rest, " | ");
-    let time = metrics
-        .iter()
-        .position(|metric| metric.name == "dt")
-        .map(|at| metrics.remove(at).value);
-    metrics.retain(|metric| metric.name != "total time");
-    let mut progress = Progress::training()
-        .with_step(step, Some(total))
-        .with_metrics(metrics);
-    progress.rate = time.map(|time| 1e3 / time);
-    progress.speaks_of_training().then_some(progress)
+    let total = scan.literal("/").and_then(|()| scan.count());
+    scan.literal(" (")?;
+    let percent = scan.number()?;
+    scan.literal("%) | ")?;
+    let mut metrics = pairs::metrics(scan.rest(), " | ");
+    let milliseconds = pairs::take(&mut metrics, "dt");
+    let progress = Progress::training()
+        .with_step(step, total)
+        .with_rate(milliseconds.map(|milliseconds| 1e3 / milliseconds))
+        .with_metrics(pairs::without(metrics, &["epoch", "total time"]));
+    progress.speaks_of_training().then(|| Progress {
+        fraction: Some(percent / 100.0).filter(|_| total.is_none()),
+        ..progress
+    })
 }

@@ -15,6 +15,8 @@ pub(super) const FORMAT: Format = Format {
 
 struct Nemo;
 
+const NO_METRICS: [&str; 2] = ["global_batch_size", "global_step"];
+
 impl ProgressFormat for Nemo {
     fn read(&mut self, line: &str) -> Option<Progress> {
         let mut scan = Scan::after(line, "Training epoch ")?;
@@ -24,20 +26,15 @@ impl ProgressFormat for Nemo {
         scan.literal("/")?;
         let last = scan.count()?;
         let mut metrics = pairs::metrics(scan.rest(), " | ");
-        let time = metrics
-            .iter()
-            .find(|metric| metric.name == "train_step_timing in s")
-            .map(|metric| metric.value);
-        metrics.retain(|metric| {
-            !metric.name.starts_with("global_") && !metric.name.contains("timing")
-        });
+        let time = pairs::take(&mut metrics, "train_step_timing in s");
         // Both count from 0: `iteration 149/149` is the last of 150.
-        let mut progress = Progress::training()
-            .with_step(iteration.saturating_add(1), last.checked_add(1))
-            .with_epoch(Epoch::numbered(epoch))
-            .of(Span::Epoch)
-            .with_metrics(metrics);
-        progress.rate = time.map(f64::recip);
-        Some(progress)
+        Some(
+            Progress::training()
+                .with_step(iteration.saturating_add(1), last.checked_add(1))
+                .with_epoch(Epoch::numbered(epoch))
+                .of(Span::Epoch)
+                .with_rate(time.map(f64::recip))
+                .with_metrics(pairs::without(metrics, &NO_METRICS)),
+        )
     }
 }

@@ -40,16 +40,19 @@ fn mnist(line: &str) -> Option<Progress> {
     if bracket.is_some() {
         scan = Scan::new(scan.rest().split_once(']')?.1);
     }
-    let mut progress = Progress::training()
-        .with_step(done, Some(total))
-        .with_epoch(Epoch::numbered(epoch))
-        .of(Span::Epoch)
-        .with_metrics(metrics(scan.rest()));
+    let mut progress = in_epoch(epoch, done, total).with_metrics(metrics(scan.rest()));
     // With several processes the count is of one process's share, and the percentage, which is of the whole, another.
     let exact = progress.part().unwrap_or(0.0) * 100.0;
     let differs = |percent: &f64| (percent - exact).abs() > 1.0;
     progress.fraction = percent.filter(differs).map(|percent| percent / 100.0);
     progress.speaks_of_training().then_some(progress)
+}
+
+fn in_epoch(epoch: u64, done: u64, total: u64) -> Progress {
+    Progress::training()
+        .with_step(done, Some(total))
+        .with_epoch(Epoch::numbered(epoch))
+        .of(Span::Epoch)
 }
 
 /// `Loss: 0.31\tAcc: 0`, `loss=2.3130, accuracy=12.5000`.
@@ -65,19 +68,13 @@ fn imagenet(line: &str) -> Option<Progress> {
     scan.literal("/")?;
     let total = scan.count()?;
     scan.literal("]")?;
-    let mut metrics: Vec<_> = scan.rest().split('\t').filter_map(current).collect();
-    let time = metrics
-        .iter()
-        .find(|metric| metric.name == "Time")
-        .map(|metric| metric.value);
-    metrics.retain(|metric| !matches!(metric.name.as_str(), "Time" | "Data"));
-    let mut progress = Progress::training()
-        .with_step(done, Some(total))
-        .with_epoch(Epoch::numbered(epoch))
-        .of(Span::Epoch)
-        .with_metrics(metrics);
-    progress.rate = time.map(f64::recip);
-    Some(progress)
+    let mut metrics = scan.rest().split('\t').filter_map(current).collect();
+    let time = pairs::take(&mut metrics, "Time");
+    Some(
+        in_epoch(epoch, done, total)
+            .with_rate(time.map(f64::recip))
+            .with_metrics(pairs::without(metrics, &["Data"])),
+    )
 }
 
 /// `Loss 6.9802e+00 (7.0827e+00)`: the last value, and the mean in parentheses.

@@ -28,20 +28,25 @@ impl ProgressFormat for Rich {
         let mut words = before.trim_end().rsplitn(3, ' ');
         Scan::new(words.next()?).clock()?;
         let (done, total) = words.next()?.split_once('/')?;
-        let label = words.next()?.trim_end_matches([' ', '━', '╸', '╺', '-']);
-        let kind = label::kind(label.trim(), "it");
-        let mut progress = Progress::new(kind)
-            .with_step(Scan::new(done).count()?, Scan::new(total).count())
-            .with_metrics(metrics(after.rest()));
-        progress.rate = Some(rate);
-        progress.remaining = remaining;
-        if kind == Kind::Training {
-            progress.epoch = epoch(label);
-            progress.span = Span::Epoch;
-        } else {
-            label.trim().clone_into(&mut progress.label);
-        }
-        Some(progress)
+        let label = words.next()?;
+        let label = label.trim_end_matches([' ', '━', '╸', '╺', '-']).trim();
+        let progress = match label::kind(label, "it") {
+            Kind::Training => Progress {
+                epoch: epoch(label),
+                ..Progress::training().of(Span::Epoch)
+            },
+            kind => Progress {
+                label: label.to_owned(),
+                ..Progress::new(kind)
+            },
+        };
+        Some(
+            progress
+                .with_step(Scan::new(done).count()?, Scan::new(total).count())
+                .with_rate(Some(rate))
+                .with_remaining(remaining)
+                .with_metrics(pairs::column_metrics(after.rest())),
+        )
     }
 }
 
@@ -50,21 +55,8 @@ fn epoch(label: &str) -> Option<Epoch> {
     let mut scan = Scan::after(label, "Epoch ")?;
     let number = scan.blanks().count()?;
     let last = scan.literal("/").and_then(|()| scan.count());
-    let mut epoch = Epoch::numbered(number);
-    epoch.total = last.map(|last| Epoch::numbered(last).done + 1.0);
-    Some(epoch)
-}
-
-/// `v_num: 0 train_loss: 0.394`: the names have no blanks, the numbers follow them.
-fn metrics(text: &str) -> Vec<crate::progress::reading::Metric> {
-    let mut words = text.split_whitespace().peekable();
-    let mut metrics = Vec::new();
-    while let Some(word) = words.next() {
-        let value = words.peek().and_then(|value| pairs::leading_number(value));
-        if let (Some(name), Some(value)) = (word.strip_suffix(':'), value) {
-            metrics.extend(pairs::named(name, value));
-            words.next();
-        }
-    }
-    metrics
+    Some(Epoch {
+        total: last.map(|last| Epoch::numbered(last).done + 1.0),
+        ..Epoch::numbered(number)
+    })
 }

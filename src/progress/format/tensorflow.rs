@@ -28,9 +28,7 @@ fn slim(line: &str) -> Option<Progress> {
     scan.literal(" (")?;
     let seconds = scan.number()?;
     scan.literal(" sec/step)")?;
-    let mut progress = trained(step, "loss", loss);
-    progress.rate = Some(seconds.recip());
-    Some(progress)
+    Some(timed(step, seconds, loss))
 }
 
 fn object_detection(line: &str) -> Option<Progress> {
@@ -39,9 +37,14 @@ fn object_detection(line: &str) -> Option<Progress> {
     scan.literal(" per-step time ")?;
     let seconds = scan.number()?;
     let loss = Scan::after(scan.rest(), "loss=")?.number()?;
-    let mut progress = trained(step, "loss", loss);
-    progress.rate = Some(seconds.recip());
-    Some(progress)
+    Some(timed(step, seconds, loss))
+}
+
+fn timed(step: u64, seconds: f64, loss: f64) -> Progress {
+    Progress::training()
+        .with_step(step, None)
+        .with_rate(Some(seconds.recip()))
+        .with_metrics(pairs::known([("loss", Some(loss))]))
 }
 
 fn benchmarks(line: &str) -> Option<Progress> {
@@ -50,15 +53,9 @@ fn benchmarks(line: &str) -> Option<Progress> {
     scan.literal("\timages/sec: ")?;
     let speed = scan.number()?;
     let loss = line.rsplit('\t').next().and_then(pairs::leading_number);
-    let mut progress = trained(step, "images/sec", speed);
-    progress
-        .metrics
-        .extend(loss.and_then(|loss| pairs::named("loss", loss)));
-    Some(progress)
-}
-
-fn trained(step: u64, name: &str, value: f64) -> Progress {
-    Progress::training()
-        .with_step(step, None)
-        .with_metrics(pairs::named(name, value).into_iter().collect())
+    Some(
+        Progress::training()
+            .with_step(step, None)
+            .with_metrics(pairs::known([("images/sec", Some(speed)), ("loss", loss)])),
+    )
 }

@@ -2,7 +2,7 @@
 //! container, mostly from the last checkpoint.
 
 use super::{Format, ProgressFormat};
-use crate::progress::reading::Progress;
+use crate::progress::reading::{Progress, Stage};
 
 pub(super) const FORMAT: Format = Format {
     name: "torchelastic",
@@ -15,10 +15,9 @@ struct TorchElastic;
 impl ProgressFormat for TorchElastic {
     fn read(&mut self, line: &str) -> Option<Progress> {
         let (before, after) = line.split_once("] Starting worker group")?;
-        (after.is_empty() && before.contains('[')).then(|| {
-            let mut progress = Progress::training();
-            progress.begins = true;
-            progress
+        (after.is_empty() && before.contains('[')).then(|| Progress {
+            stage: Stage::Begins,
+            ..Progress::training()
         })
     }
 }

@@ -19,6 +19,9 @@ struct TorchTitan {
     total: Option<u64>,
 }
 
+/// Tokens, and in 2024 words, a second.
+const THROUGHPUTS: [&str; 2] = ["tps", "wps"];
+
 impl ProgressFormat for TorchTitan {
     fn read(&mut self, line: &str) -> Option<Progress> {
         if let Some(mut scan) = Scan::after(line, ", total steps ") {
@@ -27,30 +30,17 @@ impl ProgressFormat for TorchTitan {
         }
         let mut scan = Scan::new(line.strip_prefix("step: ")?);
         let step = scan.blanks().count()?;
-        let metrics = metrics(scan.rest());
-        let is_of_training = metrics.iter().any(|metric| metric.name == "tps");
-        is_of_training.then(|| {
+        let mut metrics = pairs::column_metrics(scan.rest());
+        let is_torchtitans = metrics
+            .iter()
+            .any(|metric| THROUGHPUTS.contains(&metric.name.as_str()));
+        metrics.retain(is_known);
+        is_torchtitans.then(|| {
             Progress::training()
                 .with_step(step, self.total.filter(|total| *total >= step))
-                .with_metrics(metrics.into_iter().filter(is_known).collect())
+                .with_metrics(metrics)
         })
     }
-}
-
-/// `name: value` pairs with two blanks between them, and one or more before the value.
-fn metrics(text: &str) -> Vec<Metric> {
-    let words = text.split_whitespace();
-    let mut name = None;
-    let mut metrics = Vec::new();
-    for word in words {
-        if let Some(word) = word.strip_suffix(':') {
-            name = Some(word);
-        } else if let Some(name) = name.take() {
-            let value = pairs::leading_number(word);
-            metrics.extend(value.and_then(|value| pairs::named(name, value)));
-        }
-    }
-    metrics
 }
 
 /// A stage of a pipeline that does not know the loss says -1.

@@ -20,8 +20,6 @@ struct Tqdm;
 
 impl ProgressFormat for Tqdm {
     fn read(&mut self, line: &str) -> Option<Progress> {
-        // Some collectors write the carriage return so.
-        let line = line.rsplit("#015").next().unwrap_or(line);
         line.match_indices('[').find_map(|(at, _)| {
             let clocks = Clocks::read(line.get(at + 1..)?)?;
             let counted = Counted::read(line.get(..at)?)?;
@@ -65,8 +63,8 @@ impl<'a> Clocks<'a> {
     }
 }
 
-/// `2.54it/s`, `8.77s/it`, `? examples/s`, `12.2MB/s`.
-fn rate(text: &str) -> Option<(Option<f64>, &str)> {
+/// `2.54it/s`, `8.77s/it`, `? examples/s`, `12.2MB/s`: how many a second, and what they are.
+pub(super) fn rate(text: &str) -> Option<(Option<f64>, &str)> {
     let mut scan = Scan::new(text);
     let number = scan.number();
     if number.is_none() {
@@ -164,11 +162,20 @@ fn without_bar(text: &str) -> (&str, bool) {
         _ => text.strip_suffix('%'),
     };
     let Some(before) = before else {
-        return (tidy(text), false);
+        return match without_total_drawn(text) {
+            Some(label) => (tidy(label), true),
+            None => (tidy(text), false),
+        };
     };
     let label =
         before.trim_end_matches(|character: char| character.is_ascii_digit() || character == '.');
     (tidy(label), true)
+}
+
+/// `Training: |          |`: a bar without a percentage, as its total is not known.
+fn without_total_drawn(text: &str) -> Option<&str> {
+    let (label, drawn) = text.strip_suffix('|')?.rsplit_once('|')?;
+    drawn.trim().is_empty().then_some(label)
 }
 
 fn tidy(label: &str) -> &str {

@@ -1,6 +1,7 @@
-//! Ultralytics' own bar, since 8.3.200: `12/300  3.87G  3.63 …  640: 100% ━━━━━━━━━━━━ 8/8 3.1it/s 2.6s`.
+//! Ultralytics' own bar, since 8.3.200: `12/300  3.87G  3.63 …  640: 100% ━━━━━━━━━━━━ 8/8 3.1it/s 2.6s`, and on the way
+//! `640: 14% ━╸────────── 20/147 4.0s/it 1:26<8:33`.
 
-use super::{Format, ProgressFormat};
+use super::{Format, ProgressFormat, tqdm};
 use crate::progress::{
     label,
     reading::{Kind, Progress, Span},
@@ -22,28 +23,31 @@ impl ProgressFormat for Ultralytics {
         let done = scan.scaled_count()?;
         scan.literal("/")?;
         let total = scan.scaled_count()?;
-        let rate = scan.blanks().number();
-        let unit = scan.rest().split("/s").next().unwrap_or_default();
-        let label = before
-            .trim_end_matches(|character: char| character.is_ascii_digit())
-            .trim_end_matches([':', ' ']);
-        let epoch = label::epoch(label);
-        let kind = match epoch {
-            Some(_) => Kind::Training,
-            None => label::kind(label, unit),
+        let mut words = scan.rest().split_whitespace();
+        let (rate, unit) = words.next().and_then(tqdm::rate).unwrap_or((None, ""));
+        let remaining = words
+            .next()
+            .and_then(|clocks| Scan::new(clocks.split_once('<')?.1).clock());
+        let label = label::before_percentage(before);
+        let progress = match label::epoch(label) {
+            Some(epoch) => Progress::training().with_epoch(epoch).of(Span::Epoch),
+            None => named(label, unit),
         };
-        let mut progress = Progress::new(kind).with_step(done, Some(total));
-        progress.rate = rate.filter(|_| unit.len() < scan.rest().len());
-        progress.epoch = epoch;
-        if epoch.is_some() {
-            progress.span = Span::Epoch;
-        } else {
-            progress.label = label
-                .split_whitespace()
-                .take(3)
-                .collect::<Vec<_>>()
-                .join(" ");
-        }
-        Some(progress)
+        Some(
+            progress
+                .with_step(done, Some(total))
+                .with_rate(rate)
+                .with_remaining(remaining),
+        )
+    }
+}
+
+fn named(label: &str, unit: &str) -> Progress {
+    const WORDS: usize = 3;
+    let kind: Kind = label::kind(label, unit);
+    let words: Vec<&str> = label.split_whitespace().take(WORDS).collect();
+    Progress {
+        label: words.join(" "),
+        ..Progress::new(kind)
     }
 }

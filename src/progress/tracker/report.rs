@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::pace::seconds;
 use crate::{
+    cluster::TrainerStatus,
     logs::stamp::Stamp,
     progress::{
         reading::{Count, Metric},
@@ -26,6 +27,23 @@ pub struct Report {
 }
 
 impl Report {
+    /// None of a report that does not say when it was made.
+    pub fn of(status: &TrainerStatus) -> Option<Self> {
+        let updated = status.updated?;
+        let metrics = status.metrics.iter().filter_map(|metric| {
+            Some(Metric {
+                name: metric.name.clone(),
+                value: metric.value.trim().parse().ok()?,
+            })
+        });
+        Some(Self {
+            percentage: status.percentage,
+            remaining: status.remaining_seconds.map(Duration::from_secs),
+            metrics: metrics.collect(),
+            updated: updated.into(),
+        })
+    }
+
     /// A job that was restarted keeps the report of the attempt before until the new one speaks.
     pub(super) fn is_of_this_attempt(&self, started: Option<Stamp>) -> bool {
         started.is_some_and(|started| self.updated >= started)

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{pace::seconds, training::LastValue};
 use crate::{
     logs::stamp::Stamp,
-    progress::reading::{Count, Epoch, Kind},
+    progress::reading::{Count, Epoch, Kind, Role},
 };
 
 /// Where the numbers come from.
@@ -33,10 +33,27 @@ pub struct Training {
     /// Until the end of the whole, counted from `at`.
     pub remaining: Option<Duration>,
     pub metrics: BTreeMap<String, LastValue>,
-    pub finished: bool,
+    /// The program said that it is over, or nothing is left.
+    pub is_finished: bool,
     pub source: Source,
     /// When the source last spoke.
     pub at: Stamp,
+}
+
+impl Training {
+    /// The last values of what everybody looks for, the losses first; others have no place in a short line.
+    pub fn foremost(&self) -> Vec<(&str, f64)> {
+        let mut known: Vec<(Role, &str, f64)> = self
+            .metrics
+            .iter()
+            .filter_map(|(name, last)| Some((Role::of(name)?, name.as_str(), last.value)))
+            .collect();
+        // `loss` rather than `nll_loss`.
+        known.sort_by_key(|(role, name, _)| (*role, name.len()));
+        known.dedup_by_key(|(role, ..)| *role);
+        let known = known.into_iter();
+        known.map(|(_, name, value)| (name, value)).collect()
+    }
 }
 
 /// What goes on beside the training: a download, an evaluation, a bar that does not say what it is.

@@ -1,6 +1,9 @@
+//! The tracker on logs of several containers, as their lines come.
+
 use std::time::Duration;
 
 use super::*;
+use crate::cluster::{ReportedMetric, TrainerStatus};
 use crate::progress::{
     format::Readers,
     reading::{Metric, Span},
@@ -380,4 +383,49 @@ fn steps_of_a_report_that_contradict_its_percentage_are_not_believed() {
 fn a_reading_of_an_epoch_is_of_the_epoch_only() {
     let progress = Progress::training().with_step(1, Some(2)).of(Span::Epoch);
     assert_eq!(progress.whole(), None);
+}
+
+#[test]
+fn what_everybody_looks_for_comes_first_and_once() {
+    let mut logs = Logs::default();
+    logs.line(
+        FIRST,
+        0,
+        "| epoch 001:    450 / 1891 loss=11.521, nll_loss=10.881, ppl=1886.05, wps=52922, ups=0.5, lr=8.90889e-05, gnorm=1.543",
+    );
+    let training = logs.training(1);
+    let expected = [
+        ("loss", 11.521),
+        ("lr", 8.908_89e-5),
+        ("gnorm", 1.543),
+        ("wps", 52922.0),
+    ];
+    assert_eq!(training.foremost(), expected);
+}
+
+#[test]
+fn a_report_is_what_the_cluster_has_of_it() {
+    let metric = |name: &str, value: &str| ReportedMetric {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    let mut status = TrainerStatus {
+        percentage: Some(45),
+        remaining_seconds: Some(90),
+        metrics: vec![metric("loss", " 0.25"), metric("stage", "warm-up")],
+        updated: "1970-01-01T00:00:07Z".parse().ok(),
+    };
+    let loss = Metric {
+        name: "loss".to_owned(),
+        value: 0.25,
+    };
+    let expected = Report {
+        percentage: Some(45),
+        remaining: Some(Duration::from_secs(90)),
+        metrics: vec![loss],
+        updated: at(7),
+    };
+    assert_eq!(Report::of(&status), Some(expected));
+    status.updated = None;
+    assert_eq!(Report::of(&status), None);
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::pace::Pace;
 use crate::{
     logs::stamp::Stamp,
-    progress::reading::{Count, Epoch, Metric, Progress, Span},
+    progress::reading::{Count, Epoch, Metric, Progress, Span, Stage},
 };
 
 /// A loop that has come this far may begin anew; before that, a smaller count is a late line.
@@ -35,7 +35,7 @@ pub(super) struct TrainingState {
     pub(super) at: Stamp,
     pub(super) step: Option<Count>,
     pub(super) epoch: Option<Epoch>,
-    pub(super) finished: bool,
+    pub(super) is_finished: bool,
     pub(super) metrics: BTreeMap<String, LastValue>,
     place: Option<Place>,
     whole: Option<f64>,
@@ -62,7 +62,7 @@ impl TrainingState {
             at,
             step: None,
             epoch: None,
-            finished: false,
+            is_finished: false,
             metrics: BTreeMap::new(),
             place: None,
             whole: None,
@@ -77,7 +77,7 @@ impl TrainingState {
     pub(super) fn take(&mut self, format: &'static str, at: Stamp, progress: &Progress) {
         self.at = self.at.max(at);
         self.take_metrics(at, &progress.metrics);
-        self.finished |= progress.finished;
+        self.is_finished |= progress.stage == Stage::Over;
         if self.move_to(at, progress) {
             self.format = format;
             self.take_speed(at, progress);
