@@ -4,6 +4,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// A line narrower than this beside its margin would break every word.
 const NARROWEST: usize = 20;
+/// Ends all colours.
+const COLOURS_END: &str = "\u{1b}[0m";
 
 /// Lines of at most `limit` columns, each after `indent` blanks and with a line feed; one line without a limit.
 /// Commands stay whole: they are made to be pasted.
@@ -70,6 +72,33 @@ pub fn width(text: &str) -> usize {
     let before = pieces.next().unwrap_or_default().width();
     let after = |piece: &str| piece.split_once('m').map_or(0, |(_, rest)| rest.width());
     before + pieces.map(after).sum::<usize>()
+}
+
+/// At most so many columns of one line. Colours pass and end with it; control characters are shown.
+pub fn cut(line: &str, columns: usize) -> String {
+    let mut shown = String::with_capacity(line.len());
+    let mut left = columns;
+    let mut rest = line;
+    while let Some(character) = rest.chars().next() {
+        if let Some(length) = colour_sequence(rest) {
+            shown.push_str(&rest[..length]);
+            rest = &rest[length..];
+            continue;
+        }
+        let before = shown.len();
+        push_visible(character, &mut shown);
+        let taken = shown[before..].width();
+        if taken > left {
+            shown.truncate(before);
+            break;
+        }
+        left -= taken;
+        rest = &rest[character.len_utf8()..];
+    }
+    if shown.contains('\u{1b}') && !shown.ends_with(COLOURS_END) {
+        shown.push_str(COLOURS_END);
+    }
+    shown
 }
 
 /// One line: control characters of the cluster's text, and those that turn the reading direction, are shown, not obeyed.
@@ -172,6 +201,18 @@ mod tests {
         assert_eq!(width("größe"), 5);
         assert_eq!(width("你好"), 4);
         assert_eq!(width("a\u{1b}[1;32mok\u{1b}[0mb"), 4);
+    }
+
+    #[test]
+    fn a_line_is_cut_between_characters_and_keeps_no_colour_open() {
+        assert_eq!(cut("training", 8), "training");
+        assert_eq!(cut("training", 5), "train");
+        assert_eq!(cut("a你好", 4), "a你");
+        assert_eq!(cut("a\u{1b}[31mbc\u{1b}[0m", 2), "a\u{1b}[31mb\u{1b}[0m");
+        assert_eq!(cut("\u{1b}[31mab", 9), "\u{1b}[31mab\u{1b}[0m");
+        assert_eq!(cut("a\nb\u{1b}[2J\tc", 99), "a\\nb^[[2J\\tc");
+        assert_eq!(cut("a\u{7}", 2), "a");
+        assert_eq!(cut("a", 0), "");
     }
 
     #[test]

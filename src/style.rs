@@ -19,6 +19,14 @@ pub enum Role {
     Command,
 }
 
+/// Which characters a terminal shows as they are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Glyphs {
+    #[default]
+    Ascii,
+    Unicode,
+}
+
 /// Whether a stream takes colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {

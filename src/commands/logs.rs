@@ -4,6 +4,7 @@ mod arguments;
 mod display;
 mod ending;
 mod live;
+mod rows;
 mod saving;
 mod sheet;
 mod showing;
@@ -22,6 +23,7 @@ use self::{
     display::Display,
     ending::{Afterwards, End, Gaps, Past, Rules, SavedEnd},
     live::{Live, Rest},
+    rows::ReadingRow,
     saving::{Rescue, Saving, SharedSaver},
     sheet::{Beside, Sheet, SheetLook},
     showing::Showing,
@@ -29,7 +31,11 @@ use self::{
 };
 use crate::{
     cluster::{Cluster, Follow, JobObservation, fetch_job, nearest},
-    commands::{CommandContext, job_name::fetch_job_name, signals::wait_for_signal},
+    commands::{
+        CommandContext,
+        job_name::fetch_job_name,
+        signals::{heed_suspension, wait_for_signal},
+    },
     error::{CommandError, ErrorKind},
     logs::{
         LogRequest, ReadEnd, UserStart,
@@ -110,6 +116,9 @@ impl Run<'_> {
         let rules = self.rules(&names, target.kubectl());
         let saver = self.saver(names)?;
         let showing = self.showing(ui, saver.clone())?;
+        if let Some(pause) = showing.pause() {
+            tokio::spawn(heed_suspension(pause));
+        }
         let request = self.request(cluster, job);
         let limit = self.args.files.buffer.unwrap_or(DEFAULT_LIMIT);
         let spool = Arc::new(SharedSpool::new(limit));
@@ -169,7 +178,8 @@ impl Run<'_> {
             Follow::Yes => Merge::new(Window::For(window)),
             Follow::No => Merge::new(Window::Everything),
         });
-        let display = Display::new(Sheet::new(ui.pen(), look, filter), merge);
+        let sheet = Sheet::new(ui.pen(), look, filter).with_rows(Box::new(ReadingRow));
+        let display = Display::new(sheet, merge);
         Ok(Showing::new(display, saver.map(Saving::new)))
     }
 

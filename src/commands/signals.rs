@@ -1,6 +1,14 @@
-//! Ctrl-C, SIGTERM and SIGHUP: what they ask for, and which end of a command that is.
+//! Ctrl-C, SIGTERM and SIGHUP: what they ask for, and which end of a command that is. And Ctrl-Z, which ends nothing.
 
-use crate::error::{CommandError, ErrorKind};
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    error::{CommandError, ErrorKind},
+    ui::Pause,
+};
+
+/// A terminal that takes nothing for so long keeps what stands on it when the process stops.
+const PAUSE_LIMIT: Duration = Duration::from_millis(500);
 
 /// Runs the command to its end, or to a signal; then its requests are dropped where they stand.
 pub(crate) async fn until_signal(
@@ -41,15 +49,79 @@ async fn wait_for_hang_up() {
     }
 }
 
-/// SIGHUP is the lowest bit of the mask.
 #[cfg(unix)]
 fn is_hang_up_ignored() -> bool {
+    is_ignored(rustix::process::Signal::HUP)
+}
+
+/// Where the system does not tell, it is taken to be so: the signal keeps its own effect.
+#[cfg(unix)]
+fn is_ignored(signal: rustix::process::Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();
     let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_none_or(|mask| mask & 1 == 1)
+        .is_none_or(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
 }
+
+/// At Ctrl-Z the terminal is tidied up before the process stops; when it goes on, all is drawn anew.
+#[cfg(unix)]
+pub(crate) async fn heed_suspension(pause: Arc<Pause>) {
+    use rustix::process::Signal;
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let heed = |wanted: Signal| signal(SignalKind::from_raw(wanted.as_raw()));
+    let Ok(mut goes_on) = heed(Signal::CONT) else {
+        return;
+    };
+    let stop = is_job_of_a_shell().then(|| heed(Signal::TSTP));
+    let Some(Ok(mut stop)) = stop else {
+        while goes_on.recv().await.is_some() {
+            pause.end();
+        }
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = stop.recv() => {
+                // Nothing else has to be done meanwhile: in a moment all of the process stops.
+                pause.begin(PAUSE_LIMIT);
+                if stop_process() {
+                    goes_on.recv().await;
+                }
+            }
+            _ = goes_on.recv() => {}
+        }
+        pause.end();
+    }
+}
+
+/// A handler has taken the signal's own effect away, and only SIGSTOP does the same. It stops also where nobody can
+/// bring the process back: so there must be a shell that put it into a process group of its own.
+#[cfg(unix)]
+fn is_job_of_a_shell() -> bool {
+    use rustix::process::{Signal, getpgid, getpgrp, getppid, getsid};
+
+    let Some(parent) = getppid() else {
+        return false;
+    };
+    let (session, group) = (getsid(Some(parent)), getpgid(Some(parent)));
+    session.is_ok()
+        && session == getsid(None)
+        && group != Ok(getpgrp())
+        && !is_ignored(Signal::TSTP)
+}
+
+/// Returns when the process goes on, or where it cannot be stopped.
+#[cfg(unix)]
+fn stop_process() -> bool {
+    use rustix::process::{Signal, getpid, kill_process};
+
+    kill_process(getpid(), Signal::STOP).is_ok()
+}
+
+#[cfg(not(unix))]
+pub(crate) async fn heed_suspension(_: Arc<Pause>) {}
 
 #[cfg(not(unix))]
 pub(crate) async fn wait_for_signal() -> ErrorKind {

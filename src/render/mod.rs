@@ -1,5 +1,6 @@
 //! From values to text. Everything here is pure: time, width and colours are parameters ([`Look`]).
 
+pub mod bar;
 pub mod check;
 mod check_json;
 mod check_junit;

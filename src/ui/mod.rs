@@ -1,11 +1,17 @@
 //! The only room that touches standard output, standard error and the terminal. Answers go to standard output,
 //! everything else to standard error. `colour.rs` decides on colours, `sanitize.rs` keeps foreign control
-//! sequences away from terminals.
+//! sequences away from terminals; `rows.rs` is what stands under lines (`bars.rs` how it is drawn, `screen.rs` where,
+//! `pause.rs` when not), and `gauge.rs` the terminal's own indicator.
 
+mod bars;
 mod colour;
+mod gauge;
 mod panic;
+mod pause;
 mod pen;
+mod rows;
 mod sanitize;
+mod screen;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -15,8 +21,11 @@ use crate::{
 };
 
 pub use colour::ColourChoice;
+pub use gauge::Gauge;
 pub use panic::install_panic_hook;
+pub use pause::Pause;
 pub use pen::{Pen, Reader};
+pub use rows::{LastRows, Room};
 
 /// How much is said beside the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

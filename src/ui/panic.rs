@@ -5,13 +5,16 @@ use std::{
     panic,
 };
 
+use super::gauge;
+
 /// Replaces Rust's panic message. Release builds abort afterwards, so this is the last thing that runs.
 pub fn install_panic_hook() {
     panic::set_hook(Box::new(|info| {
         let mut stream = io::stderr().lock();
         if stream.is_terminal() {
-            // End a half-written status line and all colours, and show the cursor.
+            // End a half-written status line and all colours, and show the cursor. It stands below any rows.
             let _ = stream.write_all(b"\r\x1b[K\x1b[0m\x1b[?25h");
+            let _ = stream.write_all(gauge::withdrawal().as_bytes());
         }
         let place = info.location().map_or(String::new(), |place| {
             format!(" at {}:{}", place.file(), place.line())

@@ -1,9 +1,20 @@
 //! A hand of its own for what writes much, from a thread of its own: large blocks to standard output, whole lines to
 //! standard error. Whether the reader is still there can be asked.
 
-use std::io::{self, ErrorKind, Write};
+use std::{
+    io::{self, ErrorKind, Write},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
-use super::{Loudness, Ui, sanitize};
+use super::{
+    Loudness, Ui,
+    gauge::Gauge,
+    pause::Pause,
+    rows::{LastRows, Room, Rows},
+    sanitize,
+};
 use crate::{
     prose,
     style::{Role, Style},
@@ -15,6 +26,7 @@ pub struct Pen {
     answer: Side,
     status: Side,
     loudness: Loudness,
+    rows: Option<Rows>,
 }
 
 /// What one stream may be shown.
@@ -44,6 +56,7 @@ impl Ui {
             answer: side(&self.answer),
             status: side(&self.status),
             loudness: self.loudness,
+            rows: None,
         }
     }
 }
@@ -65,20 +78,73 @@ impl Pen {
         self.status.width.is_some()
     }
 
-    /// Writes bytes to standard output at once. Nothing is changed in them: for a terminal they have to be made so.
-    pub fn answer(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut stream = io::stdout().lock();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match stream.write(rest) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => rest = &rest[written..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_room(&stream),
-                Err(error) => return Err(error),
-            }
+    /// From now on rows may stand under the lines, where there is a terminal that can show them and nothing else writes
+    /// to it.
+    pub fn allow_rows(&mut self) {
+        if self.loudness == Loudness::Normal {
+            self.rows = Rows::find(self.answer.style);
         }
-        stream.flush()
+    }
+
+    /// Whether rows may ever stand under the lines.
+    pub const fn takes_rows(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    /// How much may stand under the lines at the moment; none where nothing may.
+    pub fn room(&self) -> Option<Room> {
+        self.rows.as_ref()?.room()
+    }
+
+    /// What is to stand under the lines from the next write on.
+    pub fn set_rows(&mut self, texts: Vec<String>) {
+        if let Some(rows) = &mut self.rows {
+            rows.set(texts);
+        }
+    }
+
+    /// What the terminal's own indicator is to show.
+    pub fn set_gauge(&mut self, gauge: Gauge) {
+        if let Some(rows) = &mut self.rows {
+            rows.set_gauge(gauge);
+        }
+    }
+
+    /// For how long lines should be gathered, so that the rows under them are not drawn too often.
+    pub fn rest(&self) -> Duration {
+        self.rows.as_ref().map_or(Duration::ZERO, Rows::rest)
+    }
+
+    /// Draws the rows where they have changed, and takes them away where they must be.
+    pub fn refresh_rows(&mut self) -> io::Result<()> {
+        match &mut self.rows {
+            Some(rows) if rows.is_due() => self.answer(b""),
+            _ => Ok(()),
+        }
+    }
+
+    /// From now on nothing stands under the lines.
+    pub fn leave_rows(&mut self, last: LastRows) -> io::Result<()> {
+        match self.rows.take() {
+            Some(mut rows) => write_answer(rows.leave(last)),
+            None => Ok(()),
+        }
+    }
+
+    /// What has to know when the process is stopped and goes on; none where nothing stands under the lines.
+    pub fn pause(&self) -> Option<Arc<Pause>> {
+        self.rows.as_ref().map(Rows::pause)
+    }
+
+    /// Writes bytes to standard output at once. Nothing is changed in them: for a terminal they have to be made so, and
+    /// where rows stand under them they have to be whole lines.
+    pub fn answer(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(rows) = &mut self.rows else {
+            return write_answer(bytes);
+        };
+        write_answer(rows.around(bytes))?;
+        rows.written();
+        Ok(())
     }
 
     /// A line beside the answer, unless quiet. Not being able to say it is no reason to stop.
@@ -111,7 +177,11 @@ impl Pen {
         };
         let mut line = text.into_owned();
         line.push('\n');
-        let _ = io::stderr().lock().write_all(line.as_bytes());
+        // Where rows stand under it, both streams are one terminal.
+        let _ = match &self.rows {
+            Some(_) => self.answer(line.as_bytes()),
+            None => io::stderr().lock().write_all(line.as_bytes()),
+        };
     }
 
     /// Whether a pipe has lost its reader, which writing alone would only tell when there is something to write.
@@ -121,6 +191,30 @@ impl Pen {
         }
         reader_of(&io::stdout())
     }
+}
+
+impl Drop for Pen {
+    /// After a panic the message stands where the rows would be looked for.
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            let _ = self.leave_rows(LastRows::Erased);
+        }
+    }
+}
+
+fn write_answer(bytes: &[u8]) -> io::Result<()> {
+    let mut stream = io::stdout().lock();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match stream.write(rest) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_room(&stream),
+            Err(error) => return Err(error),
+        }
+    }
+    stream.flush()
 }
 
 #[cfg(unix)]

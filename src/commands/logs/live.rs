@@ -19,8 +19,8 @@ use crate::logs::{
     spool::{Block, SpoolError},
 };
 
-/// So long nothing new is waited for until what is kept back is looked at.
-const TICK: Duration = Duration::from_millis(200);
+/// So long the next entries are waited for where they are only saved.
+const SAVING: Duration = Duration::from_millis(200);
 
 pub(super) struct Live {
     spool: Arc<SharedSpool>,
@@ -50,7 +50,7 @@ impl Live {
 
     fn show(&self, showing: &mut Showing) -> Result<(), Trouble> {
         loop {
-            let more = self.spool.take(TICK, |entry| {
+            let more = self.spool.take(showing.patience(), |entry| {
                 showing.push(&entry);
             })?;
             if more == More::Over || showing.settle() != State::GoesOn {
@@ -63,7 +63,12 @@ impl Live {
     fn save_and_show(&self, showing: &mut Showing) -> Result<(), Trouble> {
         let mut block = Block::default();
         loop {
-            if showing.take_saved(&self.spool, TICK, &mut block)? == More::Over {
+            let patience = if self.is_stopped() {
+                SAVING
+            } else {
+                showing.patience()
+            };
+            if showing.take_saved(&self.spool, patience, &mut block)? == More::Over {
                 return Ok(());
             }
             self.show_block(showing, &mut block)?;

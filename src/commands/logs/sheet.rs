@@ -1,9 +1,12 @@
 //! Where entries become bytes: lines to standard output, in blocks, and everything else to standard error or, as JSON,
 //! between the lines.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use super::arguments::Format;
+use super::{
+    arguments::Format,
+    rows::{GiveRows, Moment},
+};
 use crate::{
     cluster::Follow,
     logs::{
@@ -21,13 +24,17 @@ use crate::{
         },
     },
     style::Role,
-    ui::{Pen, Reader},
+    ui::{LastRows, Pause, Pen, Reader},
 };
 
 /// What is written at once, in bytes.
 const BLOCK: usize = 64 << 10;
 /// After so much silence elsewhere than on a terminal, what is waited for is said again.
 const HEARTBEAT: Duration = Duration::from_secs(30);
+/// So long nothing new is waited for until what is kept back is looked at.
+const TICK: Duration = Duration::from_millis(200);
+/// The same where rows stand under the lines.
+const ROWS_TICK: Duration = Duration::from_millis(100);
 /// So long the next notes of the same kind are waited for.
 const GATHERING: Duration = Duration::from_millis(300);
 
@@ -67,6 +74,8 @@ pub(super) struct Sheet {
     /// Lines that were shown.
     shown: u64,
     block: Vec<u8>,
+    /// What stands under the lines, where anything may.
+    rows: Option<Box<dyn GiveRows>>,
     trouble: Option<io::Error>,
 }
 
@@ -94,7 +103,34 @@ impl Sheet {
             written: Duration::ZERO,
             shown: 0,
             block: Vec::with_capacity(2 * BLOCK),
+            rows: None,
             trouble: None,
+        }
+    }
+
+    /// Lets rows stand under the lines, where there is a terminal for them and something beside lines is wanted.
+    pub(super) fn with_rows(mut self, rows: Box<dyn GiveRows>) -> Self {
+        let is_wanted = self.look.follow == Follow::Yes
+            && self.look.beside == Beside::Notes
+            && self.look.format != Format::Json;
+        if is_wanted {
+            self.pen.allow_rows();
+            self.rows = Some(rows);
+        }
+        self
+    }
+
+    /// For whoever hears that the process is to stop; none where nothing stands under the lines.
+    pub(super) fn pause(&self) -> Option<Arc<Pause>> {
+        self.pen.pause()
+    }
+
+    /// How long the next entries may be waited for.
+    pub(super) fn patience(&self) -> Duration {
+        match (self.pen.takes_rows(), self.block.is_empty()) {
+            (false, _) => TICK,
+            (true, true) => ROWS_TICK,
+            (true, false) => self.pen.rest(),
         }
     }
 
@@ -151,7 +187,11 @@ impl Sheet {
 
     /// Writes what is there, and says what was gathered for long enough.
     pub(super) fn settle(&mut self, now: Duration, tally: &Tally) -> io::Result<()> {
-        self.write_block();
+        if self.pen.rest().is_zero() {
+            self.set_rows(tally);
+            self.write_block();
+        }
+        self.refresh_rows();
         self.say_heartbeat(now, tally);
         if self.noted.is_some_and(|noted| noted + GATHERING <= now) {
             self.say_notes();
@@ -170,6 +210,8 @@ impl Sheet {
             lines.break_off(&mut self.block);
         }
         self.write_block();
+        let left = self.pen.leave_rows(LastRows::Erased);
+        self.keep_trouble(left);
         self.say_notes();
         self.outcome()
     }
@@ -336,14 +378,44 @@ impl Sheet {
         self.steps.get(place).map_or("", String::as_str)
     }
 
+    fn set_rows(&mut self, tally: &Tally) {
+        if let (Some(rows), Some(room)) = (&mut self.rows, self.pen.room()) {
+            let awaited = self.awaited.as_deref();
+            let moment = Moment {
+                tally,
+                awaited,
+                room,
+            };
+            self.pen.set_rows(rows.rows(&moment));
+        }
+    }
+
+    fn refresh_rows(&mut self) {
+        if self.trouble.is_none() {
+            let refreshed = self.pen.refresh_rows();
+            self.keep_trouble(refreshed);
+        }
+    }
+
     fn write_block(&mut self) {
+        if self.pen.room().is_some()
+            && let Form::Text(lines) = &mut self.form
+        {
+            // Rows stand under whole lines.
+            lines.break_off(&mut self.block);
+        }
         if self.block.is_empty() || self.trouble.is_some() {
             return;
         }
-        if let Err(error) = self.pen.answer(&self.block) {
+        let written = self.pen.answer(&self.block);
+        self.keep_trouble(written);
+        self.block.clear();
+    }
+
+    fn keep_trouble(&mut self, result: io::Result<()>) {
+        if let Err(error) = result {
             self.trouble = Some(error);
         }
-        self.block.clear();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::mpsc::Receiver,
+    sync::{Arc, mpsc::Receiver},
     time::{Duration, Instant},
 };
 
@@ -29,6 +29,7 @@ use crate::{
         log_json::{JsonLines, Summary},
         log_note::SummaryEnd,
     },
+    ui::Pause,
 };
 
 /// After so many entries the clock is read.
@@ -97,6 +98,16 @@ impl Showing {
     /// What is read from now on is not saved.
     pub(super) fn be_cut_short(&mut self) {
         self.reading = Reading::CutShort;
+    }
+
+    /// For whoever hears that the process is to stop; none where nothing stands under the lines.
+    pub(super) fn pause(&self) -> Option<Arc<Pause>> {
+        self.display.sheet.pause()
+    }
+
+    /// How long the next entries may be waited for, until [`Self::settle`] is called.
+    pub(super) fn patience(&self) -> Duration {
+        self.display.sheet.patience()
     }
 
     /// With `--save`: the next block of the buffer, of which all is saved already.
