@@ -74,10 +74,11 @@ pub fn width(text: &str) -> usize {
     before + pieces.map(after).sum::<usize>()
 }
 
-/// At most so many columns of one line. Colours pass and end with it; control characters are shown.
+/// At most so many columns of one line, without blanks at its end. Colours pass and end with it; control characters are
+/// shown.
 pub fn cut(line: &str, columns: usize) -> String {
     let mut shown = String::with_capacity(line.len());
-    let mut left = columns;
+    let (mut left, mut end) = (columns, 0);
     let mut rest = line;
     while let Some(character) = rest.chars().next() {
         if let Some(length) = colour_sequence(rest) {
@@ -89,13 +90,16 @@ pub fn cut(line: &str, columns: usize) -> String {
         push_visible(character, &mut shown);
         let taken = shown[before..].width();
         if taken > left {
-            shown.truncate(before);
             break;
         }
         left -= taken;
+        if !character.is_whitespace() {
+            end = shown.len();
+        }
         rest = &rest[character.len_utf8()..];
     }
-    if shown.contains('\u{1b}') && !shown.ends_with(COLOURS_END) {
+    shown.truncate(end);
+    if shown.contains('\u{1b}') {
         shown.push_str(COLOURS_END);
     }
     shown
@@ -213,6 +217,8 @@ mod tests {
         assert_eq!(cut("a\nb\u{1b}[2J\tc", 99), "a\\nb^[[2J\\tc");
         assert_eq!(cut("a\u{7}", 2), "a");
         assert_eq!(cut("a", 0), "");
+        assert_eq!(cut("a \u{1b}[31m  \u{1b}[0m", 9), "a");
+        assert_eq!(cut("\u{1b}[31ma  b\u{1b}[0m", 3), "\u{1b}[31ma\u{1b}[0m");
     }
 
     #[test]

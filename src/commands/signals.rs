@@ -1,6 +1,6 @@
 //! Ctrl-C, SIGTERM and SIGHUP: what they ask for, and which end of a command that is. And Ctrl-Z, which ends nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use crate::{
     error::{CommandError, ErrorKind},
@@ -8,7 +8,8 @@ use crate::{
 };
 
 /// A terminal that takes nothing for so long keeps what stands on it when the process stops.
-const PAUSE_LIMIT: Duration = Duration::from_millis(500);
+#[cfg(unix)]
+const PAUSE_LIMIT: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Runs the command to its end, or to a signal; then its requests are dropped where they stand.
 pub(crate) async fn until_signal(

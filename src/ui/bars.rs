@@ -103,7 +103,8 @@ impl BarArea {
         self.drawn.clear();
     }
 
-    /// In how many lines the rows stand now, which may not be as wide any more as when they were drawn.
+    /// In how many lines the rows stand now, which may not be as wide any more as when they were drawn. They have no
+    /// blanks at their ends, which some terminals wrap and others do not.
     fn height(&self, columns: usize) -> usize {
         let lines = |row: &String| match self.narrowing {
             Narrowing::Wraps => prose::width(row).div_ceil(columns.max(1)).max(1),
@@ -176,6 +177,10 @@ mod tests {
         }
     }
 
+    fn joined(lines: &[String]) -> String {
+        lines.iter().flat_map(|line| [line, "\n"]).collect()
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Lines(Vec<String>),
@@ -208,8 +213,7 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Lines(new) => {
-                        let text: String = new.iter().map(|line| format!("{line}\n")).collect();
-                        shown.write(&text);
+                        shown.write(&joined(&new));
                         lines.extend(new);
                     }
                     Step::Rows(new) => {
@@ -247,7 +251,7 @@ mod tests {
             let mut shown = Shown::new(80, 24);
             shown.area.set(rows);
             for block in blocks {
-                let text: String = block.iter().map(|line| format!("{line}\n")).collect();
+                let text = joined(&block);
                 let before = shown.written;
                 shown.write(&text);
                 let up_and_erase = 7;

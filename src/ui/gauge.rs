@@ -1,5 +1,5 @@
-//! The terminal's own indicator of progress, in its tab or in the taskbar: OSC 9;4, which ConEmu has begun. Elsewhere
-//! OSC 9 pops up a notification; so it is sent only where it is known to be understood.
+//! The terminal's own indicator of progress, in its tab or in the taskbar: OSC 9;4, which began with `ConEmu`.
+//! Elsewhere OSC 9 pops up a notification; so it is sent only where it is known to be understood.
 
 use std::{
     env,
@@ -35,9 +35,10 @@ static IS_SHOWN: AtomicBool = AtomicBool::new(false);
 
 /// What takes back whatever is shown, if anything is.
 pub(super) fn withdrawal() -> String {
-    match IS_SHOWN.swap(false, Ordering::Relaxed) {
-        true => Gauge::Nothing.sequence(),
-        false => String::new(),
+    if IS_SHOWN.swap(false, Ordering::Relaxed) {
+        Gauge::Nothing.sequence()
+    } else {
+        String::new()
     }
 }
 
@@ -74,9 +75,14 @@ impl TerminalGauge {
         self.wanted = gauge;
     }
 
+    /// Whether something has changed that the terminal understands.
+    pub(super) fn is_due(&self) -> bool {
+        self.support == Support::Known && self.wanted != self.told
+    }
+
     /// Tells what has changed.
     pub(super) fn tell(&mut self, out: &mut Vec<u8>) {
-        if self.support == Support::Known && self.wanted != self.told {
+        if self.is_due() {
             out.extend_from_slice(self.wanted.sequence().as_bytes());
             self.told = self.wanted;
             IS_SHOWN.store(self.told != Gauge::Nothing, Ordering::Relaxed);
@@ -92,12 +98,12 @@ impl TerminalGauge {
     }
 }
 
-/// When WezTerm began to take it for progress; before, it was a notification (wezterm#6581).
+/// When `WezTerm` began to take it for progress; before, it was a notification (wezterm#6581).
 const WEZTERM_SINCE: &str = "20250210";
 /// The first Ptyxis that shows it (ptyxis#305).
 const PTYXIS_SINCE: u32 = 48;
 
-/// Windows Terminal, ConEmu and Ghostty have always known it; iTerm2 names it among its features (the letter P).
+/// Windows Terminal, `ConEmu` and Ghostty (ghostty#3124) know it; iTerm2 names it among its features, as `P`.
 /// Multiplexers pass it to nobody, or to the wrong one.
 fn support(read: impl Fn(&str) -> Option<String>) -> Support {
     let is = |name: &str, expected: &str| read(name).is_some_and(|value| value == expected);

@@ -79,13 +79,12 @@ impl Pause {
     pub(super) fn followed(&self, order: Order) {
         let mut state = self.lock();
         match order {
-            Order::Draw => {}
             Order::DrawAnew => state.is_overwritten = false,
             Order::Rest | Order::RestAnew if state.step == Step::Asked => {
                 state.step = Step::Rests;
                 self.changed.notify_all();
             }
-            Order::Rest | Order::RestAnew => {}
+            Order::Draw | Order::Rest | Order::RestAnew => {}
         }
     }
 

@@ -88,7 +88,9 @@ impl Rows {
     /// Whether something has to be written though there are no lines.
     pub(super) fn is_due(&self) -> bool {
         match (self.pause.order(), self.screen.size()) {
-            (Order::Draw, Some(size)) => self.area.is_due(self.begun.elapsed(), size),
+            (Order::Draw, Some(size)) => {
+                self.gauge.is_due() || self.area.is_due(self.begun.elapsed(), size)
+            }
             (Order::Draw, None) => false,
             (Order::DrawAnew | Order::Rest | Order::RestAnew, _) => true,
         }
@@ -123,8 +125,8 @@ impl Rows {
     /// What is to be written in the end.
     pub(super) fn leave(&mut self, last: LastRows) -> &[u8] {
         self.composed.clear();
-        let size = self.screen.size();
-        if let (LastRows::Erased, Some(size)) = (last, size) {
+        let is_in_place = matches!(self.pause.order(), Order::Draw | Order::Rest);
+        if let (LastRows::Erased, true, Some(size)) = (last, is_in_place, self.screen.size()) {
             self.area.erase(size, &mut self.composed);
         }
         self.area.forget();

@@ -14,6 +14,15 @@ use rustix::{
 
 /// Runs the plugin on a terminal of its own, 80 columns wide, and gives everything that the terminal was sent.
 pub(crate) fn on_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-trainer"));
+    command.args(arguments).env_clear();
+    command.envs(environment.iter().copied());
+    sent_to_terminal(command, |_| {})
+}
+
+/// Runs a program on a terminal of its own, 80 columns wide, to its end, and gives everything that the terminal was sent.
+/// Before and after it, `look` has a look at the terminal.
+pub(crate) fn sent_to_terminal(mut command: Command, mut look: impl FnMut(&File)) -> String {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
@@ -31,21 +40,20 @@ pub(crate) fn on_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> S
         .open(name.to_str().unwrap())
         .unwrap();
     let stream = || Stdio::from(OwnedFd::from(theirs.try_clone().unwrap()));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-trainer"));
-    command
-        .env_clear()
-        .env("HOME", "/nonexistent")
-        .env("TERM", "xterm");
-    command
-        .envs(environment.iter().copied())
-        .args(arguments)
-        .stdin(stream());
-    let mut child = command.stdout(stream()).stderr(stream()).spawn().unwrap();
+    look(&theirs);
+    command.env("HOME", "/nonexistent");
+    if command.get_envs().all(|(name, _)| name != "TERM") {
+        command.env("TERM", "xterm");
+    }
+    command.stdin(stream()).stdout(stream()).stderr(stream());
+    let mut child = command.spawn().unwrap();
     // Only the child keeps its side, so that reading ends when it does.
     drop((command, theirs));
     let mut sent = Vec::new();
+    let mut ours = File::from(ours);
     // A terminal whose other side is gone ends with an error.
-    let _ = File::from(ours).read_to_end(&mut sent);
+    let _ = ours.read_to_end(&mut sent);
     child.wait().unwrap();
+    look(&ours);
     String::from_utf8(sent).unwrap()
 }

@@ -25,10 +25,10 @@ use crate::{
 /// How long anything that is waited for may take.
 const LIMIT: Duration = Duration::from_mins(2);
 /// What a shell on the terminal says when it is ready.
-const PROMPT: &str = "ready> ";
+pub(crate) const PROMPT: &str = "ready> ";
 
 /// A terminal with a shell on it, on which somebody types.
-struct Terminal {
+pub(crate) struct Terminal {
     ours: File,
     seen: Seen,
     child: Child,
@@ -39,7 +39,7 @@ type Seen = Arc<(Mutex<Vec<u8>>, Condvar)>;
 
 impl Terminal {
     /// 80 columns wide. The shell knows the plugin as `logs`, in this namespace.
-    fn new(bed: &Testbed, namespace: &Namespace, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(bed: &Testbed, namespace: &Namespace, environment: &[(&str, &str)]) -> Self {
         let (ours, theirs) = pair();
         let stream = || Stdio::from(OwnedFd::from(theirs.try_clone().unwrap()));
         let mut command = Command::new("setsid");
@@ -68,13 +68,13 @@ impl Terminal {
         terminal
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.ours.write_all(keys.as_bytes()).unwrap();
     }
 
     /// Waits until all that was shown so far is so; gives it.
     #[track_caller]
-    fn wait_for(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn wait_for(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
         let (seen, changed) = &*self.seen;
         let mut guard = seen.lock().unwrap();
@@ -90,13 +90,13 @@ impl Terminal {
     }
 
     #[track_caller]
-    fn wait_for_text(&self, expected: &str) -> String {
+    pub(crate) fn wait_for_text(&self, expected: &str) -> String {
         self.wait_for(expected, |text| text.contains(expected))
     }
 
     /// The exit code of what the shell ran last.
     #[track_caller]
-    fn exit_code(&mut self) -> String {
+    pub(crate) fn exit_code(&mut self) -> String {
         self.press("echo code=$?=\n");
         let is_there = |text: &str| code_in(text).is_some();
         code_in(&self.wait_for("exit code", is_there)).unwrap()
@@ -107,7 +107,7 @@ impl Terminal {
     }
 
     /// Everything that was sent to the terminal, when the shell has ended.
-    fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.press("exit\n");
         self.child.wait().unwrap();
         std::mem::take(&mut *self.seen.0.lock().unwrap())
@@ -164,14 +164,14 @@ fn code_in(text: &str) -> Option<String> {
 }
 
 /// A job that counts, ten lines a second, until it is told to stop.
-fn counting(bed: &Testbed, namespace: &Namespace) {
+pub(crate) fn counting(bed: &Testbed, namespace: &Namespace) {
     let script =
         "trap exit TERM; n=0; while :; do n=$((n+1)); echo line $n.; sleep 0.1 & wait; done";
     run_job(bed, namespace, "count", 1, script);
 }
 
 /// The numbers of the lines, as they were shown.
-fn numbers(text: &str) -> Vec<u32> {
+pub(crate) fn numbers(text: &str) -> Vec<u32> {
     let shown = text.split("line ").skip(1);
     shown
         .filter_map(|rest| rest.split_once('.')?.0.parse().ok())
@@ -380,7 +380,8 @@ fn hostile_bytes(environment: &[(&str, &str)], name: &str) -> Option<Vec<u8>> {
     let namespace = bed.namespace(name).unwrap();
     run_job(&bed, &namespace, "hostile", 1, HOSTILE);
     let mut terminal = Terminal::new(&bed, &namespace, environment);
-    terminal.press("logs -f hostile\n");
+    // Rows under the lines move the cursor; here nothing may.
+    terminal.press("logs -qf hostile\n");
     terminal.wait_for_text("bar.");
     assert_eq!(terminal.exit_code(), "0");
     Some(terminal.finish())

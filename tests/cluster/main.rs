@@ -27,6 +27,7 @@ mod logs_followed;
 mod logs_jobs;
 mod logs_nodes;
 mod logs_over_http1;
+mod logs_rows;
 mod logs_saved;
 mod logs_terminal;
 mod logs_watch;
@@ -39,6 +40,8 @@ mod reading;
 mod releases;
 #[path = "../cli/schemas.rs"]
 mod schemas;
+#[path = "../cli/screen.rs"]
+mod screen;
 mod selection;
 mod support;
 mod watched;

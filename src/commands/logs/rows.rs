@@ -1,6 +1,11 @@
 //! What stands under the lines of a job that is followed on a terminal.
 
-use crate::{logs::tally::Tally, render::log_note::render_heartbeat, style::Role, ui::Room};
+use crate::{
+    logs::tally::Tally,
+    render::log_note::render_heartbeat,
+    style::Role,
+    ui::{Gauge, Room},
+};
 
 /// What rows are made from.
 #[derive(Clone, Copy)]
@@ -11,9 +16,11 @@ pub(super) struct Moment<'a> {
     pub(super) room: Room,
 }
 
-/// Gives the rows that stand under the lines. Asked at most ten times a second.
+/// Gives what stands under the lines. Asked at most ten times a second.
 pub(super) trait GiveRows: Send {
     fn rows(&mut self, moment: &Moment<'_>) -> Vec<String>;
+    /// What the terminal's own indicator shows beside these rows.
+    fn gauge(&self) -> Gauge;
 }
 
 /// How the reading goes, in one row.
@@ -23,5 +30,10 @@ impl GiveRows for ReadingRow {
     fn rows(&mut self, moment: &Moment<'_>) -> Vec<String> {
         let text = render_heartbeat(moment.tally, moment.awaited);
         vec![moment.room.style.paint(Role::Muted, &text)]
+    }
+
+    /// A log is no task that advances.
+    fn gauge(&self) -> Gauge {
+        Gauge::Nothing
     }
 }

@@ -387,6 +387,7 @@ impl Sheet {
                 room,
             };
             self.pen.set_rows(rows.rows(&moment));
+            self.pen.set_gauge(rows.gauge());
         }
     }
 

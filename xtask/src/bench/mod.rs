@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the plugin and a named rival in turn, in one run, on one cluster; the answer is the ratio of
 //! their times. A Markdown row for docs/benchmarks.md comes on standard output.
 
+mod bars;
 mod cluster;
 mod comparison;
 mod logs;
@@ -25,6 +26,7 @@ const SIZE_LIMIT: u64 = 10_000_000;
 pub(crate) struct BenchArgs {
     /// start: `--help` against kubectl's; verify: a healthy cluster against four kubectl gets; cluster: the test bed
     /// itself, ten times up and down; logs: reading logs beside curl, kubectl and stern;
+    /// bars: lines to a terminal with rows under them;
     /// lossless: seeded faults, and what is lost and repeated beside stern and kubectl [default: start and verify]
     #[arg(value_enum)]
     names: Vec<Name>,
@@ -40,6 +42,7 @@ enum Name {
     Verify,
     Cluster,
     Logs,
+    Bars,
     Lossless,
 }
 
@@ -58,6 +61,9 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<(), StepError> {
     }
     if names.contains(&Name::Logs) {
         outcome.add("logs", measure_logs(&args.logs));
+    }
+    if names.contains(&Name::Bars) {
+        outcome.add("bars", bars::measure());
     }
     if names.contains(&Name::Lossless) {
         let judged = lossless::lossless(&args.lossless, args.logs.plugin());
@@ -119,7 +125,7 @@ fn comparison(name: Name) -> Option<Compare> {
     match name {
         Name::Start => Some(start::compare),
         Name::Verify => Some(verify::compare),
-        Name::Cluster | Name::Logs | Name::Lossless => None,
+        Name::Cluster | Name::Logs | Name::Bars | Name::Lossless => None,
     }
 }
 

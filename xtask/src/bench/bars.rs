@@ -1,0 +1,173 @@
+//! How fast lines go to a terminal with rows under them, and how many bytes the rows cost. The terminal is a
+//! pseudo-terminal whose other side reads as fast as it can; every line must arrive whole, once and in order.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use super::say_row;
+use super::spread::{Kept, Spread};
+use crate::process::{StepError, cargo, run, target_folder, words};
+
+const LINES: usize = 1_000_000;
+const ROUNDS: usize = 7;
+/// How many rows, each of 130 bytes.
+const ROWS: [usize; 3] = [0, 1, 6];
+/// Lines a second, at least.
+const SPEED_LIMIT: f64 = 300_000.0;
+/// Bytes that the terminal is sent beside the lines' own, at most.
+const BYTES_LIMIT: f64 = 1.3;
+
+/// What one run has shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Shown {
+    /// Lines a second.
+    speed: f64,
+    /// All bytes beside those of the lines.
+    ratio: f64,
+}
+
+/// Runs all sizes in turn, and returns what was over its limit.
+pub(super) fn measure() -> Result<Vec<String>, StepError> {
+    let program = build()?;
+    let mut runs = ROWS.map(|_| Vec::new());
+    for _ in 0..ROUNDS {
+        for (rows, runs) in ROWS.iter().zip(&mut runs) {
+            runs.push(show(&program, *rows)?);
+        }
+    }
+    let reports = ROWS.iter().zip(&runs);
+    Ok(reports
+        .filter_map(|(rows, runs)| report(*rows, runs))
+        .collect())
+}
+
+/// With the profile of the released binary.
+fn build() -> Result<PathBuf, StepError> {
+    let name = "rows_under_lines";
+    let build = ["build", "--locked", "--release", "--example", name];
+    run(cargo().args(build).args(["--package", "kubectl-trainer"]))?;
+    Ok(target_folder().join("release/examples").join(name))
+}
+
+fn report(rows: usize, runs: &[Shown]) -> Option<String> {
+    let speed = Spread::of(runs.iter().map(|run| run.speed));
+    let ratio = Spread::of(runs.iter().map(|run| run.ratio));
+    let what = format!("{LINES} lines to a terminal with {rows} rows under them");
+    say_row(&format!(
+        "| {what} | {:.0} lines/s ({:.0} to {:.0}) | {SPEED_LIMIT:.0} | {:.3} of their bytes | {BYTES_LIMIT} |",
+        speed.median, speed.minimum, speed.maximum, ratio.median
+    ));
+    let kept = [
+        Kept::judge(SPEED_LIMIT, speed.median),
+        Kept::judge(ratio.median, BYTES_LIMIT),
+    ];
+    kept.contains(&Kept::No).then_some(what)
+}
+
+fn show(program: &Path, rows: usize) -> Result<Shown, StepError> {
+    let mut command = Command::new(program);
+    command.args([LINES.to_string(), rows.to_string()]);
+    let name = words(&command);
+    let (sent, took) = sent_to_terminal(command).map_err(|error| StepError::io(&name, error))?;
+    let own = judge_lines(&sent).map_err(|text| StepError::Steps(format!("{name}: {text}")))?;
+    Ok(Shown {
+        speed: as_number(LINES) / took.as_secs_f64(),
+        ratio: as_number(sent.len()) / as_number(own),
+    })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a count of bytes or lines; its first digits matter"
+)]
+fn as_number(count: usize) -> f64 {
+    count as f64
+}
+
+/// Everything that a terminal of 140 columns is sent, and how long that takes.
+fn sent_to_terminal(mut command: Command) -> std::io::Result<(Vec<u8>, Duration)> {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let size = Winsize {
+        ws_row: 50,
+        ws_col: 140,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&ours, size)?;
+    let name = ptsname(&ours, Vec::new())?;
+    let path = name.to_string_lossy().into_owned();
+    let theirs = File::options().read(true).write(true).open(path)?;
+    command.env("TERM", "xterm");
+    command.stdin(OwnedFd::from(theirs.try_clone()?));
+    command.stdout(OwnedFd::from(theirs.try_clone()?));
+    command.stderr(Stdio::from(OwnedFd::from(theirs)));
+    let mut sent = Vec::with_capacity(256 << 20);
+    let start = Instant::now();
+    let mut child = command.spawn()?;
+    // Only the child keeps its side, so that reading ends when it does: with an error, as terminals do.
+    drop(command);
+    let _ = File::from(ours).read_to_end(&mut sent);
+    let took = start.elapsed();
+    child.wait()?;
+    Ok((sent, took))
+}
+
+/// How many bytes the lines themselves have, if all are there, whole, once and in order.
+fn judge_lines(sent: &[u8]) -> Result<usize, String> {
+    let (mut number, mut own) = (0, 0);
+    for record in sent.split_inclusive(|byte| *byte == b'\n') {
+        let line = match record.strip_prefix(b"\x1b") {
+            Some(erasing) => erasing
+                .split(|byte| *byte == b'J')
+                .nth(1)
+                .unwrap_or_default(),
+            None => record,
+        };
+        if line.starts_with(b"row ") || line.is_empty() {
+            continue;
+        }
+        number += 1;
+        let expected = format!("line {number} ");
+        let is_whole = line.starts_with(expected.as_bytes()) && line.ends_with(b"=00:17:21\r\n");
+        if !is_whole {
+            return Err(format!(
+                "line {number} is {:?}",
+                String::from_utf8_lossy(record)
+            ));
+        }
+        own += line.len();
+    }
+    match number {
+        LINES => Ok(own),
+        fewer => Err(format!("{fewer} lines came of {LINES}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge_lines;
+
+    #[test]
+    fn a_line_that_is_torn_or_missing_is_no_measurement() {
+        for (sent, expected) in [
+            ("line 1 x=00:17:21\r\nrow 1\r\n", "1 lines came of 1000000"),
+            (
+                "line 1 x=00:17:21\r\n\u{1b}[1F\u{1b}[Jline 3 x=00:17:21\r\n",
+                "line 2 is",
+            ),
+            ("line 1 x=0row 1\r\n", "line 1 is"),
+        ] {
+            let error = judge_lines(sent.as_bytes()).unwrap_err();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}
