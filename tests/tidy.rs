@@ -34,7 +34,7 @@ const DOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("logs", &["cluster", "train_job"]),
-    ("progress", &["cluster", "logs"]),
+    ("progress", &["cluster", "logs", "train_job"]),
     ("releases", &[]),
     (
         "render",

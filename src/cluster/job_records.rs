@@ -46,6 +46,7 @@ pub(super) struct Metadata {
 #[serde(rename_all = "camelCase")]
 struct MetadataRecord {
     name: Option<String>,
+    namespace: Option<String>,
     uid: Option<String>,
     resource_version: Option<String>,
     creation_timestamp: Option<Timestamp>,
@@ -66,6 +67,8 @@ pub(super) struct Labels {
     pub(super) restart_attempt: Option<String>,
     #[serde(rename = "jobset.sigs.k8s.io/replicatedjob-name")]
     pub(super) group: Option<String>,
+    #[serde(rename = "jobset.sigs.k8s.io/jobset-name")]
+    pub(super) job_set: Option<String>,
     #[serde(rename = "jobset.sigs.k8s.io/jobset-uid")]
     pub(super) job_set_uid: Option<String>,
     #[serde(rename = "kueue.x-k8s.io/queue-name")]
@@ -77,6 +80,7 @@ impl From<MetadataRecord> for Metadata {
         Self {
             object: ObjectMeta {
                 name: record.name,
+                namespace: record.namespace,
                 uid: record.uid,
                 resource_version: record.resource_version,
                 creation_timestamp: record.creation_timestamp.map(Time),

@@ -24,6 +24,8 @@ pub enum LogRange {
     Tail(u32),
     /// With those of the last lines that are stamped at this time or later.
     TailSince(u32, i64),
+    /// With the first line of the file, and ends after so many bytes.
+    Beginning(u32),
 }
 
 /// Whether reading goes on when everything that is there was read.
@@ -62,6 +64,7 @@ impl LogStreamRequest {
                 let since = rfc3339(seconds);
                 path.push_str(&format!("&sinceTime={since}&tailLines={lines}"));
             }
+            LogRange::Beginning(bytes) => path.push_str(&format!("&limitBytes={bytes}")),
         }
         path
     }
@@ -116,6 +119,15 @@ mod tests {
         assert_eq!(
             request(LogRange::TailSince(3, 1_795_271_957)).path(),
             format!("{base}&sinceTime=2026-11-21T14:39:17Z&tailLines=3")
+        );
+    }
+
+    #[test]
+    fn a_log_may_be_asked_for_up_to_a_length() {
+        assert!(
+            request(LogRange::Beginning(65_536))
+                .path()
+                .ends_with("&follow=true&limitBytes=65536")
         );
     }
 

@@ -13,6 +13,7 @@ mod flags;
 mod job_clocks;
 mod job_details;
 mod job_feed;
+mod job_list;
 mod job_objects;
 mod job_records;
 mod job_watch;
@@ -38,6 +39,7 @@ mod way;
 pub use access_review::{Access, AccessAnswer, AccountName};
 pub use connect::Cluster;
 pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shell_word};
+pub use job_list::{ListedJob, fetch_jobs};
 pub use job_objects::{
     ContainerKind, ContainerState, JobCondition, JobGroup, JobSet, JobWarning, PodPlace, PodsHad,
     Restarts, RuntimeRef, SlimContainer, SlimPod, Termination, TrainJob, Workload,

@@ -97,6 +97,13 @@ struct TerminatedRecord {
 
 resource!(PodRecord, "", "v1", "Pod", "pods");
 
+impl PodRecord {
+    /// The name of the JobSet that it belongs to.
+    pub(super) const fn job_set(&self) -> Option<&String> {
+        self.metadata.labels.job_set.as_ref()
+    }
+}
+
 impl Record for PodRecord {
     type Kept = SlimPod;
 

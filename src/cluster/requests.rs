@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     connect::Cluster,
     failure::{Failure, FailureKind},
+    log_request::LogStreamRequest,
 };
 
 /// Objects a page; kubectl's own chunk size.
@@ -289,6 +290,12 @@ impl Cluster {
         };
         self.fetch_text(&words, ResourceRequest::new(path).logs(tail.pod, &options))
             .await
+    }
+
+    /// A part of a container's log, with stamps, as the kubelet has it now.
+    pub async fn fetch_log(&self, request: &LogStreamRequest) -> Result<String, Failure> {
+        let asked = Request::get(request.path()).body(Vec::new());
+        self.fetch_text(&request.words(), asked).await
     }
 
     async fn fetch_named<K>(

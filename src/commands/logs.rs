@@ -17,6 +17,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use arguments::LogsArgs;
+pub(super) use values::parse_job;
 
 use self::{
     arguments::Tail,
@@ -38,7 +39,7 @@ use crate::{
     },
     error::{CommandError, ErrorKind},
     logs::{
-        LogRequest, ReadEnd, UserStart,
+        LogRequest, Observed, ReadEnd, UserStart,
         attempts::Before,
         filter::Filter,
         order::{Merge, Window},
@@ -284,7 +285,7 @@ fn refuse_unsaved(saved: &Saved, selection: &Selection) -> Result<(), CommandErr
 /// Reads to the end, and then looks at the job once more, unless that was just done: how it stands, and whether pods are
 /// gone.
 async fn read_all(cluster: &Cluster, request: &LogRequest, spool: &Arc<SharedSpool>) -> End {
-    let end = match read(cluster, request, spool).await {
+    let end = match read(cluster, request, spool, &Observed::default()).await {
         Ok(end) => end,
         Err(error) => return End::Broken(error.into()),
     };

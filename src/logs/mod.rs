@@ -29,8 +29,16 @@ pub mod tally;
 
 pub use read::{ReadEnd, ReadError, read};
 
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
 use self::{attempts::Before, instance::Follow, stamp::Stamp};
-use crate::train_job::Selection;
+use crate::{cluster::JobObservation, train_job::Selection};
+
+/// Where the newest look at the job can be had; none before the first. It is there before the first entry of any source
+/// that was seen in it.
+pub type Observed = watch::Sender<Option<Arc<JobObservation>>>;
 
 /// What is wanted of a job's logs.
 #[derive(Clone, Debug)]

@@ -21,7 +21,7 @@ use tokio::{
 use self::awaited::Awaited;
 pub use self::end::{ReadEnd, ReadError};
 use super::{
-    LogRequest,
+    LogRequest, Observed,
     alignment::Start,
     attempts::Standing,
     instance::{Follow, Outcome},
@@ -64,8 +64,9 @@ pub async fn read(
     cluster: &Cluster,
     request: &LogRequest,
     spool: &Arc<SharedSpool>,
+    observed: &Observed,
 ) -> Result<ReadEnd, ReadError> {
-    let mut run = Run::new(cluster, request, spool);
+    let mut run = Run::new(cluster, request, spool, observed);
     let end = match request.follow {
         Follow::No => run.read_once().await,
         Follow::Yes => run.follow().await.map(ReadEnd::from),
@@ -76,6 +77,7 @@ pub async fn read(
 /// One run of the command.
 struct Run<'a> {
     request: &'a LogRequest,
+    observed: &'a Observed,
     shared: Arc<Shared>,
     roster: Roster,
     /// Of the sources that are being read.
@@ -114,7 +116,12 @@ enum Look {
 }
 
 impl<'a> Run<'a> {
-    fn new(cluster: &Cluster, request: &'a LogRequest, spool: &Arc<SharedSpool>) -> Self {
+    fn new(
+        cluster: &Cluster,
+        request: &'a LogRequest,
+        spool: &Arc<SharedSpool>,
+        observed: &'a Observed,
+    ) -> Self {
         let (reading, patience) = match request.follow {
             Follow::Yes => (Semaphore::MAX_PERMITS, None),
             Follow::No => (READING, Some(WITHOUT_FOLLOW)),
@@ -133,6 +140,7 @@ impl<'a> Run<'a> {
         };
         Self {
             request,
+            observed,
             shared: Arc::new(shared),
             roster: Roster::new(request.selection.clone(), request.before),
             orders: HashMap::new(),
@@ -251,6 +259,8 @@ impl<'a> Run<'a> {
             self.contact = Contact::Held;
             self.notice("the cluster answers again");
         }
+        self.observed
+            .send_replace(Some(Arc::new(observation.clone())));
         self.awaited = Awaited::of(observation);
         let changes = self.roster.observe(observation);
         self.take_changes(changes, look);

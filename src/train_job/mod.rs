@@ -1,6 +1,7 @@
 //! The noun: what one look at a TrainJob and its objects says of it, purely. Its steps, where their words are, what is
 //! waited for, which phases it went through, how it ended, and which job a name means.
 
+mod leaders;
 mod log_targets;
 mod outcome;
 mod phases;
@@ -8,6 +9,7 @@ mod resolve;
 mod steps;
 mod waiting;
 
+pub use leaders::{Breadth, Leader, leaders};
 pub use log_targets::{
     Helpers, InitContainers, LogTarget, Selection, Voice, ended_without_pods, log_targets,
     other_containers, steps_without_pods, unknown_step,

@@ -9,7 +9,7 @@ use std::{
 use kubectl_trainer::{
     cluster::{Cluster, ConnectionOptions},
     logs::{
-        LogRequest, UserStart,
+        LogRequest, Observed, UserStart,
         attempts::Before,
         instance::{Follow, Outcome},
         read,
@@ -115,7 +115,7 @@ impl Reading {
                     ..ConnectionOptions::default()
                 };
                 let cluster = Cluster::connect(&options).await.unwrap();
-                read(&cluster, &request, &reading).await
+                read(&cluster, &request, &reading, &Observed::default()).await
             });
             reading.close(Closing::Drain);
             seen.0.lock().unwrap().end =

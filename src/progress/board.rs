@@ -1,0 +1,266 @@
+//! From what the steps of a job say in their logs, and from what its objects say, to how far each step is. Knows no
+//! network, clock or terminal.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    format::{Readers, Reading},
+    segment::PieceEnd,
+    tracker::{Activity, Origin, Report, Source, Standing, Tracker},
+};
+use crate::{
+    cluster::JobObservation,
+    logs::{
+        line::Part as LinePart,
+        record::{Entry, LogSource, SourceId},
+        stamp::Stamp,
+    },
+    train_job::{StepKind, steps, trainer_started},
+};
+
+/// A line without an end that nothing followed for so long is news, and not a moment of reading what was written before.
+const SETTLED: i128 = 400_000_000;
+
+/// What a step is to the job's progress. Others have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    Dataset,
+    Model,
+    /// Trains; by its number among the nodes.
+    Node(u32),
+}
+
+/// How far everything is that a job does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standings {
+    pub training: Standing,
+    /// The step whose log the training's numbers are from: `node-0`.
+    pub speaker: Option<String>,
+    /// The initializers' own bars.
+    pub dataset: Option<Activity>,
+    pub model: Option<Activity>,
+}
+
+/// Listens to all logs of one job.
+#[derive(Default)]
+pub struct Board {
+    /// By the names of the steps.
+    parts: BTreeMap<String, Part>,
+    listeners: HashMap<SourceId, Listener>,
+    dataset: Tracker,
+    model: Tracker,
+    training: Tracker,
+}
+
+/// One container's log, as far as it was read.
+struct Listener {
+    part: Part,
+    origin: Origin,
+    readers: Readers,
+    /// The newest of a line without an end, and when it came.
+    pending: Option<(Stamp, Vec<u8>)>,
+    /// What was read last of such a line.
+    heard: Vec<u8>,
+    line: Line,
+}
+
+/// Whether the present line was read while it grew: then its stamp, which is that of its beginning, is not of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    Unread,
+    ReadGrowing,
+}
+
+impl Board {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes what a look at the job's objects says. A source of a step that was never seen is not listened to.
+    pub fn observe(&mut self, observation: &JobObservation) {
+        let steps = steps(observation).into_iter();
+        let known = steps.filter_map(|step| Some((step.name, Part::of(step.kind, step.index)?)));
+        self.parts.extend(known);
+        if let Some(started) = trainer_started(observation) {
+            self.training.trainer_started(started.into());
+        }
+        let status = observation.train_job.trainer_status.as_ref();
+        if let Some(report) = status.and_then(Report::of) {
+            self.training.report(report);
+        }
+    }
+
+    /// Takes what comes from a log; `now` is the moment at which it came.
+    pub fn heed(&mut self, entry: &Entry<'_>, now: Stamp) {
+        match entry {
+            Entry::Opened { source, described } => self.open(*source, described),
+            Entry::Piece {
+                source,
+                stamp,
+                part,
+                text,
+                ..
+            } => self.read(*source, *part, (*stamp, now), text),
+            Entry::Unfinished { source, text, .. } => {
+                if let Some(listener) = self.listeners.get_mut(source) {
+                    listener.keep(now, text);
+                }
+            }
+            Entry::Ended { source, .. } => self.close(*source),
+            _ => {}
+        }
+    }
+
+    /// How far everything is at `now`.
+    pub fn standings(&mut self, now: Stamp) -> Standings {
+        self.read_growing(now);
+        let training = self.training.standing(now);
+        let source = training.training.as_ref().map(|training| training.source);
+        Standings {
+            speaker: source.and_then(|source| self.speaker(source)),
+            training,
+            dataset: self.dataset.standing(now).activity,
+            model: self.model.standing(now).activity,
+        }
+    }
+
+    fn speaker(&self, source: Source) -> Option<String> {
+        let Source::Log { node, .. } = source else {
+            return None;
+        };
+        let mut parts = self.parts.iter();
+        let (name, _) = parts.find(|(_, part)| **part == Part::Node(node))?;
+        Some(name.clone())
+    }
+
+    fn open(&mut self, source: SourceId, described: &LogSource) {
+        let Some(part) = self.parts.get(&described.step).copied() else {
+            return;
+        };
+        let listener = Listener {
+            part,
+            origin: Origin {
+                node: part.node(),
+                round: described.round,
+                attempt: described.attempt,
+            },
+            readers: Readers::new(),
+            pending: None,
+            heard: Vec::new(),
+            line: Line::Unread,
+        };
+        self.tracker(part).attempt_began(listener.origin);
+        self.listeners.insert(source, listener);
+    }
+
+    fn read(
+        &mut self,
+        source: SourceId,
+        part: LinePart,
+        (stamp, now): (Stamp, Stamp),
+        text: &[u8],
+    ) {
+        let Some(listener) = self.listeners.get_mut(&source) else {
+            return;
+        };
+        // What was kept of the line is in it.
+        listener.pending = None;
+        let at = match listener.line {
+            Line::Unread => stamp,
+            Line::ReadGrowing => now,
+        };
+        let end = if part.ends_line() {
+            listener.line = Line::Unread;
+            PieceEnd::Line
+        } else {
+            PieceEnd::Cut
+        };
+        let readings = listener.readers.read(text, end);
+        let (part, origin) = (listener.part, listener.origin);
+        for reading in &readings {
+            self.tracker(part).observe(origin, at, reading);
+        }
+    }
+
+    /// Lines that have no end, and were not overtaken by what was written behind them.
+    fn read_growing(&mut self, now: Stamp) {
+        let listeners = self.listeners.values_mut();
+        let is_settled = |came: Stamp| came.nanoseconds_until(now) >= SETTLED;
+        let grown: Vec<_> = listeners
+            .filter_map(|listener| listener.read_growing(is_settled))
+            .collect();
+        grown.iter().for_each(|growth| self.take(growth));
+    }
+
+    fn close(&mut self, source: SourceId) {
+        let listener = self.listeners.remove(&source);
+        if let Some(growth) = listener.and_then(|mut listener| listener.read_growing(|_| true)) {
+            self.take(&growth);
+        }
+    }
+
+    fn take(&mut self, growth: &Growth) {
+        for reading in &growth.readings {
+            self.tracker(growth.part)
+                .observe(growth.origin, growth.at, reading);
+        }
+    }
+
+    const fn tracker(&mut self, part: Part) -> &mut Tracker {
+        match part {
+            Part::Dataset => &mut self.dataset,
+            Part::Model => &mut self.model,
+            Part::Node(_) => &mut self.training,
+        }
+    }
+}
+
+/// What a line that grows said, who said it, and when.
+struct Growth {
+    part: Part,
+    origin: Origin,
+    at: Stamp,
+    readings: Vec<Reading>,
+}
+
+impl Listener {
+    fn keep(&mut self, now: Stamp, text: &[u8]) {
+        // A stream that was opened again tells the same once more.
+        if self.heard != text {
+            self.pending = Some((now, text.to_vec()));
+        }
+    }
+
+    fn read_growing(&mut self, is_settled: impl Fn(Stamp) -> bool) -> Option<Growth> {
+        let (at, text) = self.pending.take_if(|(came, _)| is_settled(*came))?;
+        let readings = self.readers.read(&text, PieceEnd::Cut);
+        self.line = Line::ReadGrowing;
+        self.heard = text;
+        Some(Growth {
+            part: self.part,
+            origin: self.origin,
+            at,
+            readings,
+        })
+    }
+}
+
+impl Part {
+    fn of(kind: StepKind, index: u32) -> Option<Self> {
+        match kind {
+            StepKind::DatasetInitializer => Some(Self::Dataset),
+            StepKind::ModelInitializer => Some(Self::Model),
+            StepKind::Launcher => Some(Self::Node(0)),
+            StepKind::Trainer => Some(Self::Node(index)),
+            // Their program speaks through the launcher, or is none that trains.
+            StepKind::Worker | StepKind::Other => None,
+        }
+    }
+
+    const fn node(self) -> u32 {
+        match self {
+            Self::Node(node) => node,
+            Self::Dataset | Self::Model => 0,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A part of a container's log that was fetched at once, as the board hears it.
+
+use super::board::Board;
+use crate::logs::{
+    line::{LineSplitter, Part, Piece},
+    record::{Entry, LineEnd, LogSource, SourceId},
+    stamp::Stamp,
+};
+
+/// A part of a log, and whose it is. The bytes are those of a request with time stamps.
+#[derive(Clone, Debug)]
+pub struct Excerpt {
+    pub described: LogSource,
+    pub text: String,
+}
+
+impl Board {
+    /// Hears the excerpts one after the other, each as a source of its own; `now` is the moment at which they came.
+    pub fn hear(&mut self, excerpts: &[Excerpt], now: Stamp) {
+        for (excerpt, number) in excerpts.iter().zip(0..) {
+            self.hear_one(excerpt, SourceId(number), now);
+        }
+    }
+
+    fn hear_one(&mut self, excerpt: &Excerpt, source: SourceId, now: Stamp) {
+        let described = excerpt.described.clone();
+        self.heed(&Entry::Opened { source, described }, now);
+        let mut splitter = LineSplitter::default();
+        let taken = splitter.push(excerpt.text.as_bytes(), |piece| {
+            self.hear_piece(&piece, piece.part, (source, now));
+            Ok::<_, std::convert::Infallible>(())
+        });
+        let Ok(()) = taken;
+        splitter.finish(|rest| {
+            if let Some(piece) = rest {
+                // A bar has no line's end as long as it grows.
+                let part = if piece.part.begins_line() {
+                    Part::First
+                } else {
+                    Part::Middle
+                };
+                self.hear_piece(&piece, part, (source, now));
+            }
+        });
+    }
+
+    fn hear_piece(&mut self, piece: &Piece<'_>, part: Part, (source, now): (SourceId, Stamp)) {
+        // Without a stamp it is a server that speaks.
+        let Some(stamp) = piece.stamp else { return };
+        let entry = Entry::Piece {
+            source,
+            stamp,
+            part,
+            end: LineEnd::Newline,
+            text: piece.text(),
+        };
+        self.heed(&entry, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{cluster::JobObservation, progress::tracker::Training};
+
+    fn moment(text: &str) -> Stamp {
+        text.parse::<Timestamp>().unwrap().into()
+    }
+
+    /// What is known of a job of one node after these bytes of its log.
+    fn heard(text: &str) -> Option<Training> {
+        let mut board = Board::new();
+        board.observe(&JobObservation::of_objects(&json!({
+            "trainJob": {"metadata": {"name": "train"}},
+            "pods": [{
+                "metadata": {"name": "p", "uid": "u", "labels": {
+                    "jobset.sigs.k8s.io/replicatedjob-name": "node",
+                    "batch.kubernetes.io/job-completion-index": "0"
+                }},
+                "spec": {"containers": [{"name": "node"}]}
+            }]
+        })));
+        let described = LogSource {
+            step: "node-0".to_owned(),
+            pod: "p".to_owned(),
+            pod_uid: "u".to_owned(),
+            container: "node".to_owned(),
+            node: None,
+            attempt: 0,
+            round: 0,
+        };
+        let text = text.to_owned();
+        let now = moment("2026-11-21T12:00:00Z");
+        board.hear(&[Excerpt { described, text }], now);
+        board.standings(now).training.training
+    }
+
+    #[test]
+    fn whole_lines_and_the_newest_of_a_bar_that_still_grows_are_heard() {
+        let training = heard(
+            "2026-11-21T11:59:00.000000000Z hello\n\
+             2026-11-21T11:59:01.000000000Z Epoch 1:  10%|#   | 10/100 [00:10<01:30,  1.00it/s, loss=0.9]\n\
+             2026-11-21T11:59:02.000000000Z \rEpoch 1:  20%|##  | 20/100 [00:20<01:20,  1.00it/s, loss=0.8]\
+             \rEpoch 1:  30%|### | 30/100 [00:30<01:10,  1.00it/s, loss=0.7]\rEpoch 1:  4",
+        )
+        .unwrap();
+        let step = training.step.unwrap();
+        assert_eq!((step.done, step.total), (30, Some(100)));
+        assert_eq!(training.at, moment("2026-11-21T11:59:02Z"));
+    }
+
+    #[test]
+    fn a_server_that_speaks_in_place_of_a_container_says_nothing_of_progress() {
+        let words = "unable to retrieve container logs: Epoch 1:  10%|#   | 10/100 [00:10<01:30,  1.00it/s, loss=0.9]";
+        assert_eq!(heard(words), None);
+    }
+}
