@@ -17,13 +17,13 @@ pub use refused::refusal;
 
 use crate::{
     commands::{
-        explain::ExplainArgs, logs::LogsArgs, runtimes::RuntimesArgs, verify::VerifyArgs,
-        version::VersionArgs,
+        explain::ExplainArgs, logs::LogsArgs, progress::ProgressArgs, runtimes::RuntimesArgs,
+        verify::VerifyArgs, version::VersionArgs,
     },
     ui::{ColourChoice, Loudness},
 };
 
-/// Check a Kubeflow Trainer v2 installation, see what it offers, and read what its jobs say
+/// Check a Kubeflow Trainer v2 installation, see what it offers, and see what its jobs say and how far they are
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-trainer",
@@ -64,6 +64,7 @@ pub enum Command {
     /// Follow the log lines of every node: the same as logs --follow
     #[command(long_about = "Follow the log lines of every node: the same as logs --follow")]
     Tail(LogsArgs),
+    Progress(ProgressArgs),
     Runtimes(RuntimesArgs),
     Explain(ExplainArgs),
     Version(VersionArgs),

@@ -46,6 +46,11 @@ pub(crate) async fn fetch_job_name(
     }
 }
 
+/// The error where a namespace has no job at all.
+pub(crate) fn explain_none(cluster: &Cluster) -> CommandError {
+    explain(cluster, &NameProblem::NoJobs)
+}
+
 fn is_forbidden(failure: &Failure) -> bool {
     matches!(failure.kind, FailureKind::Forbidden(_))
 }

@@ -7,6 +7,7 @@ mod installation;
 pub(crate) mod job_name;
 pub mod logs;
 pub mod overview;
+pub mod progress;
 pub mod runtimes;
 mod signals;
 pub mod verify;
@@ -30,6 +31,7 @@ pub(crate) async fn dispatch(
         Command::Verify(args) => until_signal(verify::run(ui, context, args)).await,
         Command::Logs(args) => logs::run(ui, context, args, args.follow()).await,
         Command::Tail(args) => logs::run(ui, context, args, Follow::Yes).await,
+        Command::Progress(args) => progress::run(ui, context, args).await,
         Command::Runtimes(args) => until_signal(runtimes::run(ui, context, args)).await,
         Command::Explain(args) => explain::run(ui, context, args),
         Command::Version(args) => Box::pin(until_signal(version::run(ui, context, args))).await,
@@ -40,6 +42,10 @@ fn takes_several_contexts(command: &Command) -> bool {
     match command {
         Command::Verify(_) => true,
         Command::Runtimes(args) => args.takes_several_contexts(),
-        Command::Logs(_) | Command::Tail(_) | Command::Explain(_) | Command::Version(_) => false,
+        Command::Logs(_)
+        | Command::Tail(_)
+        | Command::Progress(_)
+        | Command::Explain(_)
+        | Command::Version(_) => false,
     }
 }

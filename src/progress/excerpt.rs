@@ -16,8 +16,8 @@ pub struct Excerpt {
 
 impl Board {
     /// Hears the excerpts one after the other, each as a source of its own; `now` is the moment at which they came.
-    pub fn hear(&mut self, excerpts: &[Excerpt], now: Stamp) {
-        for (excerpt, number) in excerpts.iter().zip(0..) {
+    pub fn hear<'a>(&mut self, excerpts: impl IntoIterator<Item = &'a Excerpt>, now: Stamp) {
+        for (excerpt, number) in excerpts.into_iter().zip(0..) {
             self.hear_one(excerpt, SourceId(number), now);
         }
     }

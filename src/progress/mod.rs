@@ -5,6 +5,7 @@ pub mod board;
 pub mod excerpt;
 pub mod format;
 mod label;
+pub mod look;
 mod pairs;
 mod prefix;
 pub mod reading;

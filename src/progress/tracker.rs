@@ -116,6 +116,15 @@ impl Tracker {
         self.report = Some(report);
     }
 
+    /// Whether the training told the cluster lately how far it is.
+    pub fn has_fresh_report(&self, now: Stamp) -> bool {
+        self.report.as_ref().is_some_and(|report| {
+            report.is_of_this_attempt(self.started)
+                && report.is_fresh(now)
+                && report.fraction().is_some()
+        })
+    }
+
     /// What is known at `now`. Shown percentages do not go back until a new attempt begins.
     pub fn standing(&mut self, now: Stamp) -> Standing {
         let mut training = self.reported(now).or_else(|| self.logged());

@@ -17,7 +17,7 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::{
     prose,
-    style::{Role, Style},
+    style::{Glyphs, Role, Style},
 };
 
 pub use colour::ColourChoice;
@@ -81,6 +81,11 @@ impl Ui {
     /// The style of what goes to standard error.
     pub fn status_style(&self) -> Style {
         self.status.style
+    }
+
+    /// The characters that answers may have.
+    pub fn glyphs(&self) -> Glyphs {
+        screen::own_glyphs()
     }
 
     /// Columns of the terminal that answers go to; `None` when they go elsewhere and need no cutting.

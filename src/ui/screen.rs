@@ -20,7 +20,6 @@ pub(super) struct Screen {
 impl Screen {
     /// None unless both streams go to one terminal, and one that can move its cursor.
     pub(super) fn find() -> Option<Self> {
-        let read = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let is_dumb = read("TERM").is_some_and(|terminal| terminal == "dumb");
         (system::is_one_terminal() && !is_dumb).then(|| Self {
             narrowing: narrowing(read),
@@ -38,6 +37,15 @@ impl Screen {
             ..size
         })
     }
+}
+
+/// The characters that this terminal shows as they are meant.
+pub(super) fn own_glyphs() -> Glyphs {
+    glyphs(read)
+}
+
+fn read(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Most terminals wrap a line again that has become too long. These do not: xterm, rxvt, st, the Linux console and GNU

@@ -8,7 +8,7 @@ use regex::{Regex, bytes};
 use super::arguments::Tail;
 
 /// `NAME` or its beginning, `trainjob/NAME`, `@last`. It becomes a part of a request's path, so nothing else may pass.
-pub(super) fn parse_job(text: &str) -> Result<String, String> {
+pub(in crate::commands) fn parse_job(text: &str) -> Result<String, String> {
     if text == "@last" {
         return Ok(text.to_owned());
     }

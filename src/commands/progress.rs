@@ -1,0 +1,161 @@
+//! `progress`: how far a TrainJob is, or each of several.
+
+mod looking;
+
+use clap::ValueEnum;
+
+use self::looking::{look_at, look_at_all};
+use crate::{
+    cluster::{Cluster, ListedJob, Scope, fetch_job, fetch_jobs},
+    commands::{
+        CommandContext, installation,
+        job_name::{explain_none, fetch_job_name},
+        logs::parse_job,
+        signals::until_signal,
+    },
+    error::CommandError,
+    progress::look::JobLook,
+    render::{
+        progress_look::render_look,
+        progress_table::{Namespaces, render_progress_table},
+    },
+    ui::Ui,
+};
+
+/// Show how far TrainJobs are
+///
+/// Of one job: its phases with their times, and of the training a bar, steps, epochs, speed, the time that is left and
+/// the last metrics; and who says so, how long ago: the training's own report to the cluster where there is a fresh one,
+/// else the end of its log. What nothing tells is not shown. Without a name: the only job of the namespace, or a table
+/// of all.
+///
+/// With -w it follows until the job is over, and ends with 0 when it is complete, with 1 when it failed.
+#[derive(clap::Args, Debug)]
+pub struct ProgressArgs {
+    /// TrainJob: its name, the beginning of it, trainjob/NAME, or @last; without one, all of the namespace
+    #[arg(value_name = "JOB", value_parser = parse_job)]
+    job: Option<String>,
+    /// Follow one job until it is over
+    #[arg(short, long)]
+    watch: bool,
+    /// The jobs of all namespaces, as a table
+    #[arg(short = 'A', long, conflicts_with_all = ["job", "watch"])]
+    all_namespaces: bool,
+    /// Another format; json and yaml have all that is known, json with -w an object for each change
+    #[arg(
+        short,
+        long,
+        value_name = "table|json|yaml",
+        default_value = "table",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Yaml,
+}
+
+pub(crate) async fn run(
+    ui: &mut Ui,
+    context: &CommandContext,
+    args: &ProgressArgs,
+) -> Result<(), CommandError> {
+    until_signal(look(ui, context, args)).await
+}
+
+/// What one look has shown.
+enum Seen {
+    One(Box<JobLook>),
+    Several(Vec<JobLook>, Namespaces),
+}
+
+/// One look.
+async fn look(
+    ui: &mut Ui,
+    context: &CommandContext,
+    args: &ProgressArgs,
+) -> Result<(), CommandError> {
+    let cluster = context.connect().await?;
+    let seen = see(&cluster, args).await?;
+    match (args.output, &seen) {
+        (Format::Table, Seen::Several(jobs, _)) if jobs.is_empty() => {
+            ui.note("No TrainJobs found in any namespace.");
+        }
+        (Format::Table, Seen::Several(jobs, namespaces)) => {
+            let text = render_progress_table(jobs, *namespaces, &context.look(ui));
+            ui.answer(&text)?;
+        }
+        (_, Seen::One(job)) => ui.answer(&render_look(job, &context.look(ui), ui.glyphs()))?,
+        _ => {}
+    }
+    report_unheard(ui, seen.jobs())
+}
+
+async fn see(cluster: &Cluster, args: &ProgressArgs) -> Result<Seen, CommandError> {
+    if args.all_namespaces {
+        let jobs = fetch_all(cluster, &Scope::AllNamespaces).await?;
+        return Ok(Seen::Several(
+            look_at_all(cluster, &jobs).await,
+            Namespaces::All,
+        ));
+    }
+    let namespace = cluster.namespace();
+    let name = match &args.job {
+        Some(typed) => fetch_job_name(cluster, Some(typed)).await?,
+        None => {
+            let jobs = fetch_all(cluster, &Scope::Namespace(namespace.to_owned())).await?;
+            match jobs.as_slice() {
+                [] => return Err(explain_none(cluster)),
+                [only] => only.observation.train_job.name.clone(),
+                several => {
+                    let looks = look_at_all(cluster, several).await;
+                    return Ok(Seen::Several(looks, Namespaces::One));
+                }
+            }
+        }
+    };
+    let job = ListedJob {
+        namespace: namespace.to_owned(),
+        observation: fetch_job(cluster, namespace, &name).await?,
+    };
+    Ok(Seen::One(Box::new(look_at(cluster, &job).await)))
+}
+
+async fn fetch_all(cluster: &Cluster, scope: &Scope) -> Result<Vec<ListedJob>, CommandError> {
+    match fetch_jobs(cluster, scope).await {
+        Ok(jobs) => Ok(jobs),
+        Err(failure) => Err(installation::fetch_explanation(cluster, failure).await),
+    }
+}
+
+impl Seen {
+    fn jobs(&self) -> &[JobLook] {
+        match self {
+            Self::One(job) => std::slice::from_ref(job),
+            Self::Several(jobs, _) => jobs,
+        }
+    }
+}
+
+/// Says why it is not known how far jobs are. What may not be read is the command's error; a node that does not answer
+/// is not.
+fn report_unheard(ui: &mut Ui, jobs: &[JobLook]) -> Result<(), CommandError> {
+    let unheard = || {
+        jobs.iter()
+            .filter_map(|job| Some((job, job.unheard.as_ref()?)))
+    };
+    for (job, reason) in unheard() {
+        if reason.missing_right().is_none() {
+            ui.warning(&format!("TrainJob \"{}\": {reason}", job.name));
+        }
+    }
+    match unheard().find_map(|(_, reason)| reason.missing_right()) {
+        Some(missing) => Err(missing.clone().into()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,163 @@
+//! Looks at jobs: their objects are known already, and what these do not tell is asked from the ends of their logs. Never
+//! is a whole log read, and never are more than a few asked for at a time.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::{
+    StreamExt as _,
+    stream::{self, FuturesUnordered},
+};
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    cluster::{Attempt, Cluster, Failure, Follow, ListedJob, LogRange, LogStreamRequest},
+    logs::record::LogSource,
+    progress::{
+        board::Board,
+        excerpt::Excerpt,
+        look::{JobLook, Unheard},
+    },
+    train_job::{Breadth, Leader, leaders},
+};
+
+/// Jobs whose logs are asked for at a time.
+const AT_ONCE: usize = 16;
+/// For the logs of all jobs together.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The last lines that are asked for. Of a bar without lines' ends a node makes lines of 16 KiB, so it is 3 MB at most.
+const LINES: u32 = 200;
+/// What is said once stands at the beginning: how many steps there are.
+const BEGINNING: u32 = 64 << 10;
+
+/// How much is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// A row among others: one log, and only while the job goes on.
+    Row,
+    /// All that may tell something, also of a job that is over.
+    Whole,
+}
+
+/// The jobs, in their order.
+pub(super) async fn look_at_all(cluster: &Cluster, jobs: &[ListedJob]) -> Vec<JobLook> {
+    let end = Instant::now() + LIMIT;
+    let looks = jobs
+        .iter()
+        .map(|job| look_until(cluster, job, Effort::Row, end));
+    stream::iter(looks).buffered(AT_ONCE).collect().await
+}
+
+/// One job alone.
+pub(super) async fn look_at(cluster: &Cluster, job: &ListedJob) -> JobLook {
+    look_until(cluster, job, Effort::Whole, Instant::now() + LIMIT).await
+}
+
+async fn look_until(cluster: &Cluster, job: &ListedJob, effort: Effort, end: Instant) -> JobLook {
+    let leaders = wanted(job, effort);
+    let mut heard = Heard::default();
+    // What has come until then counts.
+    if timeout_at(end, heard.fetch(cluster, job, &leaders))
+        .await
+        .is_err()
+    {
+        heard.unheard = Some(Unheard::NoAnswer(LIMIT));
+    }
+    let now = Timestamp::now();
+    let board = heard.board(job, now);
+    JobLook::of(job, board, heard.unheard, now)
+}
+
+/// Whose logs have to be asked.
+fn wanted(job: &ListedJob, effort: Effort) -> Vec<Leader> {
+    let is_over = job.observation.train_job.end().is_some();
+    let mut board = Board::new();
+    board.observe(&job.observation);
+    match effort {
+        _ if board.has_fresh_report(Timestamp::now().into()) => Vec::new(),
+        Effort::Row if is_over => Vec::new(),
+        Effort::Row => leaders(&job.observation, Breadth::One),
+        Effort::Whole => leaders(&job.observation, Breadth::Several),
+    }
+}
+
+/// What was fetched of a job's logs.
+#[derive(Default)]
+struct Heard {
+    /// By their places: the beginning of the leader's log, then the ends.
+    excerpts: BTreeMap<usize, Excerpt>,
+    unheard: Option<Unheard>,
+}
+
+impl Heard {
+    async fn fetch(&mut self, cluster: &Cluster, job: &ListedJob, leaders: &[Leader]) {
+        let end = LogRange::Tail(LINES);
+        let fetches = (1..).zip(leaders).map(|(place, leader)| async move {
+            (
+                place,
+                fetch_part(cluster, &job.namespace, leader, end).await,
+            )
+        });
+        let mut fetches: FuturesUnordered<_> = fetches.collect();
+        while let Some((place, fetched)) = fetches.next().await {
+            self.keep(place, fetched);
+        }
+        let speaker = leaders.iter().find(|leader| self.lacks_total(job, leader));
+        if let Some(leader) = speaker {
+            let beginning = LogRange::Beginning(BEGINNING);
+            let fetched = fetch_part(cluster, &job.namespace, leader, beginning).await;
+            self.keep(0, fetched);
+        }
+    }
+
+    fn keep(&mut self, place: usize, fetched: Result<Excerpt, Failure>) {
+        match fetched {
+            Ok(excerpt) => drop(self.excerpts.insert(place, excerpt)),
+            Err(failure) => self.unheard = self.unheard.take().or(Unheard::of(failure)),
+        }
+    }
+
+    /// Whether it is this one who says how far it is, and not of how much.
+    fn lacks_total(&self, job: &ListedJob, leader: &Leader) -> bool {
+        let now = Timestamp::now();
+        let standings = self.board(job, now).standings(now.into());
+        let is_speaker = standings.speaker.as_ref() == Some(&leader.target.label);
+        let training = standings.training.training;
+        is_speaker && training.is_some_and(|training| training.whole.is_none())
+    }
+
+    fn board(&self, job: &ListedJob, now: Timestamp) -> Board {
+        let mut board = Board::new();
+        board.observe(&job.observation);
+        board.hear(self.excerpts.values(), now.into());
+        board
+    }
+}
+
+async fn fetch_part(
+    cluster: &Cluster,
+    namespace: &str,
+    leader: &Leader,
+    range: LogRange,
+) -> Result<Excerpt, Failure> {
+    let target = &leader.target;
+    let request = LogStreamRequest {
+        namespace: namespace.to_owned(),
+        pod: target.pod.clone(),
+        container: target.container.clone(),
+        range,
+        follow: Follow::No,
+        attempt: Attempt::Current,
+    };
+    let text = cluster.fetch_log(&request).await?;
+    let described = LogSource {
+        step: target.label.clone(),
+        pod: target.pod.clone(),
+        pod_uid: target.pod_uid.clone(),
+        container: target.container.clone(),
+        node: target.node.clone(),
+        attempt: leader.attempt,
+        round: target.round,
+    };
+    Ok(Excerpt { described, text })
+}

@@ -1,0 +1,94 @@
+//! What one look at a TrainJob tells of its progress: where it stands, how far its steps are, and why that is not known.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::board::{Board, Standings};
+use crate::{
+    cluster::{Failure, FailureKind, ListedJob},
+    train_job::{Phase, PhaseState, phases, state_word},
+};
+
+/// One job, as it was seen at one moment.
+#[derive(Clone, Debug)]
+pub struct JobLook {
+    pub namespace: String,
+    pub name: String,
+    pub created: Option<Timestamp>,
+    /// How it stands, in one word: `Running`.
+    pub state: &'static str,
+    pub phases: Vec<Phase>,
+    pub standings: Standings,
+    /// Why the log could not be heard, where nothing else tells how far the training is.
+    pub unheard: Option<Unheard>,
+}
+
+/// Why a log could not be heard.
+#[derive(Clone, Debug)]
+pub enum Unheard {
+    Failed(Failure),
+    /// Nothing came for so long.
+    NoAnswer(Duration),
+}
+
+impl JobLook {
+    /// Puts together what was heard until `now`.
+    pub fn of(job: &ListedJob, mut board: Board, unheard: Option<Unheard>, now: Timestamp) -> Self {
+        let ListedJob {
+            namespace,
+            observation,
+        } = job;
+        let standings = board.standings(now.into());
+        Self {
+            namespace: namespace.clone(),
+            name: observation.train_job.name.clone(),
+            created: observation.train_job.created,
+            state: state_word(observation),
+            phases: phases(observation),
+            unheard: unheard.filter(|_| standings.training.training.is_none()),
+            standings,
+        }
+    }
+
+    /// The phase that the job is in: the last one that runs, else the first that is to come; of a job that is over, its end.
+    pub fn phase(&self) -> Option<&Phase> {
+        let runs = |phase: &&Phase| phase.state == PhaseState::Running;
+        let is_to_come = |phase: &&Phase| phase.state == PhaseState::Waiting;
+        let phases = || self.phases.iter();
+        let current = phases().rfind(runs).or_else(|| phases().find(is_to_come));
+        current.or_else(|| phases().next_back())
+    }
+}
+
+impl Unheard {
+    /// None where there was nothing to hear: the container has just begun, or its pod has just gone.
+    pub fn of(failure: Failure) -> Option<Self> {
+        match failure.kind {
+            FailureKind::NotFound { .. } | FailureKind::Rejected { .. } => None,
+            _ => Some(Self::Failed(failure)),
+        }
+    }
+
+    /// The right that was missing, if that was it.
+    pub const fn missing_right(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) if matches!(failure.kind, FailureKind::Forbidden(_)) => {
+                Some(failure)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Unheard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failed(failure) => failure.fmt(formatter),
+            Self::NoAnswer(limit) => {
+                let seconds = limit.as_secs();
+                write!(formatter, "its log was not there within {seconds} s")
+            }
+        }
+    }
+}

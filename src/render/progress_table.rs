@@ -1,0 +1,182 @@
+//! The progress of several jobs, a row each.
+
+use super::{
+    Look,
+    progress_words::{
+        age_words, epoch_words, is_silent, percent_words, remaining_words, step_words,
+    },
+    render_age,
+    table::{CellText, Column, Give, render_table},
+};
+use crate::{
+    logs::stamp::Stamp,
+    progress::{
+        look::JobLook,
+        tracker::{Source, Training},
+    },
+    style::Role,
+    train_job::{PhaseKind, PhaseState},
+};
+
+/// Where nothing tells it.
+const NOTHING: &str = "-";
+/// Where it could not be seen.
+const UNKNOWN: &str = "<unknown>";
+
+/// Whether the rows are of one namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namespaces {
+    One,
+    All,
+}
+
+#[derive(Clone, Copy)]
+enum ProgressColumn {
+    Namespace,
+    Name,
+    Phase,
+    Progress,
+    Eta,
+    Nodes,
+    Age,
+    Source,
+}
+
+const COLUMNS: [ProgressColumn; 8] = [
+    ProgressColumn::Namespace,
+    ProgressColumn::Name,
+    ProgressColumn::Phase,
+    ProgressColumn::Progress,
+    ProgressColumn::Eta,
+    ProgressColumn::Nodes,
+    ProgressColumn::Age,
+    ProgressColumn::Source,
+];
+
+/// One row a job, in the order of the jobs.
+pub fn render_progress_table(jobs: &[JobLook], namespaces: Namespaces, look: &Look) -> String {
+    let first = match namespaces {
+        Namespaces::One => 1,
+        Namespaces::All => 0,
+    };
+    let columns = &COLUMNS[first..];
+    let layout: Vec<_> = columns.iter().map(|column| column.layout()).collect();
+    let row = |job: &JobLook| {
+        columns
+            .iter()
+            .map(|column| cell(job, *column, look))
+            .collect()
+    };
+    render_table(&layout, jobs.iter().map(row).collect(), look)
+}
+
+impl ProgressColumn {
+    const fn layout(self) -> Column {
+        let (heading, give) = match self {
+            Self::Namespace => ("NAMESPACE", Give::Never),
+            Self::Name => ("NAME", Give::Never),
+            Self::Phase => ("PHASE", Give::Never),
+            Self::Progress => ("PROGRESS", Give::Never),
+            Self::Eta => ("ETA", Give::Never),
+            Self::Nodes => ("NODES", Give::Never),
+            Self::Age => ("AGE", Give::Never),
+            Self::Source => ("SOURCE", Give::Beginning),
+        };
+        Column { heading, give }
+    }
+}
+
+fn cell(job: &JobLook, column: ProgressColumn, look: &Look) -> CellText {
+    let now = Stamp::from(look.now);
+    let training = job.standings.training.training.as_ref();
+    match column {
+        ProgressColumn::Namespace => job.namespace.clone().into(),
+        ProgressColumn::Name => painted(job.name.clone(), Role::Strong),
+        ProgressColumn::Phase => phase_cell(job),
+        ProgressColumn::Progress => match (training, &job.unheard) {
+            (Some(training), _) => progress_words(training).into(),
+            (None, Some(_)) => UNKNOWN.into(),
+            (None, None) => NOTHING.into(),
+        },
+        ProgressColumn::Eta => training
+            .filter(|_| goes_on(job))
+            .and_then(|training| remaining_words(training.remaining, training.at, now))
+            .map_or(NOTHING.into(), |words| {
+                words.trim_end_matches(" left").into()
+            }),
+        ProgressColumn::Nodes => node_words(job).into(),
+        ProgressColumn::Age => render_age(job.created, look.now).into(),
+        ProgressColumn::Source => source_cell(job, now),
+    }
+}
+
+fn painted(text: String, role: Role) -> CellText {
+    CellText {
+        text,
+        role: Some(role),
+    }
+}
+
+fn goes_on(job: &JobLook) -> bool {
+    job.phase()
+        .is_some_and(|phase| matches!(phase.state, PhaseState::Running | PhaseState::Waiting))
+}
+
+fn phase_cell(job: &JobLook) -> CellText {
+    match job.phase() {
+        None => NOTHING.into(),
+        Some(phase) if phase.state == PhaseState::Failed => {
+            let word = match phase.kind {
+                PhaseKind::Done => "failed".to_owned(),
+                kind => format!("{} failed", kind.name()),
+            };
+            painted(word, Role::Bad)
+        }
+        Some(phase) if phase.kind == PhaseKind::Done => painted("done".to_owned(), Role::Good),
+        Some(phase) => phase.kind.name().into(),
+    }
+}
+
+/// The whole where it is known; else what is.
+fn progress_words(training: &Training) -> String {
+    let epoch = training.epoch.map(epoch_words);
+    let step = training.step.map(step_words);
+    match (training.whole, training.part, epoch) {
+        (Some(whole), ..) => percent_words(whole),
+        (None, Some(part), Some(epoch)) => format!("{epoch}, {}", percent_words(part)),
+        (None, _, epoch) => step.or(epoch).unwrap_or_else(|| NOTHING.to_owned()),
+    }
+}
+
+/// `3/4` have come as far as the present phase asks; of a job that is over, how many there were.
+fn node_words(job: &JobLook) -> String {
+    let counts = || job.phases.iter().filter_map(|phase| phase.nodes);
+    let current = job.phase().and_then(|phase| phase.nodes);
+    match (current, counts().map(|nodes| nodes.wanted).max()) {
+        (_, None | Some(0)) => NOTHING.to_owned(),
+        (Some(nodes), _) => format!("{}/{}", nodes.reached, nodes.wanted),
+        (None, Some(wanted)) if goes_on(job) => format!("0/{wanted}"),
+        (None, Some(wanted)) => wanted.to_string(),
+    }
+}
+
+fn source_cell(job: &JobLook, now: Stamp) -> CellText {
+    let Some(training) = &job.standings.training.training else {
+        return match &job.unheard {
+            None => NOTHING.into(),
+            Some(unheard) if unheard.missing_right().is_some() => {
+                painted("forbidden".to_owned(), Role::Warning)
+            }
+            Some(_) => painted("no answer".to_owned(), Role::Warning),
+        };
+    };
+    let who = match training.source {
+        Source::TrainerStatus => "report",
+        Source::Log { .. } => "log",
+    };
+    let text = format!("{who}, {}", age_words(training.at, now));
+    match is_silent(training.at, now) && goes_on(job) {
+        true => painted(text, Role::Warning),
+        false => text.into(),
+    }
+}
