@@ -1,10 +1,11 @@
 //! `logs` and `tail`: every line of every node of a TrainJob. Here the reading side is set against the showing side.
 
 mod arguments;
+mod board;
 mod display;
 mod ending;
 mod live;
-mod rows;
+mod progress;
 mod saving;
 mod sheet;
 mod showing;
@@ -15,6 +16,7 @@ mod values;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 pub use arguments::LogsArgs;
 pub(super) use values::parse_job;
@@ -24,7 +26,6 @@ use self::{
     display::Display,
     ending::{Afterwards, End, Gaps, Past, Rules, SavedEnd},
     live::{Live, Rest},
-    rows::ReadingRow,
     saving::{Rescue, Saving, SharedSaver},
     sheet::{Beside, Sheet, SheetLook},
     showing::Showing,
@@ -71,6 +72,7 @@ pub(crate) async fn run(
         args,
         follow,
     };
+    run.refuse_progress()?;
     if let Some(folder) = &args.files.from {
         let saved = Saved::open(folder)?;
         refuse_unsaved(&saved, &args.sources.selection())?;
@@ -115,8 +117,13 @@ impl Run<'_> {
             server: target.server.clone(),
         };
         let rules = self.rules(&names, target.kubectl());
+        let (observed, sightings) = watch::channel(None);
+        let sheet = match self.follow {
+            Follow::Yes => self.with_progress(self.sheet(ui)?, sightings, &names)?,
+            Follow::No => self.sheet(ui)?,
+        };
         let saver = self.saver(names)?;
-        let showing = self.showing(ui, saver.clone())?;
+        let showing = self.showing(sheet, saver.clone());
         if let Some(pause) = showing.pause() {
             tokio::spawn(heed_suspension(pause));
         }
@@ -128,7 +135,7 @@ impl Run<'_> {
         let rescue = saver.map(|saver| Rescue::new(saver, Arc::clone(&spool)));
         let mut thread = ShowingThread::start(live, showing, rules)?.saved_by(rescue);
         let end = tokio::select! {
-            end = read_all(cluster, &request, &spool) => end,
+            end = read_all(cluster, &request, (&spool, &observed)) => end,
             result = thread.wait() => return result,
             kind = wait_for_signal() => End::Stopped(kind),
         };
@@ -137,7 +144,7 @@ impl Run<'_> {
 
     async fn read_back(&self, ui: &mut Ui, saved: Saved) -> Result<(), CommandError> {
         let rules = self.rules(saved.names(), String::new());
-        let showing = self.showing(ui, None)?;
+        let showing = self.showing(self.sheet(ui)?, None);
         let end = End::ReadBack(SavedEnd {
             word: saved.outcome().map(str::to_owned),
             updated: saved.updated().to_owned(),
@@ -160,7 +167,7 @@ impl Run<'_> {
         Ok(Some(SharedSaver::new(saver)))
     }
 
-    fn showing(&self, ui: &mut Ui, saver: Option<SharedSaver>) -> Result<Showing, CommandError> {
+    fn sheet(&self, ui: &mut Ui) -> Result<Sheet, CommandError> {
         let filter = Filter::new(&self.args.lines.patterns()).map_err(|error| {
             CommandError::new(ErrorKind::Usage, error)
                 .with_hint("name fewer or shorter patterns to --include, --exclude and --highlight")
@@ -175,13 +182,16 @@ impl Run<'_> {
                 Beside::Notes
             },
         };
+        Ok(Sheet::new(ui.pen(), look, filter))
+    }
+
+    fn showing(&self, sheet: Sheet, saver: Option<SharedSaver>) -> Showing {
         let merge = self.args.lines.merge.map(|window| match self.follow {
             Follow::Yes => Merge::new(Window::For(window)),
             Follow::No => Merge::new(Window::Everything),
         });
-        let sheet = Sheet::new(ui.pen(), look, filter).with_rows(Box::new(ReadingRow));
         let display = Display::new(sheet, merge);
-        Ok(Showing::new(display, saver.map(Saving::new)))
+        Showing::new(display, saver.map(Saving::new))
     }
 
     fn request(&self, cluster: &Cluster, job: String) -> LogRequest {
@@ -284,8 +294,12 @@ fn refuse_unsaved(saved: &Saved, selection: &Selection) -> Result<(), CommandErr
 
 /// Reads to the end, and then looks at the job once more, unless that was just done: how it stands, and whether pods are
 /// gone.
-async fn read_all(cluster: &Cluster, request: &LogRequest, spool: &Arc<SharedSpool>) -> End {
-    let end = match read(cluster, request, spool, &Observed::default()).await {
+async fn read_all(
+    cluster: &Cluster,
+    request: &LogRequest,
+    (spool, observed): (&Arc<SharedSpool>, &Observed),
+) -> End {
+    let end = match read(cluster, request, spool, observed).await {
         Ok(end) => end,
         Err(error) => return End::Broken(error.into()),
     };

@@ -3,6 +3,7 @@
 mod looking;
 
 use clap::ValueEnum;
+use jiff::Timestamp;
 
 use self::looking::{look_at, look_at_all};
 use crate::{
@@ -16,6 +17,8 @@ use crate::{
     error::CommandError,
     progress::look::JobLook,
     render::{
+        document::{render_json, render_yaml},
+        progress_document::ProgressDocument,
         progress_look::render_look,
         progress_table::{Namespaces, render_progress_table},
     },
@@ -82,17 +85,19 @@ async fn look(
 ) -> Result<(), CommandError> {
     let cluster = context.connect().await?;
     let seen = see(&cluster, args).await?;
-    match (args.output, &seen) {
+    let text = match (args.output, &seen) {
         (Format::Table, Seen::Several(jobs, _)) if jobs.is_empty() => {
             ui.note("No TrainJobs found in any namespace.");
+            return Ok(());
         }
         (Format::Table, Seen::Several(jobs, namespaces)) => {
-            let text = render_progress_table(jobs, *namespaces, &context.look(ui));
-            ui.answer(&text)?;
+            render_progress_table(jobs, *namespaces, &context.look(ui))
         }
-        (_, Seen::One(job)) => ui.answer(&render_look(job, &context.look(ui), ui.glyphs()))?,
-        _ => {}
-    }
+        (Format::Table, Seen::One(job)) => render_look(job, &context.look(ui), ui.glyphs()),
+        (Format::Json, seen) => render_json(&seen.document(context.now())),
+        (Format::Yaml, seen) => render_yaml(&seen.document(context.now())),
+    };
+    ui.answer(&text)?;
     report_unheard(ui, seen.jobs())
 }
 
@@ -111,7 +116,8 @@ async fn see(cluster: &Cluster, args: &ProgressArgs) -> Result<Seen, CommandErro
             let jobs = fetch_all(cluster, &Scope::Namespace(namespace.to_owned())).await?;
             match jobs.as_slice() {
                 [] => return Err(explain_none(cluster)),
-                [only] => only.observation.train_job.name.clone(),
+                // Programs get the same shape however many there are.
+                [only] if args.output == Format::Table => only.observation.train_job.name.clone(),
                 several => {
                     let looks = look_at_all(cluster, several).await;
                     return Ok(Seen::Several(looks, Namespaces::One));
@@ -134,6 +140,13 @@ async fn fetch_all(cluster: &Cluster, scope: &Scope) -> Result<Vec<ListedJob>, C
 }
 
 impl Seen {
+    fn document(&self, now: Timestamp) -> ProgressDocument<'_> {
+        match self {
+            Self::One(job) => ProgressDocument::of_one(job, now),
+            Self::Several(jobs, _) => ProgressDocument::of_several(jobs, now),
+        }
+    }
+
     fn jobs(&self) -> &[JobLook] {
         match self {
             Self::One(job) => std::slice::from_ref(job),

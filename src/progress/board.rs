@@ -111,6 +111,11 @@ impl Board {
         }
     }
 
+    /// Whether the training told the cluster lately how far it is, so that its log need not be asked.
+    pub fn has_fresh_report(&self, now: Stamp) -> bool {
+        self.training.has_fresh_report(now)
+    }
+
     /// How far everything is at `now`.
     pub fn standings(&mut self, now: Stamp) -> Standings {
         self.read_growing(now);
@@ -189,7 +194,9 @@ impl Board {
         let grown: Vec<_> = listeners
             .filter_map(|listener| listener.read_growing(is_settled))
             .collect();
-        grown.iter().for_each(|growth| self.take(growth));
+        for growth in &grown {
+            self.take(growth);
+        }
     }
 
     fn close(&mut self, source: SourceId) {

@@ -5,8 +5,9 @@ use super::{
     progress_rows::{JobProgress, RowsLook, render_rows},
 };
 use crate::{
-    progress::look::{JobLook, Unheard},
+    progress::look::JobLook,
     style::{Glyphs, Role},
+    train_job::{PhaseKind, PhaseState},
 };
 
 /// Where nobody looks at columns, nothing is cut.
@@ -27,17 +28,29 @@ pub fn render_look(job: &JobLook, look: &Look, glyphs: Glyphs) -> String {
         now: look.now,
     };
     rows.extend(render_rows(progress, rows_look));
-    if let Some(unheard) = &job.unheard {
-        let text = render_unheard(unheard);
+    if let Some(reason) = unknown_words(job) {
+        let text = format!("how far it is is not known: {reason}");
         rows.push(look.style.paint(Role::Warning, &text));
     }
-    rows.iter().map(|row| format!("{row}\n")).collect()
+    let lines = rows.iter().map(|row| format!("{}\n", row.trim_end()));
+    lines.collect()
 }
 
-/// In place of a bar. The missing right is the command's error, and told there.
-fn render_unheard(unheard: &Unheard) -> String {
-    match unheard.missing_right() {
-        Some(_) => "how far it is is not known: its log may not be read".to_owned(),
-        None => format!("how far it is is not known: {unheard}"),
+/// Why there is no bar of the training, where one is to be expected.
+fn unknown_words(job: &JobLook) -> Option<String> {
+    let standing = &job.standings.training;
+    let trains = job.phase().is_some_and(|phase| {
+        (phase.kind, phase.state) == (PhaseKind::Training, PhaseState::Running)
+    });
+    match &job.unheard {
+        // The missing right is the command's error, and told there.
+        Some(unheard) if unheard.missing_right().is_some() => {
+            Some("its log may not be read".to_owned())
+        }
+        Some(unheard) => Some(unheard.to_string()),
+        None if trains && standing.training.is_none() && standing.activity.is_none() => {
+            Some("nothing at the end of its log tells it".to_owned())
+        }
+        None => None,
     }
 }

@@ -78,6 +78,10 @@ impl Pen {
         self.status.width.is_some()
     }
 
+    pub fn is_quiet(&self) -> bool {
+        self.loudness == Loudness::Quiet
+    }
+
     /// From now on rows may stand under the lines, where there is a terminal that can show them and nothing else writes
     /// to it.
     pub fn allow_rows(&mut self) {

@@ -38,8 +38,27 @@ pub struct LogsArgs {
     pub(super) lines: LineArgs,
     #[command(flatten)]
     pub(super) files: FileArgs,
+    /// With -f, how far the job is: bars on a terminal and lines elsewhere (auto), tty, plain, json events, or none
+    #[arg(
+        long,
+        value_name = "auto|tty|plain|json|none",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(super) progress: ProgressWish,
     #[command(flatten)]
     habits: HabitArgs,
+}
+
+/// How the progress of a job is shown that is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProgressWish {
+    Auto,
+    Tty,
+    Plain,
+    Json,
+    None,
 }
 
 /// How much is read.

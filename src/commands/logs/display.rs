@@ -47,7 +47,7 @@ impl Display {
     }
 
     /// Shows all that was kept back.
-    pub(super) fn finish(&mut self, now: Duration) -> Result<(), Trouble> {
+    pub(super) fn finish(&mut self, now: Duration, tally: &Tally) -> Result<(), Trouble> {
         self.hand_on(now, |merge, show| match merge {
             None => Ok(()),
             Some(merge) => merge.finish(&mut |entry| show(entry)),
@@ -55,7 +55,7 @@ impl Display {
         let sheet = &mut self.sheet;
         self.whole_lines
             .finish(&mut |entry| sheet.show(now, entry))?;
-        Ok(sheet.finish()?)
+        Ok(sheet.finish(now, tally)?)
     }
 
     /// What comes out of the merge goes on to the sheet.

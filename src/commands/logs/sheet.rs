@@ -1,12 +1,14 @@
 //! Where entries become bytes: lines to standard output, in blocks, and everything else to standard error or, as JSON,
 //! between the lines.
 
+mod progress;
+
 use std::{io, sync::Arc, time::Duration};
 
-use super::{
-    arguments::Format,
-    rows::{GiveRows, Moment},
-};
+pub(super) use progress::{Events, Means};
+
+use self::progress::ShownProgress;
+use super::arguments::Format;
 use crate::{
     cluster::Follow,
     logs::{
@@ -19,8 +21,7 @@ use crate::{
         log_json::{Heartbeat, JsonLines},
         log_line::{LineLook, Place, Prefixes, ShownPiece, Stamps, TextLines},
         log_note::{
-            News, Notes, SummaryEnd, render_gap, render_heartbeat, render_message, render_skipped,
-            render_summary,
+            News, Notes, SummaryEnd, render_gap, render_message, render_skipped, render_summary,
         },
     },
     style::Role,
@@ -74,8 +75,8 @@ pub(super) struct Sheet {
     /// Lines that were shown.
     shown: u64,
     block: Vec<u8>,
-    /// What stands under the lines, where anything may.
-    rows: Option<Box<dyn GiveRows>>,
+    /// How far the job is, where that is shown.
+    progress: Option<ShownProgress>,
     trouble: Option<io::Error>,
 }
 
@@ -103,21 +104,9 @@ impl Sheet {
             written: Duration::ZERO,
             shown: 0,
             block: Vec::with_capacity(2 * BLOCK),
-            rows: None,
+            progress: None,
             trouble: None,
         }
-    }
-
-    /// Lets rows stand under the lines, where there is a terminal for them and something beside lines is wanted.
-    pub(super) fn with_rows(mut self, rows: Box<dyn GiveRows>) -> Self {
-        let is_wanted = self.look.follow == Follow::Yes
-            && self.look.beside == Beside::Notes
-            && self.look.format != Format::Json;
-        if is_wanted {
-            self.pen.allow_rows();
-            self.rows = Some(rows);
-        }
-        self
     }
 
     /// For whoever hears that the process is to stop; none where nothing stands under the lines.
@@ -185,6 +174,21 @@ impl Sheet {
         }
     }
 
+    /// From now on rows may stand under the lines, where there is a terminal for them.
+    pub(super) fn allow_rows(&mut self) {
+        self.pen.allow_rows();
+    }
+
+    /// Whether nothing is wanted beside the lines but what must be said, or only what programs read.
+    pub(super) fn is_bare(&self) -> bool {
+        let look = self.look;
+        look.beside == Beside::GapsOnly || look.format == Format::Json || self.pen.is_quiet()
+    }
+
+    pub(super) const fn takes_rows(&self) -> bool {
+        self.pen.takes_rows()
+    }
+
     /// Writes what is there, and says what was gathered for long enough.
     pub(super) fn settle(&mut self, now: Duration, tally: &Tally) -> io::Result<()> {
         if self.pen.rest().is_zero() {
@@ -192,6 +196,7 @@ impl Sheet {
             self.write_block();
         }
         self.refresh_rows();
+        self.tell_progress(now, tally);
         self.say_heartbeat(now, tally);
         if self.noted.is_some_and(|noted| noted + GATHERING <= now) {
             self.say_notes();
@@ -202,7 +207,7 @@ impl Sheet {
         self.outcome()
     }
 
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    pub(super) fn finish(&mut self, now: Duration, tally: &Tally) -> io::Result<()> {
         let is_raw = self.look.format == Format::Raw && !self.pen.answers_to_terminal();
         if let Form::Text(lines) = &mut self.form
             && !is_raw
@@ -213,6 +218,7 @@ impl Sheet {
         let left = self.pen.leave_rows(LastRows::Erased);
         self.keep_trouble(left);
         self.say_notes();
+        self.tell_progress(now, tally);
         self.outcome()
     }
 
@@ -235,8 +241,8 @@ impl Sheet {
         if self.look.beside == Beside::Notes {
             let shown = self.filter.leaves_out().then_some(self.shown);
             let text = render_summary(tally, shown, end);
-            let text = self.pen.status_style().paint(Role::Strong, &text);
-            self.pen.note(&text);
+            let text = self.status_style().paint(Role::Strong, &text);
+            self.pen.note(&self.as_status(&text));
         }
     }
 
@@ -287,22 +293,22 @@ impl Sheet {
                 before,
                 reason,
             } => {
-                let style = self.pen.status_style();
+                let style = self.status_style();
                 let text = render_gap(self.step(*source), (*after, *before), *reason, style);
                 self.say_line(&text, Importance::Vital);
             }
             Entry::Skipped { source, attempts } => {
-                let style = self.pen.status_style();
+                let style = self.status_style();
                 let text = render_skipped(self.step(*source), *attempts, style);
                 self.say_line(&text, Importance::Vital);
             }
             Entry::Message { source, text } => {
-                let style = self.pen.status_style();
+                let style = self.status_style();
                 let text = render_message(self.step(*source), text, style);
                 self.say_line(&text, Importance::Note);
             }
             Entry::Notice { text } | Entry::Wait { text: Some(text) } => {
-                let text = self.pen.status_style().paint(Role::Muted, text);
+                let text = self.status_style().paint(Role::Muted, text);
                 self.say_line(&text, Importance::Note);
             }
         }
@@ -328,34 +334,12 @@ impl Sheet {
         }
     }
 
-    /// A terminal shows by itself that the command still runs; in a file nothing does, and a program has to be told.
-    fn say_heartbeat(&mut self, now: Duration, tally: &Tally) {
-        if self.look.follow == Follow::No || self.written + HEARTBEAT > now {
-            return;
-        }
-        let awaited = self.awaited.as_deref();
-        match (&self.form, self.look.beside) {
-            (Form::Json(_), Beside::GapsOnly) => {}
-            (Form::Json(_), Beside::Notes) => {
-                self.written = now;
-                JsonLines::push_heartbeat(heartbeat(tally, awaited), &mut self.block);
-                self.write_block();
-            }
-            (Form::Text(_), _) if self.pen.is_status_terminal() => {}
-            (Form::Text(_), _) => {
-                self.written = now;
-                let text = render_heartbeat(tally, awaited);
-                self.say_line(&text, Importance::Note);
-            }
-        }
-    }
-
     fn say_notes(&mut self) {
         self.noted = None;
         if self.notes.is_empty() {
             return;
         }
-        for text in self.notes.take(self.pen.status_style()) {
+        for text in self.notes.take(self.status_style()) {
             self.say_line(&text, Importance::Note);
         }
     }
@@ -366,9 +350,10 @@ impl Sheet {
             lines.break_off(&mut self.block);
         }
         self.write_block();
+        let text = self.as_status(text);
         match (importance, self.look.beside) {
-            (Importance::Vital, _) => self.pen.status_line(text),
-            (Importance::Note, Beside::Notes) => self.pen.note(text),
+            (Importance::Vital, _) => self.pen.status_line(&text),
+            (Importance::Note, Beside::Notes) => self.pen.note(&text),
             (Importance::Note, Beside::GapsOnly) => {}
         }
     }
@@ -376,19 +361,6 @@ impl Sheet {
     fn step(&self, source: SourceId) -> &str {
         let place = usize::try_from(source.0).unwrap_or(usize::MAX);
         self.steps.get(place).map_or("", String::as_str)
-    }
-
-    fn set_rows(&mut self, tally: &Tally) {
-        if let (Some(rows), Some(room)) = (&mut self.rows, self.pen.room()) {
-            let awaited = self.awaited.as_deref();
-            let moment = Moment {
-                tally,
-                awaited,
-                room,
-            };
-            self.pen.set_rows(rows.rows(&moment));
-            self.pen.set_gauge(rows.gauge());
-        }
     }
 
     fn refresh_rows(&mut self) {

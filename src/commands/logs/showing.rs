@@ -28,6 +28,7 @@ use crate::{
     render::{
         log_json::{JsonLines, Summary},
         log_note::SummaryEnd,
+        progress_json::RunEnd,
     },
     ui::Pause,
 };
@@ -128,6 +129,7 @@ impl Showing {
         if self.trouble.is_some() {
             return self.state();
         }
+        self.display.sheet.heed(entry);
         // It comes again with its line.
         if let Entry::Unfinished { .. } = entry {
             return State::GoesOn;
@@ -159,7 +161,7 @@ impl Showing {
     ) -> Result<(), CommandError> {
         let result = match self.trouble.take() {
             Some(trouble) => Err(trouble),
-            None => self.display.finish(self.now),
+            None => self.display.finish(self.now, &self.tally),
         };
         if let Err(trouble) = result {
             if !matches!(trouble, Trouble::Save(_)) {
@@ -191,18 +193,32 @@ impl Showing {
 
     fn say_goodbye(&mut self, conclusion: &Conclusion) -> Result<(), Trouble> {
         self.save(Stage::Over(&conclusion.word))?;
+        let end = RunEnd {
+            outcome: &conclusion.word,
+            took: self.begun.elapsed(),
+            exit_code: match &conclusion.result {
+                Ok(()) => 0,
+                Err(error) => error.kind.exit_code(),
+            },
+        };
+        let said = self.say_summary(conclusion, end);
+        self.display.sheet.say_end(end);
+        said
+    }
+
+    fn say_summary(&mut self, conclusion: &Conclusion, end: RunEnd<'_>) -> Result<(), Trouble> {
         let sheet = &self.display.sheet;
         match (sheet.format(), sheet.beside()) {
-            (Format::Json, Beside::Notes) => Ok(self.write_goodbye(conclusion)?),
+            (Format::Json, Beside::Notes) => Ok(self.write_goodbye(conclusion, end)?),
             (Format::Json, Beside::GapsOnly) => Ok(()),
             (Format::Text | Format::Raw, _) => {
-                self.tell_goodbye(conclusion);
+                self.tell_goodbye(conclusion, end);
                 Ok(())
             }
         }
     }
 
-    fn tell_goodbye(&mut self, conclusion: &Conclusion) {
+    fn tell_goodbye(&mut self, conclusion: &Conclusion, end: RunEnd<'_>) {
         if matches!(&conclusion.result, Err(error) if error.kind == ErrorKind::Interrupted) {
             self.display.sheet.cover_key();
         }
@@ -212,14 +228,14 @@ impl Showing {
         let end = SummaryEnd {
             gone: &conclusion.gone,
             // How long it took to read back what was saved is of no interest.
-            took: (conclusion.source == Source::Cluster).then(|| self.begun.elapsed()),
+            took: (conclusion.source == Source::Cluster).then_some(end.took),
             outcome: &conclusion.text,
         };
         self.display.sheet.say_summary(&self.tally, end);
     }
 
     /// The same as objects.
-    fn write_goodbye(&mut self, conclusion: &Conclusion) -> io::Result<()> {
+    fn write_goodbye(&mut self, conclusion: &Conclusion, end: RunEnd<'_>) -> io::Result<()> {
         let tally = &self.tally;
         let summary = Summary {
             sources: tally.sources().len(),
@@ -229,12 +245,9 @@ impl Showing {
             gaps: tally.gaps,
             skipped: tally.skipped,
             gone: &conclusion.gone,
-            seconds: self.begun.elapsed().as_secs_f64(),
+            seconds: end.took.as_secs_f64(),
             outcome: &conclusion.word,
-            exit_code: match &conclusion.result {
-                Ok(()) => 0,
-                Err(error) => error.kind.exit_code(),
-            },
+            exit_code: end.exit_code,
         };
         let mut text = Vec::new();
         for remark in &conclusion.remarks {
