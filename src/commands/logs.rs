@@ -1,6 +1,7 @@
 //! `logs` and `tail`: every line of every node of a TrainJob. Here the reading side is set against the showing side.
 
 mod arguments;
+mod bars_alone;
 mod board;
 mod display;
 mod ending;
@@ -19,6 +20,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use arguments::LogsArgs;
+pub(super) use arguments::ProgressWish;
+pub(super) use bars_alone::follow_progress;
 pub(super) use values::parse_job;
 
 use self::{
@@ -27,7 +30,7 @@ use self::{
     ending::{Afterwards, End, Gaps, Past, Rules, SavedEnd},
     live::{Live, Rest},
     saving::{Rescue, Saving, SharedSaver},
-    sheet::{Beside, Sheet, SheetLook},
+    sheet::{Beside, Lines, Sheet, SheetLook},
     showing::Showing,
     thread::{ReadBack, ShowingThread},
 };
@@ -71,6 +74,7 @@ pub(crate) async fn run(
         context,
         args,
         follow,
+        lines: Lines::Shown,
     };
     run.refuse_progress()?;
     if let Some(folder) = &args.files.from {
@@ -90,6 +94,7 @@ struct Run<'a> {
     context: &'a CommandContext,
     args: &'a LogsArgs,
     follow: Follow,
+    lines: Lines,
 }
 
 impl Run<'_> {
@@ -176,6 +181,7 @@ impl Run<'_> {
             format: self.args.lines.output,
             stamps: self.args.lines.stamps(),
             follow: self.follow,
+            lines: self.lines,
             beside: if self.args.lines.only_log_lines {
                 Beside::GapsOnly
             } else {

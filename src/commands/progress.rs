@@ -11,10 +11,10 @@ use crate::{
     commands::{
         CommandContext, installation,
         job_name::{explain_none, fetch_job_name},
-        logs::parse_job,
+        logs::{ProgressWish, follow_progress, parse_job},
         signals::until_signal,
     },
-    error::CommandError,
+    error::{CommandError, ErrorKind},
     progress::look::JobLook,
     render::{
         document::{render_json, render_yaml},
@@ -54,6 +54,16 @@ pub struct ProgressArgs {
         hide_possible_values = true
     )]
     output: Format,
+    /// With -w: bars on a terminal and lines elsewhere (auto), tty, plain, json events, or none until the end
+    #[arg(
+        long,
+        value_name = "auto|tty|plain|json|none",
+        requires = "watch",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    progress: ProgressWish,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -68,7 +78,18 @@ pub(crate) async fn run(
     context: &CommandContext,
     args: &ProgressArgs,
 ) -> Result<(), CommandError> {
-    until_signal(look(ui, context, args)).await
+    let wish = match (args.watch, args.output) {
+        (false, _) => return until_signal(look(ui, context, args)).await,
+        (true, Format::Table) => args.progress,
+        (true, Format::Json) => ProgressWish::Json,
+        (true, Format::Yaml) => return Err(refuse_yaml()),
+    };
+    follow_progress(ui, context, args.job.as_deref(), wish).await
+}
+
+fn refuse_yaml() -> CommandError {
+    let text = "-o yaml is for one look";
+    CommandError::new(ErrorKind::Usage, text).with_hint("with -w: -o json, an object a line")
 }
 
 /// What one look has shown.
@@ -98,7 +119,7 @@ async fn look(
         (Format::Yaml, seen) => render_yaml(&seen.document(context.now())),
     };
     ui.answer(&text)?;
-    report_unheard(ui, seen.jobs())
+    report_unheard(ui, &seen)
 }
 
 async fn see(cluster: &Cluster, args: &ProgressArgs) -> Result<Seen, CommandError> {
@@ -155,15 +176,15 @@ impl Seen {
     }
 }
 
-/// Says why it is not known how far jobs are. What may not be read is the command's error; a node that does not answer
-/// is not.
-fn report_unheard(ui: &mut Ui, jobs: &[JobLook]) -> Result<(), CommandError> {
+/// Says why it is not known how far jobs are, where the answer has no room for it. What may not be read is the command's
+/// error; a node that does not answer is not.
+fn report_unheard(ui: &mut Ui, seen: &Seen) -> Result<(), CommandError> {
     let unheard = || {
-        jobs.iter()
-            .filter_map(|job| Some((job, job.unheard.as_ref()?)))
+        let jobs = seen.jobs().iter();
+        jobs.filter_map(|job| Some((job, job.unheard.as_ref()?)))
     };
-    for (job, reason) in unheard() {
-        if reason.missing_right().is_none() {
+    if let Seen::Several(..) = seen {
+        for (job, reason) in unheard().filter(|(_, reason)| reason.missing_right().is_none()) {
             ui.warning(&format!("TrainJob \"{}\": {reason}", job.name));
         }
     }

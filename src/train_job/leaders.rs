@@ -2,7 +2,7 @@
 
 use super::{
     log_targets::{LogTarget, Selection, Voice, log_targets},
-    steps::StepKind,
+    steps::{Step, StepKind, steps},
 };
 use crate::cluster::{ContainerState, JobObservation, SlimContainer};
 
@@ -55,7 +55,34 @@ pub fn leaders(observation: &JobObservation, breadth: Breadth) -> Vec<Leader> {
 }
 
 const fn trains(target: &LogTarget) -> bool {
-    matches!(target.step.kind, StepKind::Trainer | StepKind::Launcher)
+    is_node(target.step.kind)
+}
+
+/// The names of the steps to follow in place of all; empty where all are to be followed, because they are few or unknown.
+pub fn leading_steps(observation: &JobObservation) -> Vec<String> {
+    let steps = steps(observation);
+    let is_initializer = |step: &&Step| {
+        matches!(
+            step.kind,
+            StepKind::DatasetInitializer | StepKind::ModelInitializer
+        )
+    };
+    let name = |step: &Step| step.name.clone();
+    let mut nodes = steps.iter().filter(|step| is_node(step.kind)).map(name);
+    let mut leading: Vec<_> = nodes.by_ref().take(FIRST).collect();
+    let rest: Vec<_> = nodes.collect();
+    match rest.as_slice() {
+        [] | [_] => Vec::new(),
+        [.., last] => {
+            leading.push(last.clone());
+            leading.extend(steps.iter().filter(is_initializer).map(name));
+            leading
+        }
+    }
+}
+
+const fn is_node(kind: StepKind) -> bool {
+    matches!(kind, StepKind::Trainer | StepKind::Launcher)
 }
 
 /// None of a container that has said nothing yet in this attempt.
@@ -130,6 +157,19 @@ mod tests {
         assert_eq!(
             names(&pods[..2], Breadth::Several),
             ["node-0 2", "node-1 2"]
+        );
+    }
+
+    #[test]
+    fn all_steps_of_a_small_job_are_followed_and_few_of_a_large_one() {
+        let small = json!({"trainJob": {"metadata": {"name": "train"}}, "pods": [
+            pod(0, 0, &json!({})), pod(1, 0, &json!({})), pod(2, 0, &json!({})), pod(3, 0, &json!({}))
+        ]});
+        let small = JobObservation::of_objects(&small);
+        assert_eq!(leading_steps(&small), Vec::<String>::new());
+        assert_eq!(
+            leading_steps(&job(&[])),
+            ["node-0", "node-1", "node-2", "node-5"]
         );
     }
 

@@ -9,7 +9,7 @@ mod resolve;
 mod steps;
 mod waiting;
 
-pub use leaders::{Breadth, Leader, leaders};
+pub use leaders::{Breadth, Leader, leaders, leading_steps};
 pub use log_targets::{
     Helpers, InitContainers, LogTarget, Selection, Voice, ended_without_pods, log_targets,
     other_containers, steps_without_pods, unknown_step,

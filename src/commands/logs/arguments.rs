@@ -25,7 +25,7 @@ use crate::{
 /// it is complete, with 1 when it failed.
 ///
 /// Lines go to standard output, everything else to standard error.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 pub struct LogsArgs {
     /// TrainJob: its name, the beginning of it, trainjob/NAME, or @last; without one, the only job of the namespace
     #[arg(value_name = "JOB", value_parser = parse_job)]
@@ -51,9 +51,29 @@ pub struct LogsArgs {
     habits: HabitArgs,
 }
 
+/// Following for the sake of the progress alone, what was said before is heard as far as this.
+const LINES_BEFORE: u32 = 200;
+
+impl LogsArgs {
+    /// What `progress -w` asks for.
+    pub(super) fn for_progress(progress: ProgressWish, sources: SourceArgs) -> Self {
+        Self {
+            reading: ReadingArgs {
+                follow: true,
+                tail: Some(Tail::Lines(LINES_BEFORE)),
+                ..ReadingArgs::default()
+            },
+            sources,
+            progress,
+            ..Self::default()
+        }
+    }
+}
+
 /// How the progress of a job is shown that is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ProgressWish {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(in crate::commands) enum ProgressWish {
+    #[default]
     Auto,
     Tty,
     Plain,
@@ -62,7 +82,7 @@ pub(super) enum ProgressWish {
 }
 
 /// How much is read.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 pub(super) struct ReadingArgs {
     /// Follow until the job is over
     #[arg(short, long)]
@@ -89,7 +109,7 @@ pub(super) enum Tail {
 }
 
 /// Whose lines are shown.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 #[command(next_help_heading = "Whose lines")]
 pub(super) struct SourceArgs {
     /// Only this step, such as dataset-initializer, node-0 or node; may be repeated, or a list with commas
@@ -113,6 +133,22 @@ pub(super) struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// Without names, all.
+    pub(super) fn of_steps(step: Vec<String>) -> Self {
+        Self {
+            step,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn of_nobody() -> Self {
+        Self {
+            // Every name matches.
+            exclude_container: Regex::new("").ok(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn selection(&self) -> Selection {
         Selection {
             steps: self.step.clone(),
@@ -134,7 +170,7 @@ impl SourceArgs {
 }
 
 /// Which lines are shown, and how.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 #[command(next_help_heading = "Lines")]
 pub(super) struct LineArgs {
     /// Only lines that match; may be repeated: one match is enough
@@ -182,8 +218,9 @@ pub(super) struct LineArgs {
     pub(super) only_log_lines: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
+    #[default]
     Text,
     Json,
     Raw,
@@ -215,7 +252,7 @@ impl LineArgs {
 }
 
 /// What becomes of the lines.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 #[command(next_help_heading = "Files and limits")]
 pub(super) struct FileArgs {
     /// Save all that is read in this new folder: for each node its bytes, and an index
@@ -237,7 +274,7 @@ pub(super) struct FileArgs {
 }
 
 /// What users of kubectl and stern are used to type, and what holds here anyway.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "flags that mean nothing, so that none can be taken for another"

@@ -106,7 +106,9 @@ pub(super) fn conclude(end: End, tally: &Tally, rules: &Rules) -> Conclusion {
     let result = match end {
         End::Stopped(kind) => Err(CommandError::silent(kind)),
         End::Broken(error) => Err(error),
-        End::Read(..) if tally.access() == Access::Forbidden => Err(forbidden(rules)),
+        End::Read(..) if tally.access() == Access::Forbidden => {
+            Err(forbidden(&rules.namespace, &rules.kubectl))
+        }
         End::Read(end, _) => job_result(end, rules)
             .and_then(|()| gone_result(&gone, rules))
             .and_then(|()| gap_result(tally, rules)),
@@ -247,10 +249,7 @@ fn gap_result(tally: &Tally, rules: &Rules) -> Result<(), CommandError> {
     Err(CommandError::new(ErrorKind::Failed, text))
 }
 
-fn forbidden(rules: &Rules) -> CommandError {
-    let Rules {
-        namespace, kubectl, ..
-    } = rules;
+pub(super) fn forbidden(namespace: &str, kubectl: &str) -> CommandError {
     CommandError::new(
         ErrorKind::Forbidden,
         format!("forbidden: you may not get pods/log in namespace {namespace}"),

@@ -25,7 +25,7 @@ use crate::{
         },
     },
     style::Role,
-    ui::{LastRows, Pause, Pen, Reader},
+    ui::{Pause, Pen, Reader},
 };
 
 /// What is written at once, in bytes.
@@ -45,7 +45,15 @@ pub(super) struct SheetLook {
     pub(super) format: Format,
     pub(super) stamps: Stamps,
     pub(super) follow: Follow,
+    pub(super) lines: Lines,
     pub(super) beside: Beside,
+}
+
+/// Whether lines are shown, or only how far the job is. Then that is the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lines {
+    Shown,
+    Hidden,
 }
 
 /// What is said beside the lines.
@@ -127,6 +135,10 @@ impl Sheet {
         self.look.format
     }
 
+    pub(super) const fn lines(&self) -> Lines {
+        self.look.lines
+    }
+
     pub(super) const fn beside(&self) -> Beside {
         self.look.beside
     }
@@ -139,6 +151,9 @@ impl Sheet {
     pub(super) fn show(&mut self, now: Duration, entry: &Entry<'_>) {
         if let Entry::Wait { text } = entry {
             self.awaited = text.map(str::to_owned);
+        }
+        if self.look.lines == Lines::Hidden && !self.is_about_job(entry) {
+            return;
         }
         if let Entry::Piece {
             source,
@@ -182,7 +197,11 @@ impl Sheet {
     /// Whether nothing is wanted beside the lines but what must be said, or only what programs read.
     pub(super) fn is_bare(&self) -> bool {
         let look = self.look;
-        look.beside == Beside::GapsOnly || look.format == Format::Json || self.pen.is_quiet()
+        let is_beside = look.lines == Lines::Shown;
+        is_beside
+            && (look.beside == Beside::GapsOnly
+                || look.format == Format::Json
+                || self.pen.is_quiet())
     }
 
     pub(super) const fn takes_rows(&self) -> bool {
@@ -215,8 +234,7 @@ impl Sheet {
             lines.break_off(&mut self.block);
         }
         self.write_block();
-        let left = self.pen.leave_rows(LastRows::Erased);
-        self.keep_trouble(left);
+        self.leave_rows(tally);
         self.say_notes();
         self.tell_progress(now, tally);
         self.outcome()
@@ -350,8 +368,9 @@ impl Sheet {
             lines.break_off(&mut self.block);
         }
         self.write_block();
-        let text = self.as_status(text);
+        let text = self.as_status(text).into_owned();
         match (importance, self.look.beside) {
+            _ if self.look.lines == Lines::Hidden => self.tell(&text),
             (Importance::Vital, _) => self.pen.status_line(&text),
             (Importance::Note, Beside::Notes) => self.pen.note(&text),
             (Importance::Note, Beside::GapsOnly) => {}

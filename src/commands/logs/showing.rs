@@ -13,7 +13,7 @@ use super::{
     display::Display,
     ending::{Conclusion, End, Rules, Source, conclude, word_of},
     saving::Saving,
-    sheet::Beside,
+    sheet::{Beside, Lines},
 };
 use crate::{
     error::{CommandError, ErrorKind},
@@ -208,10 +208,11 @@ impl Showing {
 
     fn say_summary(&mut self, conclusion: &Conclusion, end: RunEnd<'_>) -> Result<(), Trouble> {
         let sheet = &self.display.sheet;
-        match (sheet.format(), sheet.beside()) {
-            (Format::Json, Beside::Notes) => Ok(self.write_goodbye(conclusion, end)?),
-            (Format::Json, Beside::GapsOnly) => Ok(()),
-            (Format::Text | Format::Raw, _) => {
+        match (sheet.lines(), sheet.format(), sheet.beside()) {
+            // The last state says it all.
+            (Lines::Hidden, _, _) | (_, Format::Json, Beside::GapsOnly) => Ok(()),
+            (Lines::Shown, Format::Json, Beside::Notes) => Ok(self.write_goodbye(conclusion, end)?),
+            (Lines::Shown, Format::Text | Format::Raw, _) => {
                 self.tell_goodbye(conclusion, end);
                 Ok(())
             }

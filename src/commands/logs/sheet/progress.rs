@@ -7,7 +7,7 @@ use crate::{
     cluster::Follow,
     commands::logs::{
         board::JobBoard,
-        sheet::{Beside, HEARTBEAT},
+        sheet::{Beside, HEARTBEAT, Lines},
     },
     logs::{record::Entry, tally::Tally},
     render::{
@@ -20,7 +20,7 @@ use crate::{
     },
     style::{Role, Style},
     train_job::{Phase, PhaseKind, PhaseState},
-    ui::{Gauge, Room},
+    ui::{Gauge, LastRows, Room},
 };
 
 /// Events of how far the steps are come no faster.
@@ -80,7 +80,7 @@ impl Sheet {
             && let Means::Events(events) = means
         {
             let text = events.said.end(end, board.now());
-            self.pen.status_line(&text);
+            self.tell(&text);
         }
     }
 
@@ -94,7 +94,8 @@ impl Sheet {
             let known = progress.board.progress();
             let look = rows_look(room, now);
             let mut rows = render_rows(known, look);
-            if !tells_of_training(known) {
+            if !known.is_told() {
+                // How the reading goes is the only sign of life.
                 let reading = render_heartbeat(tally, self.awaited.as_deref());
                 rows.push(room.style.paint(Role::Muted, &reading));
             }
@@ -118,14 +119,14 @@ impl Sheet {
                 progress.board.pass_time();
                 let texts = events.news(&progress.board, (now, tally));
                 for text in texts {
-                    self.pen.status_line(&text);
+                    self.tell(&text);
                 }
                 return;
             }
         };
         for text in texts {
             self.written = now;
-            let text = self.pen.status_style().paint(Role::Muted, &text);
+            let text = self.status_style().paint(Role::Muted, &text);
             self.say_line(&text, Importance::Vital);
         }
     }
@@ -159,6 +160,7 @@ impl Sheet {
         match self.progress.as_ref().map(|progress| &progress.means) {
             // They have their own.
             Some(Means::Events(_)) => false,
+            _ if self.look.lines == Lines::Hidden => !self.pen.answers_to_terminal(),
             _ => !self.pen.is_status_terminal(),
         }
     }
@@ -182,9 +184,46 @@ impl Sheet {
         }
     }
 
+    /// Where lines are hidden, what is said in lines is the answer.
+    pub(super) fn tell(&mut self, text: &str) {
+        match self.look.lines {
+            Lines::Shown => self.pen.status_line(text),
+            Lines::Hidden => {
+                self.block.extend_from_slice(text.as_bytes());
+                self.block.push(b'\n');
+                self.write_block();
+            }
+        }
+    }
+
+    /// Whether it is of interest also to who does not read lines. What is waited for stands in the rows.
+    pub(super) fn is_about_job(&self, entry: &Entry<'_>) -> bool {
+        match entry {
+            Entry::Notice { .. } => true,
+            Entry::Wait { .. } => !self.takes_rows(),
+            _ => false,
+        }
+    }
+
+    pub(super) fn leave_rows(&mut self, tally: &Tally) {
+        let last = match self.look.lines {
+            Lines::Shown => LastRows::Erased,
+            Lines::Hidden if self.takes_rows() => {
+                self.set_rows(tally);
+                let drawn = self.pen.answer(b"");
+                self.keep_trouble(drawn);
+                LastRows::Kept
+            }
+            Lines::Hidden => LastRows::Kept,
+        };
+        let left = self.pen.leave_rows(last);
+        self.keep_trouble(left);
+    }
+
     pub(super) fn status_style(&self) -> Style {
         match self.progress.as_ref().map(|progress| &progress.means) {
             Some(Means::Events(_)) => Style::Plain,
+            _ if self.look.lines == Lines::Hidden => self.pen.style(),
             _ => self.pen.status_style(),
         }
     }
@@ -222,12 +261,6 @@ const fn rows_look(room: Room, now: jiff::Timestamp) -> RowsLook {
         width: room.columns,
         now,
     }
-}
-
-/// Else how the reading goes is the only sign of life.
-fn tells_of_training(known: JobProgress<'_>) -> bool {
-    let standing = &known.standings.training;
-    standing.training.is_some() || standing.activity.is_some()
 }
 
 /// What the terminal's own indicator shows: the whole training, and nothing in its place.

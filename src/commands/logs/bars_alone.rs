@@ -1,0 +1,102 @@
+//! `progress -w`: a job is followed as by `logs -f`, and only how far it is is shown. Nobody needs to hear all of a
+//! thousand nodes for that, nor to have the right to.
+
+use super::{
+    Run,
+    arguments::{LogsArgs, ProgressWish, SourceArgs},
+    ending::forbidden,
+    sheet::Lines,
+};
+use crate::{
+    cluster::{Access, AccessAnswer, Cluster, Follow, fetch_job},
+    commands::{CommandContext, job_name::fetch_job_name, signals::wait_for_signal},
+    error::CommandError,
+    train_job::leading_steps,
+    ui::Ui,
+};
+
+/// Follows until the job is over, and ends as `logs -f` does.
+pub(in crate::commands) async fn follow_progress(
+    ui: &mut Ui,
+    context: &CommandContext,
+    typed: Option<&str>,
+    wish: ProgressWish,
+) -> Result<(), CommandError> {
+    let found = tokio::select! {
+        found = find(context, typed) => found?,
+        kind = wait_for_signal() => return Err(CommandError::silent(kind)),
+    };
+    let Found {
+        cluster,
+        job,
+        voices,
+    } = found;
+    let sources = match voices {
+        Voices::Of(steps) => SourceArgs::of_steps(steps),
+        Voices::Forbidden => {
+            say_forbidden(ui, &cluster);
+            SourceArgs::of_nobody()
+        }
+    };
+    let args = LogsArgs::for_progress(wish, sources);
+    let run = Run {
+        context,
+        args: &args,
+        follow: Follow::Yes,
+        lines: Lines::Hidden,
+    };
+    run.read(ui, &cluster, job).await
+}
+
+/// The job, and who is heard of it.
+struct Found {
+    cluster: Cluster,
+    job: String,
+    voices: Voices,
+}
+
+/// Whose logs are read.
+enum Voices {
+    /// Of these steps; all where none is named.
+    Of(Vec<String>),
+    /// The caller may read none. What the cluster knows of the job is shown all the same.
+    Forbidden,
+}
+
+async fn find(context: &CommandContext, typed: Option<&str>) -> Result<Found, CommandError> {
+    let cluster = context.connect().await?;
+    let job = fetch_job_name(&cluster, typed).await?;
+    let observation = fetch_job(&cluster, cluster.namespace(), &job).await?;
+    let voices = if may_read_logs(&cluster).await {
+        Voices::Of(leading_steps(&observation))
+    } else {
+        Voices::Forbidden
+    };
+    Ok(Found {
+        cluster,
+        job,
+        voices,
+    })
+}
+
+/// Where it is not known, it is tried.
+async fn may_read_logs(cluster: &Cluster) -> bool {
+    let access = Access {
+        verb: "get",
+        group: "",
+        resource: "pods/log",
+        namespace: Some(cluster.namespace()),
+    };
+    let answer = cluster.fetch_own_access(&access).await;
+    !matches!(answer, Ok(AccessAnswer::Denied(_)))
+}
+
+fn say_forbidden(ui: &mut Ui, cluster: &Cluster) {
+    let error = forbidden(cluster.namespace(), &cluster.target().kubectl());
+    for text in error.chain() {
+        ui.warning(&format!("only what the cluster knows is shown: {text}"));
+    }
+    for hint in error.hints() {
+        ui.hint(hint);
+    }
+}
