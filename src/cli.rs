@@ -23,7 +23,7 @@ use crate::{
     ui::{ColourChoice, Loudness},
 };
 
-/// Check a Kubeflow Trainer v2 installation, see what it offers, and see what its jobs say and how far they are
+/// Check a Kubeflow Trainer v2 installation, see what it offers, and read what its jobs say
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-trainer",

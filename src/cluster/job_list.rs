@@ -14,7 +14,7 @@ use super::{
     requests::Scope,
 };
 
-/// The pods of all JobSets have this label.
+/// Each pod of a `JobSet` has this label.
 const OF_A_JOB_SET: &str = "jobset.sigs.k8s.io/jobset-name";
 
 /// A TrainJob among others. Neither its runtime nor warnings about it are looked up.
@@ -27,7 +27,7 @@ pub struct ListedJob {
 /// Where an object is and what it is called.
 type Place = (String, String);
 
-/// All TrainJobs there, by namespace and name. JobSets that may not be listed are [`Sight::Hidden`].
+/// All TrainJobs there, by namespace and name. A `JobSet` that may not be listed is [`Sight::Hidden`].
 pub async fn fetch_jobs(cluster: &Cluster, scope: &Scope) -> Result<Vec<ListedJob>, Failure> {
     let (jobs, pods, job_sets) = tokio::join!(
         cluster.fetch_list::<TrainJobRecord>(scope, None),

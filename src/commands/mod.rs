@@ -31,7 +31,7 @@ pub(crate) async fn dispatch(
         Command::Verify(args) => until_signal(verify::run(ui, context, args)).await,
         Command::Logs(args) => logs::run(ui, context, args, args.follow()).await,
         Command::Tail(args) => logs::run(ui, context, args, Follow::Yes).await,
-        Command::Progress(args) => progress::run(ui, context, args).await,
+        Command::Progress(args) => Box::pin(progress::run(ui, context, args)).await,
         Command::Runtimes(args) => until_signal(runtimes::run(ui, context, args)).await,
         Command::Explain(args) => explain::run(ui, context, args),
         Command::Version(args) => Box::pin(until_signal(version::run(ui, context, args))).await,

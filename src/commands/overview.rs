@@ -36,6 +36,7 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
         "You train models",
         &[
             ("logs -f JOB", "every line of every node, until it ends"),
+            ("progress JOB", "how far it is, and what it waits for"),
             ("runtimes list", "framework, nodes, devices, image"),
             ("runtimes show NAME", "one recipe in detail"),
             ("verify", "is it my job, or the cluster?"),

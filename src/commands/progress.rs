@@ -58,7 +58,6 @@ pub struct ProgressArgs {
     #[arg(
         long,
         value_name = "auto|tty|plain|json|none",
-        requires = "watch",
         default_value = "auto",
         hide_default_value = true,
         hide_possible_values = true
@@ -79,7 +78,10 @@ pub(crate) async fn run(
     args: &ProgressArgs,
 ) -> Result<(), CommandError> {
     let wish = match (args.watch, args.output) {
-        (false, _) => return until_signal(look(ui, context, args)).await,
+        (false, _) if !matches!(args.progress, ProgressWish::Auto | ProgressWish::None) => {
+            return Err(refuse_wish());
+        }
+        (false, _) => return Box::pin(until_signal(look(ui, context, args))).await,
         (true, Format::Table) => args.progress,
         (true, Format::Json) => ProgressWish::Json,
         (true, Format::Yaml) => return Err(refuse_yaml()),
@@ -87,12 +89,17 @@ pub(crate) async fn run(
     follow_progress(ui, context, args.job.as_deref(), wish).await
 }
 
+fn refuse_wish() -> CommandError {
+    let text = "--progress is for a job that is followed";
+    CommandError::new(ErrorKind::Usage, text).with_hint("add --watch")
+}
+
 fn refuse_yaml() -> CommandError {
     let text = "-o yaml is for one look";
     CommandError::new(ErrorKind::Usage, text).with_hint("with -w: -o json, an object a line")
 }
 
-/// What one look has shown.
+/// What was seen.
 enum Seen {
     One(Box<JobLook>),
     Several(Vec<JobLook>, Namespaces),
@@ -125,30 +132,33 @@ async fn look(
 async fn see(cluster: &Cluster, args: &ProgressArgs) -> Result<Seen, CommandError> {
     if args.all_namespaces {
         let jobs = fetch_all(cluster, &Scope::AllNamespaces).await?;
-        return Ok(Seen::Several(
-            look_at_all(cluster, &jobs).await,
-            Namespaces::All,
-        ));
+        let looks = look_at_all(cluster, &jobs).await;
+        return Ok(Seen::Several(looks, Namespaces::All));
     }
-    let namespace = cluster.namespace();
-    let name = match &args.job {
-        Some(typed) => fetch_job_name(cluster, Some(typed)).await?,
-        None => {
-            let jobs = fetch_all(cluster, &Scope::Namespace(namespace.to_owned())).await?;
-            match jobs.as_slice() {
-                [] => return Err(explain_none(cluster)),
-                // Programs get the same shape however many there are.
-                [only] if args.output == Format::Table => only.observation.train_job.name.clone(),
-                several => {
-                    let looks = look_at_all(cluster, several).await;
-                    return Ok(Seen::Several(looks, Namespaces::One));
-                }
-            }
+    if args.job.is_some() {
+        let name = fetch_job_name(cluster, args.job.as_deref()).await?;
+        return see_one(cluster, &name).await;
+    }
+    let scope = Scope::Namespace(cluster.namespace().to_owned());
+    let jobs = fetch_all(cluster, &scope).await?;
+    match jobs.as_slice() {
+        [] => Err(explain_none(cluster)),
+        // Programs get the same shape however many there are.
+        [only] if args.output == Format::Table => {
+            see_one(cluster, &only.observation.train_job.name).await
         }
-    };
+        several => {
+            let looks = look_at_all(cluster, several).await;
+            Ok(Seen::Several(looks, Namespaces::One))
+        }
+    }
+}
+
+async fn see_one(cluster: &Cluster, name: &str) -> Result<Seen, CommandError> {
+    let namespace = cluster.namespace();
     let job = ListedJob {
         namespace: namespace.to_owned(),
-        observation: fetch_job(cluster, namespace, &name).await?,
+        observation: fetch_job(cluster, namespace, name).await?,
     };
     Ok(Seen::One(Box::new(look_at(cluster, &job).await)))
 }

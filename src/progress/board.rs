@@ -271,3 +271,183 @@ impl Part {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::logs::{
+        instance::Outcome,
+        record::{LineEnd, SourceEnd},
+    };
+
+    /// A job of two nodes whose trainers started at 1000.
+    fn job() -> JobObservation {
+        let mut objects: Value =
+            serde_json::from_str(include_str!("../train_job/objects/pair.json")).unwrap();
+        let started = json!({"running": {"startedAt": "1970-01-01T00:16:40Z"}});
+        for pod in objects["pods"].as_array_mut().unwrap() {
+            for container in pod["status"]["containerStatuses"].as_array_mut().unwrap() {
+                container["state"] = started.clone();
+            }
+        }
+        JobObservation::of_objects(&objects)
+    }
+
+    fn at(seconds: i64) -> Stamp {
+        Stamp {
+            seconds,
+            nanoseconds: 0,
+        }
+    }
+
+    /// A board that has seen the job, and opened these steps as sources 0, 1, and so on.
+    fn board(steps: &[&str]) -> Board {
+        let mut board = Board::new();
+        board.observe(&job());
+        for (step, number) in steps.iter().zip(0..) {
+            open(&mut board, number, step, 0);
+        }
+        board
+    }
+
+    fn open(board: &mut Board, number: u32, step: &str, attempt: u32) {
+        let described = LogSource {
+            step: step.to_owned(),
+            pod: format!("{step}-pod"),
+            pod_uid: step.to_owned(),
+            container: "node".to_owned(),
+            node: None,
+            attempt,
+            round: 0,
+        };
+        let source = SourceId(number);
+        board.heed(&Entry::Opened { source, described }, at(1000));
+    }
+
+    fn say(board: &mut Board, number: u32, seconds: i64, text: &str) {
+        let entry = Entry::Piece {
+            source: SourceId(number),
+            stamp: at(seconds),
+            part: LinePart::Whole,
+            end: LineEnd::Newline,
+            text: text.as_bytes(),
+        };
+        board.heed(&entry, at(seconds));
+    }
+
+    fn grow(board: &mut Board, number: u32, now: i64, text: &str) {
+        let entry = Entry::Unfinished {
+            source: SourceId(number),
+            stamp: at(1000),
+            text: text.as_bytes(),
+        };
+        board.heed(&entry, at(now));
+    }
+
+    fn bar(done: u32) -> String {
+        format!("Training: {done}%|##| {done}/100 [00:10<00:10, 5.00it/s, loss=0.5]")
+    }
+
+    fn whole_at(board: &mut Board, now: i64) -> Option<(f64, i64)> {
+        let training = board.standings(at(now)).training.training?;
+        Some((training.whole?, training.at.seconds))
+    }
+
+    #[test]
+    fn the_first_node_leads_and_is_named() {
+        let mut board = board(&["node-0", "node-1"]);
+        say(&mut board, 1, 1001, &bar(50));
+        assert_eq!(board.standings(at(1002)).speaker.as_deref(), Some("node-1"));
+        say(&mut board, 0, 1002, &bar(40));
+        let standings = board.standings(at(1003));
+        assert_eq!(standings.speaker.as_deref(), Some("node-0"));
+        assert!(standings.training.training.is_some());
+    }
+
+    #[test]
+    fn a_step_that_nobody_knows_and_a_helper_are_not_listened_to() {
+        let mut board = board(&["node-0/istio-proxy", "logger-0"]);
+        say(&mut board, 0, 1001, &bar(50));
+        say(&mut board, 1, 1001, &bar(50));
+        assert_eq!(board.standings(at(1002)), Standings::default());
+    }
+
+    #[test]
+    fn a_line_that_grows_is_of_the_moment_at_which_it_came() {
+        let mut board = board(&["node-0"]);
+        let growing = format!("\r{}\r{}\r 3", bar(1), bar(30));
+        grow(&mut board, 0, 1050, &growing);
+        assert_eq!(whole_at(&mut board, 1050), None);
+        assert_eq!(whole_at(&mut board, 1051), Some((0.3, 1050)));
+        // The same again, as after a stream was opened anew, is no news.
+        grow(&mut board, 0, 1090, &growing);
+        assert_eq!(whole_at(&mut board, 1091), Some((0.3, 1050)));
+        // Its stamp is that of its beginning, and its end is younger.
+        let text = format!("\r{}\r{}", bar(30), bar(40));
+        let entry = Entry::Piece {
+            source: SourceId(0),
+            stamp: at(1000),
+            part: LinePart::Whole,
+            end: LineEnd::Newline,
+            text: text.as_bytes(),
+        };
+        board.heed(&entry, at(1095));
+        assert_eq!(whole_at(&mut board, 1096), Some((0.4, 1095)));
+    }
+
+    #[test]
+    fn what_was_written_before_anybody_followed_keeps_its_own_time() {
+        let mut board = board(&["node-0"]);
+        grow(&mut board, 0, 5000, &format!("\r{}\r 3", bar(30)));
+        say(&mut board, 0, 1007, &bar(31));
+        assert_eq!(whole_at(&mut board, 5001), Some((0.31, 1007)));
+    }
+
+    #[test]
+    fn the_last_of_a_line_that_grew_is_read_when_its_source_ends() {
+        let mut board = board(&["node-0"]);
+        grow(&mut board, 0, 1050, &format!("\r{}\r 3", bar(30)));
+        let end = SourceEnd {
+            outcome: Outcome::Incomplete,
+            reconnects: 0,
+        };
+        let source = SourceId(0);
+        board.heed(&Entry::Ended { source, end }, at(1050));
+        assert_eq!(whole_at(&mut board, 1050), Some((0.3, 1050)));
+    }
+
+    #[test]
+    fn a_new_attempt_begins_anew() {
+        let mut board = board(&["node-0"]);
+        say(&mut board, 0, 1001, &bar(50));
+        open(&mut board, 1, "node-0", 1);
+        assert_eq!(whole_at(&mut board, 1002), None);
+        say(&mut board, 1, 1003, &bar(2));
+        assert_eq!(whole_at(&mut board, 1004), Some((0.02, 1003)));
+    }
+
+    #[test]
+    fn a_report_of_the_training_leads_unless_it_is_older_than_its_pods() {
+        let mut board = board(&["node-0"]);
+        say(&mut board, 0, 1001, &bar(50));
+        let report = |seconds: i64| {
+            let mut objects: Value =
+                serde_json::from_str(include_str!("../train_job/objects/pair.json")).unwrap();
+            let updated = jiff::Timestamp::from_second(seconds).unwrap().to_string();
+            objects["trainJob"]["status"]["trainerStatus"] =
+                json!({"progressPercentage": 60, "lastUpdatedTime": updated});
+            let seen = JobObservation::of_objects(&objects);
+            JobObservation {
+                train_job: seen.train_job,
+                ..job()
+            }
+        };
+        board.observe(&report(900));
+        assert_eq!(whole_at(&mut board, 1010), Some((0.5, 1001)));
+        board.observe(&report(1005));
+        assert_eq!(whole_at(&mut board, 1010), Some((0.6, 1005)));
+        assert_eq!(board.standings(at(1010)).speaker, None);
+    }
+}

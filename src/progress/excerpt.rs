@@ -14,6 +14,18 @@ pub struct Excerpt {
     pub text: String,
 }
 
+impl Excerpt {
+    /// Puts an earlier part of the same log before it, as far as it has whole lines that are not in it already.
+    pub fn precede(&mut self, earlier: &str) {
+        let first = self.text.split_inclusive('\n').next().unwrap_or_default();
+        let end = match earlier.find(first) {
+            Some(place) if !first.is_empty() => place,
+            _ => earlier.rfind('\n').map_or(0, |last| last + 1),
+        };
+        self.text.insert_str(0, &earlier[..end]);
+    }
+}
+
 impl Board {
     /// Hears the excerpts one after the other, each as a source of its own; `now` is the moment at which they came.
     pub fn hear<'a>(&mut self, excerpts: impl IntoIterator<Item = &'a Excerpt>, now: Stamp) {
@@ -110,6 +122,29 @@ mod tests {
         let step = training.step.unwrap();
         assert_eq!((step.done, step.total), (30, Some(100)));
         assert_eq!(training.at, moment("2026-11-21T11:59:02Z"));
+    }
+
+    #[test]
+    fn an_earlier_part_is_heard_once_and_in_whole_lines() {
+        let described = LogSource {
+            step: "node-0".to_owned(),
+            pod: String::new(),
+            pod_uid: String::new(),
+            container: String::new(),
+            node: None,
+            attempt: 0,
+            round: 0,
+        };
+        let joined = |earlier: &str, text: &str| {
+            let (described, text) = (described.clone(), text.to_owned());
+            let mut excerpt = Excerpt { described, text };
+            excerpt.precede(earlier);
+            excerpt.text
+        };
+        assert_eq!(joined("1 a\n2 b\n3 c\n", "2 b\n3 c\n"), "1 a\n2 b\n3 c\n");
+        assert_eq!(joined("1 a\n2 b\n3", "8 h\n"), "1 a\n2 b\n8 h\n");
+        assert_eq!(joined("1 a", "8 h\n"), "8 h\n");
+        assert_eq!(joined("1 a\n", ""), "1 a\n");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::board::{Board, Standings};
 use crate::{
-    cluster::{Failure, FailureKind, ListedJob},
-    train_job::{Phase, PhaseState, phases, state_word},
+    cluster::{Failure, FailureKind, ListedJob, TrainJob},
+    train_job::{JobEnd, Phase, PhaseState, job_end, phases, state_word},
 };
 
 /// One job, as it was seen at one moment.
@@ -18,6 +18,8 @@ pub struct JobLook {
     pub created: Option<Timestamp>,
     /// How it stands, in one word: `Running`.
     pub state: &'static str,
+    /// Why it failed, as the cluster says it.
+    pub failure: Option<String>,
     pub phases: Vec<Phase>,
     pub standings: Standings,
     /// Why the log could not be heard, where nothing else tells how far the training is.
@@ -45,6 +47,7 @@ impl JobLook {
             name: observation.train_job.name.clone(),
             created: observation.train_job.created,
             state: state_word(observation),
+            failure: failure_words(&observation.train_job),
             phases: phases(observation),
             unheard: unheard.filter(|_| standings.training.training.is_none()),
             standings,
@@ -59,6 +62,16 @@ impl JobLook {
         let current = phases().rfind(runs).or_else(|| phases().find(is_to_come));
         current.or_else(|| phases().next_back())
     }
+}
+
+fn failure_words(job: &TrainJob) -> Option<String> {
+    let JobEnd::Failed { reason, message } = job_end(job)? else {
+        return None;
+    };
+    Some(match message.as_str() {
+        "" => reason,
+        message => format!("{message} ({reason})"),
+    })
 }
 
 impl Unheard {

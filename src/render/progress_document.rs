@@ -30,6 +30,8 @@ pub struct JobDocument<'a> {
     job: &'a str,
     created: Option<String>,
     state: &'static str,
+    /// Why it failed.
+    failure: Option<&'a str>,
     /// The present one.
     phase: Option<&'static str>,
     phases: Vec<PhaseObject<'a>>,
@@ -69,6 +71,7 @@ impl<'a> JobDocument<'a> {
             job: &job.name,
             created: job.created.map(|created| created.to_string()),
             state: job.state,
+            failure: job.failure.as_deref(),
             phase: job.phase().map(|phase| phase.kind.name()),
             phases: job.phases.iter().map(PhaseObject::of).collect(),
             standings: StandingsObject::of(&job.standings),

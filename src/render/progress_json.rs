@@ -380,3 +380,162 @@ impl ProgressEvents {
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::Value;
+    use snapbox::{assert_data_eq, str};
+
+    use super::*;
+    use crate::{
+        progress::{reading::Kind, tracker::Standing},
+        train_job::{NodeCount, PhaseKind, Wait, Weight},
+    };
+
+    fn time(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn events() -> ProgressEvents {
+        ProgressEvents::new(EventJob {
+            namespace: "team".to_owned(),
+            job: "train".to_owned(),
+        })
+    }
+
+    fn waits() -> Phase {
+        Phase {
+            kind: PhaseKind::Scheduling,
+            state: PhaseState::Running,
+            began: Some(time(1)),
+            ended: None,
+            nodes: Some(NodeCount {
+                reached: 0,
+                wanted: 2,
+            }),
+            why: Some(Wait {
+                weight: Weight::Standing,
+                topic: "no node fits".to_owned(),
+                text: "node-0: no node fits".to_owned(),
+            }),
+        }
+    }
+
+    fn standings() -> Standings {
+        let last = |value| LastValue {
+            value,
+            at: time(8).into(),
+        };
+        let metrics = [("loss", f64::NAN), ("speed", 0.5)];
+        let training = Training {
+            whole: Some(0.25),
+            part: None,
+            step: Some(Count::new(25, Some(100))),
+            epoch: Some(Epoch::numbered(1)),
+            rate: Some(2.5),
+            remaining: Some(Duration::from_secs(30)),
+            metrics: metrics
+                .map(|(name, value)| (name.to_owned(), last(value)))
+                .into(),
+            is_finished: false,
+            source: Source::Log {
+                format: "tqdm",
+                node: 0,
+                rank: 3,
+            },
+            at: time(8).into(),
+        };
+        let activity = Activity {
+            kind: Kind::Evaluation,
+            label: "Evaluating".to_owned(),
+            step: None,
+            rate: None,
+            remaining: None,
+            node: 0,
+            at: time(9).into(),
+        };
+        Standings {
+            training: Standing {
+                training: Some(training),
+                activity: Some(activity),
+            },
+            speaker: Some("node-0".to_owned()),
+            ..Standings::default()
+        }
+    }
+
+    #[track_caller]
+    fn assert_follows_schema(events: &[String]) {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/docs/schemas/progress.schema.json"
+        );
+        let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        for event in events {
+            let event: Value = serde_json::from_str(event).unwrap();
+            let errors: Vec<_> = validator.iter_errors(&event).collect();
+            assert!(errors.is_empty(), "{event}: {errors:#?}");
+        }
+    }
+
+    #[test]
+    fn every_event_has_its_job_and_follows_the_schema() {
+        let mut all = events();
+        let standings = standings();
+        let progress = JobProgress {
+            phases: &[],
+            standings: &standings,
+        };
+        let mut said = all.phases(&[waits()], time(10));
+        said.extend(all.progress(progress, time(10)));
+        said.push(all.notice("following node-0", time(11)));
+        let reading = Reading {
+            following: 2,
+            lines: 1000,
+        };
+        said.push(all.heartbeat(reading, time(41)));
+        let end = RunEnd {
+            outcome: "Complete",
+            took: Duration::from_millis(41_500),
+            exit_code: 0,
+        };
+        said.push(all.end(end, time(42)));
+        assert_follows_schema(&said);
+        assert_data_eq!(
+            said.join("\n"),
+            str![[r#"
+{"type":"phase","time":"1970-01-01T00:00:10Z","namespace":"team","job":"train","phase":"scheduling","state":"running","began":"1970-01-01T00:00:01Z","ended":null,"nodes":{"reached":0,"wanted":2},"waitingFor":"node-0: no node fits"}
+{"type":"progress","time":"1970-01-01T00:00:10Z","namespace":"team","job":"train","training":{"whole":0.25,"part":null,"step":{"done":25,"total":100},"epoch":{"stated":1.0,"total":null},"stepsPerSecond":2.5,"remainingSeconds":30,"metrics":{"loss":{"value":"NaN","time":"1970-01-01T00:00:08.000000000Z","role":"loss"},"speed":{"value":0.5,"time":"1970-01-01T00:00:08.000000000Z","role":null}},"finished":false,"source":"log","format":"tqdm","node":"node-0","rank":3,"sourceTime":"1970-01-01T00:00:08.000000000Z"},"activity":{"kind":"evaluation","label":"Evaluating","step":null,"stepsPerSecond":null,"remainingSeconds":null,"sourceTime":"1970-01-01T00:00:09.000000000Z"},"dataset":null,"model":null,"sourceAgeSeconds":2.0}
+{"type":"notice","time":"1970-01-01T00:00:11Z","namespace":"team","job":"train","text":"following node-0"}
+{"type":"heartbeat","time":"1970-01-01T00:00:41Z","namespace":"team","job":"train","following":2,"lines":1000}
+{"type":"end","time":"1970-01-01T00:00:42Z","namespace":"team","job":"train","outcome":"Complete","seconds":41.5,"exitCode":0}
+"#]]
+        );
+    }
+
+    #[test]
+    fn only_what_has_changed_is_an_event() {
+        let mut events = events();
+        assert_eq!(events.phases(&[waits()], time(10)).len(), 1);
+        assert!(events.phases(&[waits()], time(11)).is_empty());
+        let over = Phase {
+            why: None,
+            ..waits()
+        };
+        assert_eq!(events.phases(&[over], time(12)).len(), 1);
+        let (nothing, some) = (Standings::default(), standings());
+        let progress = |standings| JobProgress {
+            phases: &[],
+            standings,
+        };
+        assert_eq!(events.progress(progress(&nothing), time(12)), None);
+        assert!(events.progress(progress(&some), time(12)).is_some());
+        // Not even a metric that is no number.
+        assert_eq!(events.progress(progress(&some), time(13)), None);
+        assert!(events.progress(progress(&nothing), time(14)).is_some());
+        assert_eq!(events.progress(progress(&nothing), time(15)), None);
+    }
+}

@@ -1,13 +1,16 @@
 //! A job's progress in lines of text, for where nothing can be drawn: one for each change of a phase and each tenth of
 //! the training.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{
     progress_rows::JobProgress,
     progress_words::{
-        activity_words, age_words, between, epoch_words, metric_words, percent, percent_words,
-        phase_words, rate_words, remaining_words, source_words, step_words,
+        activity_words, age_words, between, epoch_words, metric_words, node_words, percent,
+        percent_words, phase_span, phase_words, rate_words, remaining_words, source_words,
+        span_words, step_words,
     },
 };
 use crate::{
@@ -19,6 +22,9 @@ use crate::{
     style::Glyphs,
     train_job::{Phase, PhaseKind, PhaseState},
 };
+
+/// Of a phase that is younger it is said that it begins.
+const YOUNG: Duration = Duration::from_secs(3);
 
 /// Remembers what was said.
 #[derive(Debug, Default)]
@@ -44,14 +50,14 @@ impl ProgressLines {
         phases.into_iter().chain(training).collect()
     }
 
-    /// `progress: scheduling 3s · starting 41s · training 0s, 2/2 nodes`: all that began or ended meanwhile.
+    /// `progress: starting took 41s · training begins, 1/2 nodes`: all that began or ended meanwhile.
     fn phase_news(&mut self, phases: &[Phase], now: Timestamp) -> Option<String> {
         let state = |phase: &Phase| (phase.kind, phase.state);
         let is_news = |phase: &&Phase| {
             phase.state != PhaseState::Waiting && !self.phases.contains(&state(phase))
         };
         let news = phases.iter().filter(is_news);
-        let words: Vec<_> = news.map(|phase| phase_words(phase, now)).collect();
+        let words: Vec<_> = news.map(|phase| news_words(phase, now)).collect();
         self.phases = phases.iter().map(state).collect();
         (!words.is_empty()).then(|| line(&words))
     }
@@ -71,6 +77,24 @@ impl ProgressLines {
             "progress: {}",
             training_words(training, standings, now)
         ))
+    }
+}
+
+/// `dataset took 1m02s`, `training begins, 1/2 nodes`; of one that has run for a while, `training for 2m10s, 2/2 nodes`.
+fn news_words(phase: &Phase, now: Timestamp) -> String {
+    let name = phase.kind.name();
+    let span = phase_span(phase, now);
+    match (phase.state, span.map(span_words)) {
+        (PhaseState::Waiting | PhaseState::Failed, _) | (_, None) => phase_words(phase, now),
+        (PhaseState::Finished, Some(span)) => format!("{name} took {span}"),
+        (PhaseState::Running, Some(words)) => {
+            let nodes = phase.nodes.map(node_words).unwrap_or_default();
+            if span.is_some_and(|span| span < YOUNG) {
+                format!("{name} begins{nodes}")
+            } else {
+                format!("{name} for {words}{nodes}")
+            }
+        }
     }
 }
 
@@ -124,4 +148,160 @@ fn training_words(training: &Training, standings: &Standings, now: Timestamp) ->
 
 fn line(words: &[String]) -> String {
     format!("progress: {}", words.join(between(Glyphs::Unicode)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        progress::{
+            reading::{Count, Kind},
+            tracker::{Source, Standing},
+        },
+        train_job::NodeCount,
+    };
+
+    fn time(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn phase(kind: PhaseKind, state: PhaseState, times: (i64, i64)) -> Phase {
+        let (began, ended) = times;
+        Phase {
+            kind,
+            state,
+            began: Some(time(began)),
+            ended: (state != PhaseState::Running).then(|| time(ended)),
+            nodes: None,
+            why: None,
+        }
+    }
+
+    fn trains(state: PhaseState, times: (i64, i64)) -> Phase {
+        let nodes = NodeCount {
+            reached: 1,
+            wanted: 2,
+        };
+        Phase {
+            nodes: Some(nodes),
+            ..phase(PhaseKind::Training, state, times)
+        }
+    }
+
+    fn standings(whole: Option<f64>) -> Standings {
+        let at = Stamp::from(time(100));
+        let source = Source::Log {
+            format: "tqdm",
+            node: 0,
+            rank: 1,
+        };
+        let training = Training {
+            whole,
+            part: Some(0.5),
+            step: Some(Count::new(5, None)),
+            epoch: None,
+            rate: None,
+            remaining: None,
+            metrics: BTreeMap::new(),
+            is_finished: false,
+            source,
+            at,
+        };
+        Standings {
+            training: Standing {
+                training: Some(training),
+                activity: None,
+            },
+            speaker: Some("node-0".to_owned()),
+            ..Standings::default()
+        }
+    }
+
+    /// What is said of these, one after the other.
+    fn said(looks: &[(&[Phase], &Standings)]) -> Vec<String> {
+        let mut lines = ProgressLines::default();
+        let look = |(phases, standings): &(&[Phase], &Standings)| {
+            let (phases, standings) = (*phases, *standings);
+            lines.news(JobProgress { phases, standings }, time(101))
+        };
+        looks.iter().flat_map(look).collect()
+    }
+
+    #[test]
+    fn a_phase_is_told_when_it_begins_and_when_it_ends() {
+        use PhaseState::{Failed, Finished, Running};
+        let nothing = Standings::default();
+        let dataset = phase(PhaseKind::Dataset, Finished, (10, 72));
+        let first = [dataset.clone(), trains(Running, (100, 0))];
+        let then = [dataset, trains(Failed, (100, 101))];
+        assert_eq!(
+            said(&[(&first, &nothing), (&first, &nothing), (&then, &nothing)]),
+            [
+                "progress: dataset took 1m02s · training begins, 1/2 nodes",
+                "progress: training failed after 1s"
+            ]
+        );
+    }
+
+    #[test]
+    fn who_comes_late_learns_how_long_a_phase_runs_already() {
+        let running = [trains(PhaseState::Running, (41, 0))];
+        assert_eq!(
+            said(&[(&running, &Standings::default())]),
+            ["progress: training for 1m00s, 1/2 nodes"]
+        );
+    }
+
+    #[test]
+    fn a_training_is_told_at_each_tenth_of_the_whole_and_where_it_begins_anew() {
+        let wholes = [0.04, 0.09, 0.11, 0.19, 0.31, 0.02].map(|whole| standings(Some(whole)));
+        let looks = wholes.each_ref().map(|standings| (&[][..], standings));
+        let source = "step 5; log of node-0, rank 1 (tqdm), 1s ago";
+        assert_eq!(
+            said(&looks),
+            ["4%", "11%", "31%", "2%"]
+                .map(|percent| format!("progress: training {percent} · {source}"))
+        );
+    }
+
+    #[test]
+    fn without_a_whole_only_its_beginning_is_told() {
+        let some = standings(None);
+        assert_eq!(
+            said(&[(&[], &some), (&[], &some)]),
+            ["progress: training, this loop 50% · step 5; log of node-0, rank 1 (tqdm), 1s ago"]
+        );
+    }
+
+    #[test]
+    fn a_standing_is_the_trainings_or_what_goes_on_in_its_place() {
+        let standing = |standings: &Standings| {
+            let phases = &[];
+            render_standing(JobProgress { phases, standings }, time(102))
+        };
+        assert_eq!(standing(&Standings::default()), None);
+        let activity = Activity {
+            kind: Kind::Download,
+            label: "a.safetensors".to_owned(),
+            step: Some(Count::new(4, Some(10))),
+            rate: None,
+            remaining: None,
+            node: 0,
+            at: Stamp::from(time(100)),
+        };
+        let model = Standings {
+            model: Some(activity),
+            ..Standings::default()
+        };
+        assert_eq!(
+            standing(&model).as_deref(),
+            Some("model: download a.safetensors 4/10, 2s ago")
+        );
+        assert_eq!(
+            standing(&standings(Some(0.5))).as_deref(),
+            Some("training 50% · step 5; log of node-0, rank 1 (tqdm), 2s ago")
+        );
+    }
 }

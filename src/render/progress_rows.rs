@@ -48,10 +48,24 @@ pub struct RowsLook {
 }
 
 impl JobProgress<'_> {
-    /// Whether anything is known of the job at all.
-    pub fn is_known(&self) -> bool {
-        let is_told = |phase: &Phase| phase.state != PhaseState::Waiting || phase.why.is_some();
-        self.phases.iter().any(is_told)
+    /// Whether it is known what the job waits for, or how far a step is that runs.
+    pub fn is_told(&self) -> bool {
+        let Standings {
+            training: standing,
+            dataset,
+            model,
+            ..
+        } = self.standings;
+        let trains = standing.training.is_some() || standing.activity.is_some();
+        let own = [
+            (PhaseKind::Dataset, dataset.is_some()),
+            (PhaseKind::Model, model.is_some()),
+            (PhaseKind::Training, trains),
+        ];
+        self.phases.iter().any(|phase| phase.why.is_some())
+            || own
+                .into_iter()
+                .any(|(kind, is_told)| is_told && self.running(kind).is_some())
     }
 
     /// The phase of this kind, as long as it runs.
@@ -135,6 +149,7 @@ fn training_rows(standings: &Standings, look: RowsLook) -> Vec<String> {
         remaining_words(training.remaining, training.at, now),
     ];
     let counted: Vec<_> = counted.into_iter().flatten().collect();
+    let mut rows = Vec::new();
     let bar = Bar::of(training);
     let mut beside: Vec<_> = training.epoch.map(epoch_words).into_iter().collect();
     beside.extend(activity.map(activity_words));
@@ -143,10 +158,15 @@ fn training_rows(standings: &Standings, look: RowsLook) -> Vec<String> {
         words: source_words(training, standings, now),
         role: source_role(training.at, now),
     };
-    vec![
-        bar_row(&bar, &counted, look),
-        details_row(beside, &source, look),
-    ]
+    let name = if bar.part.is_none() && counted.is_empty() {
+        bar.name.clone()
+    } else {
+        rows.push(bar_words(&bar, look) + &counted.join(between(look.glyphs)));
+        String::new()
+    };
+    let details = fitting(NAME, beside, &source, look);
+    rows.push(name_words(&name) + &details);
+    rows
 }
 
 /// A bar, and what it is of.
@@ -180,13 +200,29 @@ fn activity_row(name: &str, activity: &Activity, look: RowsLook) -> String {
         part: activity.step.and_then(Count::fraction),
         role: Role::Command,
     };
-    let mut details = activity_details(activity, now);
-    details.push(age_words(activity.at, now));
-    bar_row(&bar, &details, look)
+    let source = Source {
+        words: age_words(activity.at, now),
+        role: source_role(activity.at, now),
+    };
+    let begin = bar_words(&bar, look);
+    begin.clone()
+        + &fitting(
+            prose::width(&begin),
+            activity_details(activity, now),
+            &source,
+            look,
+        )
 }
 
-fn bar_row(bar: &Bar, details: &[String], look: RowsLook) -> String {
-    let mut row = format!("{:NAME$}", bar.name);
+/// Some names are longer than others.
+fn name_words(name: &str) -> String {
+    let columns = NAME - 1;
+    format!("{name:columns$} ")
+}
+
+/// What a row with a bar begins with.
+fn bar_words(bar: &Bar, look: RowsLook) -> String {
+    let mut row = name_words(&bar.name);
     if let Some(part) = bar.part {
         let columns = look.width.saturating_sub(NAME + BEHIND).min(LONGEST_BAR);
         if columns >= SHORTEST_BAR {
@@ -202,7 +238,7 @@ fn bar_row(bar: &Bar, details: &[String], look: RowsLook) -> String {
         row.push_str(&look.style.paint(Role::Strong, &percent));
         row.push_str("  ");
     }
-    row + &details.join(between(look.glyphs))
+    row
 }
 
 /// Who says it, which always fits in: other details give way to it, the last ones first.
@@ -219,17 +255,319 @@ fn source_role(at: Stamp, now: Stamp) -> Role {
     }
 }
 
-fn details_row(mut details: Vec<String>, source: &Source, look: RowsLook) -> String {
+/// Behind so many columns.
+fn fitting(begin: usize, mut details: Vec<String>, source: &Source, look: RowsLook) -> String {
     let separator = between(look.glyphs);
     let length = |details: &[String]| {
-        let texts = details
-            .iter()
-            .map(|text| prose::width(text) + prose::width(separator));
-        NAME + texts.sum::<usize>() + prose::width(&source.words)
+        let texts = details.iter().map(|text| prose::width(text));
+        let separators = prose::width(separator) * details.len();
+        begin + texts.sum::<usize>() + separators + prose::width(&source.words)
     };
     while !details.is_empty() && length(&details) > look.width {
         details.pop();
     }
     details.push(look.style.paint(source.role, &source.words));
-    format!("{:NAME$}{}", "", details.join(separator))
+    details.join(separator)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use super::*;
+    use crate::{
+        progress::{
+            reading::{Epoch, Kind},
+            tracker::{LastValue, Source as Speaker, Standing},
+        },
+        train_job::{NodeCount, Wait},
+    };
+
+    const NOW: i64 = 1_000;
+
+    fn stamp(seconds: i64) -> Stamp {
+        Stamp {
+            seconds,
+            nanoseconds: 0,
+        }
+    }
+
+    fn phase(kind: PhaseKind, state: PhaseState, times: (i64, i64)) -> Phase {
+        let time = |seconds| Timestamp::from_second(seconds).ok();
+        Phase {
+            kind,
+            state,
+            began: time(times.0).filter(|_| state != PhaseState::Waiting),
+            ended: time(times.1).filter(|_| state == PhaseState::Finished),
+            nodes: None,
+            why: None,
+        }
+    }
+
+    /// A job whose training runs on two nodes.
+    fn trains() -> Vec<Phase> {
+        use PhaseState::{Finished, Running, Waiting};
+        let training = phase(PhaseKind::Training, Running, (870, 0));
+        let nodes = NodeCount {
+            reached: 2,
+            wanted: 2,
+        };
+        vec![
+            phase(PhaseKind::Dataset, Finished, (700, 762)),
+            phase(PhaseKind::Model, Finished, (765, 823)),
+            phase(PhaseKind::Scheduling, Finished, (825, 828)),
+            phase(PhaseKind::Starting, Finished, (828, 869)),
+            Phase {
+                nodes: Some(nodes),
+                ..training
+            },
+            phase(PhaseKind::Done, Waiting, (0, 0)),
+        ]
+    }
+
+    fn training() -> Training {
+        let last = |value| LastValue {
+            value,
+            at: stamp(990),
+        };
+        let metrics = [("loss", 0.4321), ("lr", 9.6e-5), ("eval_loss", 1.25)];
+        Training {
+            whole: Some(0.4201),
+            part: Some(0.26),
+            step: Some(Count::new(4201, Some(10_000))),
+            epoch: Some(Epoch::from_one(2, Some(3))),
+            rate: Some(12.34),
+            remaining: Some(Duration::from_secs(484)),
+            metrics: metrics
+                .map(|(name, value)| (name.to_owned(), last(value)))
+                .into(),
+            is_finished: false,
+            source: Speaker::Log {
+                format: "tqdm",
+                node: 0,
+                rank: 0,
+            },
+            at: stamp(996),
+        }
+    }
+
+    fn activity(kind: Kind) -> Activity {
+        Activity {
+            kind,
+            label: "model.safetensors".to_owned(),
+            step: Some(Count::new(450_000_000, Some(1_000_000_000))),
+            rate: None,
+            remaining: Some(Duration::from_secs(12)),
+            node: 0,
+            at: stamp(997),
+        }
+    }
+
+    fn standings(training: Option<Training>, activity: Option<Activity>) -> Standings {
+        Standings {
+            training: Standing { training, activity },
+            speaker: Some("node-0".to_owned()),
+            dataset: None,
+            model: None,
+        }
+    }
+
+    const WIDE: RowsLook = RowsLook {
+        style: Style::Plain,
+        glyphs: Glyphs::Unicode,
+        width: 119,
+        now: Timestamp::UNIX_EPOCH,
+    };
+
+    fn rows(phases: &[Phase], standings: &Standings, look: RowsLook) -> String {
+        let look = RowsLook {
+            now: Timestamp::from_second(NOW).unwrap(),
+            ..look
+        };
+        let progress = JobProgress { phases, standings };
+        let rows = render_rows(progress, look);
+        assert!(rows.len() <= 6, "{rows:#?}");
+        for row in &rows {
+            assert!(prose::width(row) <= look.width, "{row:?}");
+        }
+        rows.join("\n")
+    }
+
+    #[test]
+    fn a_training_has_its_phases_a_bar_and_who_says_so() {
+        assert_eq!(
+            rows(&trains(), &standings(Some(training()), None), WIDE),
+            "dataset 1m02s · model 58s · scheduling 3s · starting 41s · training 2m10s, 2/2 nodes\n\
+             training    ━━━━━━━━━━━━━━━━╸───────────────────────  42%  \
+             step 4,201/10,000 · 12.3 steps/s · ~8m00s left\n\
+             \x20           epoch 2/3 · loss 0.4321 · eval_loss 1.250 · lr 9.6e-05 · log of node-0 (tqdm), 4s ago"
+        );
+    }
+
+    #[test]
+    fn on_eighty_columns_what_matters_less_gives_way_and_the_source_stays() {
+        let look = RowsLook { width: 79, ..WIDE };
+        assert_eq!(
+            rows(&trains(), &standings(Some(training()), None), look),
+            "model 58s · scheduling 3s · starting 41s · training 2m10s, 2/2 nodes\n\
+             training    ━━━━━────────  42%  step 4,201/10,000 · 12.3 steps/s · ~8m00s left\n\
+             \x20           epoch 2/3 · loss 0.4321 · log of node-0 (tqdm), 4s ago"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_no_bar_and_one_without_utf_8_other_characters() {
+        let standings = standings(Some(training()), None);
+        let narrow = RowsLook { width: 50, ..WIDE };
+        assert_eq!(
+            rows(&trains(), &standings, narrow),
+            "starting 41s · training 2m10s, 2/2 nodes\n\
+             training     42%  step 4,201/10,000 · 12.3 steps/s\n\
+             \x20           log of node-0 (tqdm), 4s ago"
+        );
+        let ascii = RowsLook {
+            glyphs: Glyphs::Ascii,
+            ..WIDE
+        };
+        let text = rows(&trains(), &standings, ascii);
+        assert!(text.is_ascii(), "{text}");
+        assert!(text.contains("####------"), "{text}");
+    }
+
+    #[test]
+    fn a_part_is_never_shown_as_if_it_were_the_whole() {
+        let part = Training {
+            whole: None,
+            remaining: None,
+            ..training()
+        };
+        let bar = |training: Training| {
+            let rows = rows(&trains(), &standings(Some(training), None), WIDE);
+            rows.lines().nth(1).unwrap().to_owned()
+        };
+        let loop_alone = Training {
+            epoch: None,
+            ..part.clone()
+        };
+        let step_alone = Training {
+            part: None,
+            step: Some(Count::new(7, None)),
+            ..part.clone()
+        };
+        assert!(bar(part).starts_with("this epoch  ━━━━━━━━━━─"));
+        assert!(bar(loop_alone).starts_with("this loop   ━━━━━━━━━━─"));
+        assert_eq!(bar(step_alone), "training    step 7 · 12.3 steps/s");
+    }
+
+    #[test]
+    fn where_nothing_is_counted_there_is_one_row() {
+        let bare = Training {
+            whole: None,
+            part: None,
+            step: None,
+            rate: None,
+            remaining: None,
+            metrics: BTreeMap::new(),
+            source: Speaker::TrainerStatus,
+            ..training()
+        };
+        let text = rows(&trains(), &standings(Some(bare), None), WIDE);
+        let last = text.lines().nth(1).unwrap();
+        assert_eq!(
+            last,
+            "training    epoch 2/3 · reported by the training, 4s ago"
+        );
+        assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn where_nothing_is_known_there_are_only_phases() {
+        let nothing = standings(None, None);
+        assert_eq!(rows(&trains(), &nothing, WIDE).lines().count(), 1);
+        assert_eq!(rows(&[], &nothing, WIDE), "");
+        let progress = |phases| JobProgress {
+            phases,
+            standings: &nothing,
+        };
+        assert!(!progress(&trains()).is_told());
+    }
+
+    #[test]
+    fn what_a_job_waits_for_has_a_row() {
+        let wait = Wait {
+            weight: Weight::Standing,
+            topic: "no node fits".to_owned(),
+            text: "node-0: no node\nfits".to_owned(),
+        };
+        let scheduling = Phase {
+            nodes: Some(NodeCount {
+                reached: 0,
+                wanted: 1,
+            }),
+            why: Some(wait),
+            ..phase(PhaseKind::Scheduling, PhaseState::Running, (990, 0))
+        };
+        assert_eq!(
+            rows(&[scheduling], &standings(None, None), WIDE),
+            "scheduling 10s, 0/1 node\nnode-0: no node\\nfits"
+        );
+    }
+
+    #[test]
+    fn an_initializer_has_a_bar_of_its_own_and_only_while_it_runs() {
+        let mut phases = trains();
+        let standings = Standings {
+            model: Some(activity(Kind::Download)),
+            ..standings(None, None)
+        };
+        assert_eq!(rows(&phases, &standings, WIDE).lines().count(), 1);
+        phases[1].state = PhaseState::Running;
+        assert_eq!(
+            rows(&phases, &standings, WIDE).lines().nth(1).unwrap(),
+            "model       ━━━━━━━━━━━━━━━━━━──────────────────────  45%  \
+             model.safetensors · 450M/1G · ~9s left · 3s ago"
+        );
+    }
+
+    #[test]
+    fn what_goes_on_beside_a_training_stands_with_it_and_alone_has_a_bar() {
+        let activity = Activity {
+            label: String::new(),
+            step: Some(Count::new(5, Some(10))),
+            ..activity(Kind::Evaluation)
+        };
+        let beside = standings(Some(training()), Some(activity.clone()));
+        let text = rows(&trains(), &beside, WIDE);
+        assert!(
+            text.contains(" epoch 2/3 · evaluation 5/10 · loss "),
+            "{text}"
+        );
+        let alone = standings(None, Some(activity));
+        let text = rows(&trains(), &alone, WIDE);
+        let row = text.lines().nth(1).unwrap();
+        assert!(
+            row.starts_with("evaluation  ━━━━━━━━━━━━━━━━━━━━─"),
+            "{row}"
+        );
+        assert!(row.ends_with("  50%  5/10 · ~9s left · 3s ago"), "{row}");
+    }
+
+    #[test]
+    fn a_source_that_is_silent_for_long_stands_out() {
+        let look = RowsLook {
+            style: Style::Coloured,
+            ..WIDE
+        };
+        let silent = |seconds| {
+            let training = Training {
+                at: stamp(NOW - seconds),
+                ..training()
+            };
+            rows(&trains(), &standings(Some(training), None), look)
+        };
+        let warning = |text: &str| Style::Coloured.paint(Role::Warning, text);
+        let words = warning("log of node-0 (tqdm), 1m00s ago");
+        assert!(silent(60).ends_with(&words), "{:?}", silent(60));
+        assert!(!silent(59).contains(&warning("log of node-0 (tqdm), 59s ago")));
+    }
 }

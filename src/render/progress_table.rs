@@ -175,8 +175,9 @@ fn source_cell(job: &JobLook, now: Stamp) -> CellText {
         Source::Log { .. } => "log",
     };
     let text = format!("{who}, {}", age_words(training.at, now));
-    match is_silent(training.at, now) && goes_on(job) {
-        true => painted(text, Role::Warning),
-        false => text.into(),
+    if is_silent(training.at, now) && goes_on(job) {
+        painted(text, Role::Warning)
+    } else {
+        text.into()
     }
 }

@@ -14,13 +14,13 @@ use crate::{
     },
     prose,
     style::Glyphs,
-    train_job::{Phase, PhaseKind, PhaseState},
+    train_job::{NodeCount, Phase, PhaseKind, PhaseState},
 };
 
 /// More metrics than these are not shown.
 const METRICS: usize = 4;
 /// Who has not spoken for so long may be stuck.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// `8s`, `1m02s`, `2h05m`, `3d04h`.
 pub fn span_words(span: Duration) -> String {
@@ -127,10 +127,40 @@ pub fn is_silent(at: Stamp, now: Stamp) -> bool {
     age(at, now) >= LONG
 }
 
-/// `evaluation 5/10`, `download model.safetensors 450/1,000`.
+/// Counts of an activity are mostly of bytes: `450M/1.1G`.
+fn short_count_words(count: Count) -> String {
+    let done = short_number(count.done);
+    match count.total {
+        Some(total) => format!("{done}/{}", short_number(total)),
+        None => done,
+    }
+}
+
+/// `4,201`, `450M`, `1.1G`.
+fn short_number(number: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [
+        (1_000_000_000_000, "T"),
+        (1_000_000_000, "G"),
+        (1_000_000, "M"),
+        (1_000, "k"),
+    ];
+    let fits = |(size, _): &&(u64, &str)| number >= *size;
+    match UNITS.iter().find(fits) {
+        Some((size, unit)) if number >= 100_000 => {
+            let tenths = number / (size / 10);
+            match (tenths / 10, tenths % 10) {
+                (whole @ 0..10, tenth @ 1..) => format!("{whole}.{tenth}{unit}"),
+                (whole, _) => format!("{whole}{unit}"),
+            }
+        }
+        _ => grouped(number),
+    }
+}
+
+/// `evaluation 5/10`, `download model.safetensors 450M/1.1G`.
 pub fn activity_words(activity: &Activity) -> String {
     let label = prose::visible(&activity.label);
-    let count = activity.step.map(count_words).unwrap_or_default();
+    let count = activity.step.map(short_count_words).unwrap_or_default();
     let words = [kind_word(activity.kind), &label, &count];
     let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
     words.join(" ")
@@ -139,10 +169,12 @@ pub fn activity_words(activity: &Activity) -> String {
 /// The same without its kind, for where that stands already.
 pub fn activity_details(activity: &Activity, now: Stamp) -> Vec<String> {
     let label = Some(prose::visible(&activity.label));
+    let is_done = activity.step.and_then(Count::fraction) == Some(1.0);
+    let remaining = activity.remaining.filter(|_| !is_done);
     let parts = [
         label.filter(|label| !label.is_empty()),
-        activity.step.map(count_words),
-        remaining_words(activity.remaining, activity.at, now),
+        activity.step.map(short_count_words),
+        remaining_words(remaining, activity.at, now),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -162,20 +194,27 @@ pub const fn kind_word(kind: Kind) -> &'static str {
 
 /// `training 2m10s, 2/2 nodes`; of a phase that is over only how long it took.
 pub fn phase_words(phase: &Phase, now: Timestamp) -> String {
-    let mut words = phase.kind.name().to_owned();
-    if phase.state == PhaseState::Failed {
-        words.push_str(" failed");
+    let name = phase.kind.name();
+    let span = phase_span(phase, now).map(span_words);
+    match (phase.state, span) {
+        (PhaseState::Failed, _) if phase.kind == PhaseKind::Done => "failed".to_owned(),
+        (PhaseState::Failed, Some(span)) => format!("{name} failed after {span}"),
+        (PhaseState::Failed, None) => format!("{name} failed"),
+        (PhaseState::Running, span) => {
+            let nodes = phase.nodes.map(node_words).unwrap_or_default();
+            let span = span.map(|span| format!(" {span}")).unwrap_or_default();
+            format!("{name}{span}{nodes}")
+        }
+        (PhaseState::Waiting | PhaseState::Finished, Some(span)) => format!("{name} {span}"),
+        (PhaseState::Waiting | PhaseState::Finished, None) => name.to_owned(),
     }
-    if let Some(span) = phase_span(phase, now) {
-        words.push(' ');
-        words.push_str(&span_words(span));
-    }
-    if let (PhaseState::Running, Some(nodes)) = (phase.state, phase.nodes) {
-        let noun = if nodes.wanted == 1 { "node" } else { "nodes" };
-        let (reached, wanted) = (nodes.reached, nodes.wanted);
-        words.push_str(&format!(", {reached}/{wanted} {noun}"));
-    }
-    words
+}
+
+/// `, 2/2 nodes`.
+pub fn node_words(nodes: NodeCount) -> String {
+    let NodeCount { reached, wanted } = nodes;
+    let noun = if wanted == 1 { "node" } else { "nodes" };
+    format!(", {reached}/{wanted} {noun}")
 }
 
 /// How long a phase took, or has taken until now, as far as its times are known. A moment has no length.
@@ -275,6 +314,24 @@ mod tests {
             total: None,
         };
         assert_eq!(epoch_words(part), "epoch 0.6");
+    }
+
+    #[test]
+    fn large_counts_beside_the_training_are_short() {
+        for (number, words) in [
+            (0, "0"),
+            (4201, "4,201"),
+            (99_999, "99,999"),
+            (100_000, "100k"),
+            (1_100_000_000, "1.1G"),
+            (1_000_000, "1M"),
+            (999_999_999, "999M"),
+            (45_000_000_000_000, "45T"),
+        ] {
+            assert_eq!(short_number(number), words, "{number}");
+        }
+        let count = Count::new(450_000_000, Some(1_100_000_000));
+        assert_eq!(short_count_words(count), "450M/1.1G");
     }
 
     #[test]

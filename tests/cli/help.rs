@@ -24,6 +24,7 @@ You own a namespace
 
 You train models
   kubectl trainer logs -f JOB                 every line of every node, until it ends
+  kubectl trainer progress JOB                how far it is, and what it waits for
   kubectl trainer runtimes list               framework, nodes, devices, image
   kubectl trainer runtimes show NAME          one recipe in detail
   kubectl trainer verify                      is it my job, or the cluster?
@@ -49,6 +50,7 @@ Commands:
   verify    Check that Kubeflow Trainer is installed and working [aliases: check, status]
   logs      Show the log lines of every node of a TrainJob
   tail      Follow the log lines of every node: the same as logs --follow
+  progress  Show how far TrainJobs are
   runtimes  Show the training runtimes: the recipes that TrainJobs name
   explain   Explain a check or a reason: what is looked at, why it matters, and how to mend it
   version   Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
@@ -91,6 +93,7 @@ Commands:
   verify    Check that Kubeflow Trainer is installed and working [aliases: check, status]
   logs      Show the log lines of every node of a TrainJob
   tail      Follow the log lines of every node: the same as logs --follow
+  progress  Show how far TrainJobs are
   runtimes  Show the training runtimes: the recipes that TrainJobs name
   explain   Explain a check or a reason: what is looked at, why it matters, and how to mend it
   version   Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer

@@ -68,6 +68,22 @@ fn a_value_that_cannot_be_meant_is_refused_with_what_is_expected() {
 }
 
 #[test]
+fn progress_is_for_a_job_that_is_followed() {
+    for (wish, code) in [("tty", 2), ("plain", 2), ("json", 2)] {
+        plugin()
+            .args(["logs", "job", "--progress", wish])
+            .assert()
+            .code(code)
+            .stdout_eq(str![])
+            .stderr_eq(str![[r#"
+error: --progress is for a job that is followed
+hint: add --follow
+
+"#]]);
+    }
+}
+
+#[test]
 fn flags_of_other_tools_are_answered_with_what_does_the_same_here() {
     for (words, expected) in [
         (

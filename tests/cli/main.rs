@@ -14,6 +14,7 @@ mod help;
 mod kubeconfigs;
 mod logs;
 mod plugin;
+mod progress;
 mod pty;
 mod rows;
 mod runtimes;

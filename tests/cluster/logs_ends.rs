@@ -91,7 +91,7 @@ fn who_may_not_read_logs_is_told_so_and_of_no_step_that_is_followed() {
         lines(&admin, &namespace, &["two"]).len() == 2
     });
     let kubeconfig = bed.kubeconfig(&caller).unwrap();
-    for arguments in [&["two"][..], &["two", "-f"]] {
+    for arguments in [&["two"][..], &["two", "-f", "--progress", "none"]] {
         logs(&kubeconfig, namespace.name(), arguments)
             .assert()
             .code(4)

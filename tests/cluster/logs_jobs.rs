@@ -70,7 +70,7 @@ fn a_job_that_is_deleted_and_made_again_is_read_on_and_one_that_is_not_is_over()
 }
 
 /// A runtime of the namespace, whose JobSet has these groups.
-fn runtime(name: &str, groups: &Value) -> Value {
+pub(crate) fn runtime(name: &str, groups: &Value) -> Value {
     json!({
         "apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "TrainingRuntime",
         "metadata": {"name": name},
@@ -79,7 +79,7 @@ fn runtime(name: &str, groups: &Value) -> Value {
 }
 
 /// A group of a runtime: what it is to Trainer, and its containers with what they run.
-fn group(name: &str, step: Option<&str>, containers: &[(&str, &str)]) -> Value {
+pub(crate) fn group(name: &str, step: Option<&str>, containers: &[(&str, &str)]) -> Value {
     let containers: Vec<_> = containers
         .iter()
         .map(|(name, script)| json!({"name": name, "image": BUSYBOX, "command": ["sh", "-c", script]}))
@@ -97,7 +97,7 @@ fn group(name: &str, step: Option<&str>, containers: &[(&str, &str)]) -> Value {
 }
 
 /// A job of a runtime of the namespace, as that is.
-fn plain(name: &str, runtime: &str) -> Value {
+pub(crate) fn plain(name: &str, runtime: &str) -> Value {
     json!({
         "apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "TrainJob",
         "metadata": {"name": name},

@@ -14,7 +14,7 @@ use crate::{
 /// What stands under the lines while a container is followed.
 const ROW: &str = "still following 1 container; ";
 /// Takes the rows away again.
-const ERASED: &str = "\u{1b}[1F\u{1b}[J";
+const ERASED: &str = "\u{1b}[2F\u{1b}[J";
 
 /// The shell's terminal, whose modes have been looked at.
 fn terminal(bed: &Testbed, namespace: &Namespace) -> Terminal {

@@ -27,6 +27,7 @@ mod logs_followed;
 mod logs_jobs;
 mod logs_nodes;
 mod logs_over_http1;
+mod logs_progress;
 mod logs_rows;
 mod logs_saved;
 mod logs_terminal;
@@ -34,6 +35,7 @@ mod logs_watch;
 mod namespace_access;
 mod namespace_limits;
 mod own_runtimes;
+mod progress;
 #[path = "../cli/pty.rs"]
 mod pty;
 mod reading;

@@ -84,7 +84,7 @@ fn wanted(job: &ListedJob, effort: Effort) -> Vec<Leader> {
 /// What was fetched of a job's logs.
 #[derive(Default)]
 struct Heard {
-    /// By their places: the beginning of the leader's log, then the ends.
+    /// By the places of those whose logs they are the ends of.
     excerpts: BTreeMap<usize, Excerpt>,
     unheard: Option<Unheard>,
 }
@@ -92,7 +92,7 @@ struct Heard {
 impl Heard {
     async fn fetch(&mut self, cluster: &Cluster, job: &ListedJob, leaders: &[Leader]) {
         let end = LogRange::Tail(LINES);
-        let fetches = (1..).zip(leaders).map(|(place, leader)| async move {
+        let fetches = (0..).zip(leaders).map(|(place, leader)| async move {
             (
                 place,
                 fetch_part(cluster, &job.namespace, leader, end).await,
@@ -102,11 +102,14 @@ impl Heard {
         while let Some((place, fetched)) = fetches.next().await {
             self.keep(place, fetched);
         }
-        let speaker = leaders.iter().find(|leader| self.lacks_total(job, leader));
-        if let Some(leader) = speaker {
+        let mut leaders = (0..).zip(leaders);
+        let speaker = leaders.find(|(_, leader)| self.lacks_total(job, leader));
+        if let Some((place, leader)) = speaker {
             let beginning = LogRange::Beginning(BEGINNING);
-            let fetched = fetch_part(cluster, &job.namespace, leader, beginning).await;
-            self.keep(0, fetched);
+            let said_first = fetch_part(cluster, &job.namespace, leader, beginning).await;
+            if let (Ok(first), Some(end)) = (said_first, self.excerpts.get_mut(&place)) {
+                end.precede(&first.text);
+            }
         }
     }
 

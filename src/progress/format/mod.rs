@@ -103,15 +103,16 @@ impl Reading {
     }
 }
 
-struct Reader {
-    name: &'static str,
-    anchors: Vec<Finder<'static>>,
-    format: Box<dyn ProgressFormat + Send>,
-}
+/// The anchors of each format, which all logs share.
+static ANCHORS: LazyLock<Vec<Vec<Finder<'static>>>> = LazyLock::new(|| {
+    let finders = |format: &Format| format.anchors.iter().map(Finder::new).collect();
+    FORMATS.iter().map(finders).collect()
+});
 
 /// All formats, for the log of one container.
 pub struct Readers {
-    readers: Vec<Reader>,
+    /// In the order of [`FORMATS`].
+    readers: Vec<Box<dyn ProgressFormat + Send>>,
 }
 
 impl Default for Readers {
@@ -122,13 +123,8 @@ impl Default for Readers {
 
 impl Readers {
     pub fn new() -> Self {
-        let reader = |format: &Format| Reader {
-            name: format.name,
-            anchors: format.anchors.iter().map(Finder::new).collect(),
-            format: (format.begin)(),
-        };
         Self {
-            readers: FORMATS.iter().map(reader).collect(),
+            readers: FORMATS.iter().map(|format| (format.begin)()).collect(),
         }
     }
 
@@ -157,18 +153,15 @@ impl Readers {
     fn read_segment(&mut self, segment: &Segment<'_>) -> Option<Reading> {
         let bytes = segment.text.as_bytes();
         let mut bare = None;
-        for reader in &mut self.readers {
-            if !reader
-                .anchors
-                .iter()
-                .any(|anchor| anchor.find(bytes).is_some())
-            {
+        let formats = FORMATS.iter().zip(ANCHORS.iter());
+        for ((format, anchors), reader) in formats.zip(&mut self.readers) {
+            if !anchors.iter().any(|anchor| anchor.find(bytes).is_some()) {
                 continue;
             }
             let bare = *bare.get_or_insert_with(|| prefix::strip(&segment.text));
-            if let Some(progress) = reader.format.read(bare.text) {
+            if let Some(progress) = reader.read(bare.text) {
                 return Some(Reading {
-                    format: reader.name,
+                    format: format.name,
                     rank: bare.rank,
                     progress: checked(progress, segment.is_nested),
                 });
