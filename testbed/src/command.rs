@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::folder::BedFolder;
 use crate::handle::Testbed;
 use crate::launch::{Keeper, Leash};
-use crate::options::{FakeLogs, LogRotation, Options};
+use crate::options::{FakeLogs, Image, LogRotation, Options, TrainerFeature};
 use crate::protocol::{Record, Request, ask};
 use crate::sweep;
 
@@ -60,6 +60,17 @@ pub struct UpArgs {
     /// Release of Kubeflow Trainer to install, such as v2.3.0
     #[arg(long, value_parser = parse_release)]
     pub trainer: Option<String>,
+    /// Feature gate to switch on in Trainer's controller; may be given more than once
+    #[arg(
+        long = "trainer-feature",
+        value_enum,
+        value_name = "FEATURE",
+        requires = "trainer"
+    )]
+    pub trainer_features: Vec<TrainerFeature>,
+    /// Further image for the pods of real nodes; may be given more than once
+    #[arg(long = "image", value_enum, value_name = "IMAGE")]
+    pub images: Vec<Image>,
     /// Size at which the log of a container is rotated
     #[arg(long, default_value = "10Mi")]
     pub log_max_size: String,
@@ -126,6 +137,8 @@ fn options(args: &UpArgs) -> Options {
         fake_nodes: args.fake_nodes,
         fake_logs: args.fake_logs,
         trainer: args.trainer.clone(),
+        trainer_features: args.trainer_features.clone(),
+        images: args.images.clone(),
         log_rotation: LogRotation {
             max_size: args.log_max_size.clone(),
             ..LogRotation::default()

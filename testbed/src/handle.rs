@@ -184,17 +184,12 @@ impl Testbed {
 
     /// What the bed's Trainer release installs.
     pub(crate) fn manifests(&self) -> Result<ReleaseManifests, Error> {
-        let release = self
-            .options()
-            .trainer
-            .as_deref()
-            .ok_or_else(|| Error::Command {
-                what: "finding Trainer".to_owned(),
-                output:
-                    "this bed has none; start one with: cargo xtask cluster up --trainer v2.3.0"
-                        .to_owned(),
-            })?;
-        trainer::manifests(release, &mut std::io::sink())
+        let installed = trainer::manifests(self.options(), &mut std::io::sink())?;
+        installed.ok_or_else(|| Error::Command {
+            what: "finding Trainer".to_owned(),
+            output: "this bed has none; start one with: cargo xtask cluster up --trainer v2.3.0"
+                .to_owned(),
+        })
     }
 
     /// Faults between clients and the API server.

@@ -20,6 +20,8 @@ use crate::requirements::require;
 pub(crate) const PAUSE_IMAGE: &str = "registry.k8s.io/pause:3.10";
 /// A shell and its tools, for the pods of tests.
 pub const BUSYBOX_IMAGE: &str = "docker.io/library/busybox:1.35";
+/// Python with its library and a shell, on beds that are asked for it.
+pub const PYTHON_IMAGE: &str = "docker.io/library/python:3-slim";
 
 const PASSWD: &str = "root:x:0:0::/:/bin/sh\nnonroot:x:65532:65532::/:/bin/false\n";
 const GROUP: &str = "root:x:0:\nnonroot:x:65532:\n";
@@ -81,14 +83,18 @@ impl Recipe {
     /// Makes the archive unless the cache has it, and returns its path.
     pub(crate) fn archive(&self) -> Result<PathBuf, Error> {
         let path = self.path()?;
-        if path.exists() {
-            return Ok(path);
+        if !path.exists() {
+            self.write(&path)?;
         }
-        let folder = folder::cache().join("images");
-        fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
-        let bytes = self.pack().map_err(Error::file("make", &path))?;
-        write_whole(&path, &bytes)?;
         Ok(path)
+    }
+
+    /// Makes the archive at this path of the cache.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
+        let folder = path.parent().unwrap_or(path);
+        fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
+        let bytes = self.pack().map_err(Error::file("make", path))?;
+        write_whole(path, &bytes)
     }
 
     /// Known by the sources' paths, sizes and times: hashing 100 MB at each start would cost more than it saves.
@@ -105,21 +111,7 @@ impl Recipe {
                 metadata.len()
             ));
         }
-        let name: String = self
-            .reference
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || c == '.' {
-                    c
-                } else {
-                    '-'
-                }
-            })
-            .collect();
-        let key = short_hex(&hash.finalize());
-        Ok(folder::cache()
-            .join("images")
-            .join(format!("{name}-{key}.tar")))
+        Ok(archive_path(&self.reference, &short_hex(&hash.finalize())))
     }
 
     fn pack(&self) -> std::io::Result<Vec<u8>> {
@@ -186,6 +178,14 @@ impl Recipe {
         }
         layer.archive.into_inner()
     }
+}
+
+/// Where the cache keeps the archive of an image; `key` tells what is in it from what was in it before.
+pub(crate) fn archive_path(reference: &str, key: &str) -> PathBuf {
+    let name = reference.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-");
+    folder::cache()
+        .join("images")
+        .join(format!("{name}-{key}.tar"))
 }
 
 /// What marks a folder or archive as one of OCI images.

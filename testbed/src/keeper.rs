@@ -51,11 +51,7 @@ pub fn keep(options: &str) -> Result<(), Error> {
 }
 
 fn keep_locked(folder: &BedFolder, options: Options) -> Result<(), Error> {
-    let manifests = options
-        .trainer
-        .as_deref()
-        .map(|release| trainer::manifests(release, &mut sink()))
-        .transpose()?;
+    let manifests = trainer::manifests(&options, &mut sink())?;
     let site = site(folder, options, manifests.as_ref())?;
     let (sender, messages) = channel();
     watch_launcher(site.stop.clone(), sender.clone());

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::folder::{self, BedFolder};
-use crate::options::Options;
+use crate::options::{Image, Options};
 use crate::process::run;
 use crate::programs::{base_catalogue, build_missing};
 use crate::protocol::{DETACH, Event};
-use crate::{requirements, sweep, trainer};
+use crate::{python_image, requirements, sweep, trainer};
 
 /// Name the program `testbed` when it is built already, so that no cargo need be asked: set by a test run for all
 /// packages, and by cargo for this package's own tests.
@@ -137,9 +137,12 @@ fn prepare(options: &Options, progress: &mut dyn Write) -> Result<(), Error> {
     }
     let mut catalogue = base_catalogue();
     build_missing(&catalogue, progress)?;
-    if let Some(release) = &options.trainer {
-        catalogue.extend(trainer::programs(&trainer::manifests(release, progress)?));
+    if let Some(manifests) = trainer::manifests(options, progress)? {
+        catalogue.extend(trainer::programs(&manifests));
         build_missing(&catalogue, progress)?;
+    }
+    if options.images.contains(&Image::Python) {
+        python_image::provide(progress)?;
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ mod bed;
 mod cgroup;
 mod containerd;
 mod controller_manager;
+mod debian;
 mod dns;
 mod error;
 mod etcd;
@@ -40,17 +41,21 @@ mod options;
 mod pki;
 mod process;
 mod protocol;
+mod python_image;
 mod scheduler;
 mod shared;
 mod site;
 mod sweep;
+mod trainer_features;
 mod user;
 
 pub use error::Error;
 pub use faults::{ActiveFault, Fault, Matcher, ProxyControl, Times};
 pub use handle::{AdminFiles, Testbed};
-pub use image::BUSYBOX_IMAGE;
+pub use image::{BUSYBOX_IMAGE, PYTHON_IMAGE};
 pub use namespace::Namespace;
-pub use options::{FRAGILE_TAINT, FakeLogs, LogRotation, Options, RELEASE_VARIABLE};
+pub use options::{
+    FRAGILE_TAINT, FakeLogs, Image, LogRotation, Options, RELEASE_VARIABLE, TrainerFeature,
+};
 pub use shared::{ExclusiveTestbed, is_skipped, record_skip};
 pub use user::{Reach, Rule, User};

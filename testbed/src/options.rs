@@ -30,6 +30,12 @@ pub struct Options {
     pub fake_logs: FakeLogs,
     /// A release such as `v2.3.0`; none installs neither Trainer nor JobSet.
     pub trainer: Option<String>,
+    /// What is switched on in Trainer's controller beside what its release does.
+    #[serde(default)]
+    pub trainer_features: Vec<TrainerFeature>,
+    /// What pods of real nodes can run beside the shell.
+    #[serde(default)]
+    pub images: Vec<Image>,
     pub log_rotation: LogRotation,
     /// Seconds after which a silent node is `NotReady`.
     pub node_grace_seconds: u16,
@@ -46,6 +52,21 @@ pub enum FakeLogs {
     /// The bed's server, which no reader outruns: for measurements, and for a thousand followers at once. Such nodes
     /// serve logs alone
     Fast,
+}
+
+/// A feature gate of Trainer's controller. Its releases have them off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum TrainerFeature {
+    /// Training pods report their progress, which the controller writes to the TrainJob; since 2.2
+    #[value(name = "TrainJobStatus")]
+    TrainJobStatus,
+}
+
+/// An image that a bed has only where it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum Image {
+    /// Python and its library, as `docker.io/library/python:3-slim`; made once, from Debian packages
+    Python,
 }
 
 /// When a kubelet rotates the log of a container.
@@ -92,6 +113,8 @@ impl Default for Options {
             fake_nodes: 0,
             fake_logs: FakeLogs::default(),
             trainer: None,
+            trainer_features: Vec::new(),
+            images: Vec::new(),
             log_rotation: LogRotation::default(),
             node_grace_seconds: 10,
             api_server_flags: Vec::new(),

@@ -251,14 +251,14 @@ fn all_built(programs: &Programs) -> bool {
 }
 
 /// One process builds at a time; the others wait and then find everything built.
-fn lock_cache(progress: &mut dyn Write) -> Result<File, Error> {
+pub(crate) fn lock_cache(progress: &mut dyn Write) -> Result<File, Error> {
     let folder = programs_folder();
     fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
     let file = File::open(&folder).map_err(Error::file("open", &folder))?;
     if file.try_lock().is_err() {
         let _ = writeln!(
             progress,
-            "another process builds the programs of the test bed; waiting for it"
+            "another process builds what the test bed needs; waiting for it"
         );
         file.lock().map_err(Error::file("lock", &folder))?;
     }

@@ -10,8 +10,10 @@ use crate::bundle::{self, ReleaseManifests};
 use crate::error::Error;
 use crate::folder;
 use crate::image::Recipe;
+use crate::options::Options;
 use crate::process::{run, run_with_input};
 use crate::programs::{JOBSET, Program, Programs, TRAINER, controllers, kubectl};
+use crate::trainer_features;
 
 /// Where both controllers live.
 const NAMESPACE: &str = "kubeflow-system";
@@ -24,16 +26,22 @@ const PROBE_RUNTIME: &str = "torch-distributed";
 /// Released runtimes carry it, and webhooks pass over what carries it.
 const SKIPS_WEBHOOK: &str = "trainer.kubeflow.org/webhook-validation";
 
-/// What a release (`v2.3.0` or `2.3.0`) installs; renders the bundle first when there is none.
+/// What a bed with these options installs, if it has Trainer; renders the bundle first when there is none.
 pub(crate) fn manifests(
-    release: &str,
+    options: &Options,
     progress: &mut dyn Write,
-) -> Result<ReleaseManifests, Error> {
+) -> Result<Option<ReleaseManifests>, Error> {
+    let Some(release) = &options.trainer else {
+        return Ok(None);
+    };
     let kubectl = kubectl(progress)?;
     let path = bundle::default_path(&folder::target());
-    bundle::manifests(release.trim_start_matches('v'), &path, &kubectl, progress).map_err(
+    let version = release.trim_start_matches('v');
+    let mut manifests = bundle::manifests(version, &path, &kubectl, progress).map_err(
         Error::command(&format!("reading the manifests of Trainer {release}")),
-    )
+    )?;
+    trainer_features::switch_on(&mut manifests, &options.trainer_features)?;
+    Ok(Some(manifests))
 }
 
 /// The two programs of a release.
