@@ -1,15 +1,16 @@
-//! `cargo xtask demo`: the plugin's main job on a real cluster, in under two minutes once built. Every command is
+//! `cargo xtask demo`: the plugin's main job on a real cluster, in some two minutes once built. Every command is
 //! shown as a person would type it, and what it prints is its own.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testbed::{Options, Testbed, User};
+use testbed::{Image, Options, Testbed, User};
 
 use crate::process::{
-    StepError, cargo, command, run, say, spelled, status, target_folder, timed, words,
+    StepError, cargo, command, run, say, spelled, status, target_folder, timed, words, workspace,
 };
 
 const NAMESPACE: &str = "kubeflow-system";
@@ -17,6 +18,8 @@ const POD: &str = "app.kubernetes.io/name=trainer";
 const DEPLOYMENT: &str = "deployment/kubeflow-trainer-controller-manager";
 const RUNTIME: &str = "torch-distributed";
 const JOB: &str = "xtask/demo/two-nodes.yaml";
+/// How the job says how long it is.
+const EPOCHS: &str = "- name: EPOCHS\n        value: ";
 
 /// How to run the demo.
 #[derive(clap::Args)]
@@ -24,6 +27,9 @@ pub(crate) struct DemoArgs {
     /// Leave the cluster running, and say how to use it
     #[arg(long)]
     keep: bool,
+    /// Epochs of the training, 3 s each on an idle machine; by default those of xtask/demo/two-nodes.yaml
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: Option<u32>,
 }
 
 /// A cluster with the real kubectl and the plugin beside it.
@@ -36,7 +42,7 @@ struct Stage {
 /// Brings the cluster up and plays the three acts.
 pub(crate) fn demo(args: &DemoArgs) -> Result<(), StepError> {
     let stage = set_up()?;
-    let (played, duration) = timed(|| play(&stage));
+    let (played, duration) = timed(|| play(&stage, args));
     played?;
     say(format_args!(
         "\nThat took {} after the cluster was up.",
@@ -54,7 +60,12 @@ fn set_up() -> Result<Stage, StepError> {
     crate::bundle::make_if_missing()?;
     say("building the plugin");
     run(cargo().args(["build", "--locked", "--package", "kubectl-trainer"]))?;
-    let (bed, duration) = timed(|| Testbed::start(&Options::with_trainer(), &mut io::stderr()));
+    let options = Options {
+        nodes: 2,
+        images: vec![Image::Python],
+        ..Options::with_trainer()
+    };
+    let (bed, duration) = timed(|| Testbed::start(&options, &mut io::stderr()));
     let bed = bed?;
     say(format_args!(
         "cluster with Kubeflow Trainer up after {}",
@@ -80,7 +91,7 @@ fn set_up() -> Result<Stage, StepError> {
     })
 }
 
-fn play(stage: &Stage) -> Result<(), StepError> {
+fn play(stage: &Stage, args: &DemoArgs) -> Result<(), StepError> {
     heading("A healthy Kubeflow Trainer");
     stage.verify(Expected::Healthy, &[])?;
     heading("The controller, and its webhooks with it, is stopped; a runtime is deleted");
@@ -89,8 +100,10 @@ fn play(stage: &Stage) -> Result<(), StepError> {
     heading("Mended");
     mend_trainer(stage)?;
     stage.verify(Expected::Healthy, &["--wait", "60s"])?;
-    heading("A training on two nodes");
-    train(stage)
+    heading("A training on two nodes, followed to its end");
+    let job = args.epochs.map_or(Ok(PathBuf::from(JOB)), job_of_length)?;
+    stage.kubectl(&["apply", "-f", &job.display().to_string()])?;
+    stage.kubectl(&["trainer", "logs", "-f", "two-nodes"])
 }
 
 fn break_trainer(stage: &Stage) -> Result<(), StepError> {
@@ -109,12 +122,25 @@ fn mend_trainer(stage: &Stage) -> Result<(), StepError> {
     Ok(())
 }
 
-fn train(stage: &Stage) -> Result<(), StepError> {
-    stage.kubectl(&["apply", "-f", JOB])?;
-    let complete = ["--for=condition=Complete", "--timeout=60s"];
-    stage.kubectl(&[&["wait", "trainjob/two-nodes"], complete.as_slice()].concat())?;
-    let pods = "jobset.sigs.k8s.io/jobset-name=two-nodes";
-    stage.kubectl(&["logs", "-l", pods, "--prefix", "--tail=-1"])
+/// A copy of the job that trains for so many epochs.
+fn job_of_length(epochs: u32) -> Result<PathBuf, StepError> {
+    let read = fs::read_to_string(workspace().join(JOB));
+    let text = read.map_err(|error| StepError::io(JOB, error))?;
+    let path = target_folder().join("two-nodes.yaml");
+    fs::write(&path, with_epochs(&text, epochs))
+        .map_err(|error| StepError::io(path.display(), error))?;
+    let shown = path.strip_prefix(workspace()).map(Path::to_owned);
+    Ok(shown.unwrap_or(path))
+}
+
+fn with_epochs(job: &str, epochs: u32) -> String {
+    match job.split_once(EPOCHS) {
+        Some((before, after)) => {
+            let rest = after.split_once('\n').map_or("", |(_, rest)| rest);
+            format!("{before}{EPOCHS}\"{epochs}\"\n{rest}")
+        }
+        None => job.to_owned(),
+    }
 }
 
 /// What the story says that `verify` must find.
@@ -177,4 +203,26 @@ impl Stage {
 
 fn heading(text: &str) {
     say(format_args!("\n── {text} ──"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_the_training_can_be_chosen() {
+        let job = include_str!("../demo/two-nodes.yaml");
+        let longer = with_epochs(job, 1234);
+        let changed: Vec<(&str, &str)> = job
+            .lines()
+            .zip(longer.lines())
+            .filter(|(before, after)| before != after)
+            .collect();
+        let [(before, after)] = changed.as_slice() else {
+            panic!("{changed:?}");
+        };
+        assert!(before.starts_with("        value: "));
+        assert_eq!(*after, "        value: \"1234\"");
+        assert_eq!(job.lines().count(), longer.lines().count());
+    }
 }
