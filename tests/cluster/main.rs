@@ -40,6 +40,7 @@ mod progress;
 mod pty;
 mod reading;
 mod releases;
+mod reports;
 #[path = "../cli/schemas.rs"]
 mod schemas;
 #[path = "../cli/screen.rs"]
