@@ -15,7 +15,7 @@ use crate::{
         record::{Entry, LogSource, SourceId},
         stamp::Stamp,
     },
-    train_job::{StepKind, steps, trainer_started},
+    train_job::{StepKind, leader_started, steps},
 };
 
 /// A line without an end that nothing followed for so long is news, and not a moment of reading what was written before.
@@ -81,8 +81,8 @@ impl Board {
         let steps = steps(observation).into_iter();
         let known = steps.filter_map(|step| Some((step.name, Part::of(step.kind, step.index)?)));
         self.parts.extend(known);
-        if let Some(started) = trainer_started(observation) {
-            self.training.trainer_started(started.into());
+        if let Some(started) = leader_started(observation) {
+            self.training.leader_started(started.into());
         }
         let status = observation.train_job.trainer_status.as_ref();
         if let Some(report) = status.and_then(Report::of) {

@@ -118,7 +118,7 @@ proptest! {
         let mut attempts = [0_u32; 3];
         let mut now = Stamp { seconds: 1_000_000, nanoseconds: 0 };
         let mut shown = None;
-        tracker.trainer_started(now);
+        tracker.leader_started(now);
         for event in events {
             match event {
                 Event::Piece { node, restarts, piece, end } => {

@@ -1,6 +1,7 @@
 //! From the readings of several ranks, and from the report of the training itself, to one standing. Rank 0 leads; nothing
 //! goes backwards within an attempt; a new attempt begins anew; what is not known is not shown.
 
+mod manner;
 mod pace;
 mod report;
 mod standing;
@@ -23,6 +24,7 @@ use pace::seconds;
 use training::TrainingState;
 
 /// After so long without a word of the leader, a higher rank may lead: in a pipeline the last rank alone knows the loss.
+/// The same holds for the way in which the leader writes, where it has several.
 const LEADER_SILENCE: f64 = 120.0;
 /// Bars without a name that are remembered.
 const MOST_UNNAMED: usize = 8;
@@ -98,13 +100,14 @@ impl Tracker {
         }
     }
 
-    /// When the newest of the trainer's pods started. Reports from before are of an attempt that is over; what the logs
-    /// said is not, since pods of one attempt start one after the other.
-    pub fn trainer_started(&mut self, at: Stamp) {
-        let outdated = self
-            .report
-            .as_ref()
-            .is_some_and(|report| report.is_of_this_attempt(self.started) && report.updated < at);
+    /// When the container of the node that leads started last. Reports from before are of an attempt that is over; what
+    /// the logs said is kept until its new log is opened.
+    pub fn leader_started(&mut self, at: Stamp) {
+        let is_valid = |started| {
+            let report = self.report.as_ref();
+            report.is_some_and(|report| report.is_of_this_attempt(started))
+        };
+        let outdated = is_valid(self.started) && !is_valid(Some(at));
         if outdated {
             self.shown = None;
         }
@@ -386,7 +389,7 @@ impl Tracker {
             metrics: state.metrics.clone(),
             is_finished: state.is_finished,
             source: Source::Log {
-                format: state.format,
+                format: state.format(),
                 node,
                 rank,
             },

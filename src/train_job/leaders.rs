@@ -1,7 +1,10 @@
 //! Whose words tell how far a job is: a job may have a thousand nodes, and mostly the first one says it all.
 
+use jiff::Timestamp;
+
 use super::{
     log_targets::{LogTarget, Selection, Voice, log_targets},
+    phases::started,
     steps::{Step, StepKind, steps},
 };
 use crate::cluster::{ContainerState, JobObservation, SlimContainer};
@@ -29,14 +32,10 @@ pub struct Leader {
 
 /// The containers to listen to, in the order of their steps, as far as they have begun; of the newest round alone.
 pub fn leaders(observation: &JobObservation, breadth: Breadth) -> Vec<Leader> {
-    let begun = log_targets(observation, &Selection::default())
-        .into_iter()
-        .filter(|target| target.voice == Voice::Application)
-        .filter_map(|target| begun(observation, target));
-    let (nodes, others): (Vec<_>, Vec<_>) = begun.partition(|leader| trains(&leader.target));
-    let newest = nodes.iter().map(|leader| leader.target.round).max();
-    let is_newest = |leader: &Leader| Some(leader.target.round) == newest;
-    let mut nodes: Vec<_> = nodes.into_iter().filter(is_newest).collect();
+    let (nodes, others) = voices(observation);
+    let begun = |target| begun(observation, target);
+    let mut nodes: Vec<_> = nodes.into_iter().filter_map(begun).collect();
+    let others = others.into_iter().filter_map(begun);
     match breadth {
         Breadth::One => {
             nodes.truncate(1);
@@ -49,13 +48,28 @@ pub fn leaders(observation: &JobObservation, breadth: Breadth) -> Vec<Leader> {
                 let place = place.next().unwrap_or_default();
                 place < FIRST || place == last
             });
-            others.into_iter().chain(nodes).collect()
+            others.chain(nodes).collect()
         }
     }
 }
 
-const fn trains(target: &LogTarget) -> bool {
-    is_node(target.step.kind)
+/// When the first node's container started last: what the training reported before that is of an attempt that is over.
+/// The pod does not tell it: a container may start again in the same pod.
+pub fn leader_started(observation: &JobObservation) -> Option<Timestamp> {
+    let (nodes, _) = voices(observation);
+    started(container(observation, nodes.first()?)?)
+}
+
+/// The programs' containers: those of the nodes in the newest round, and all others. In the order of their steps.
+fn voices(observation: &JobObservation) -> (Vec<LogTarget>, Vec<LogTarget>) {
+    let programs = log_targets(observation, &Selection::default())
+        .into_iter()
+        .filter(|target| target.voice == Voice::Application);
+    let trains = |target: &LogTarget| is_node(target.step.kind);
+    let (mut nodes, others): (Vec<_>, Vec<_>) = programs.partition(trains);
+    let newest = nodes.iter().map(|target| target.round).max();
+    nodes.retain(|target| Some(target.round) == newest);
+    (nodes, others)
 }
 
 /// The names of the steps to follow in place of all; empty where all are to be followed, because they are few or unknown.
@@ -87,10 +101,7 @@ const fn is_node(kind: StepKind) -> bool {
 
 /// None of a container that has said nothing yet in this attempt.
 fn begun(observation: &JobObservation, target: LogTarget) -> Option<Leader> {
-    let mut pods = observation.pods.iter();
-    let pod = pods.find(|pod| pod.uid == target.pod_uid)?;
-    let is_it = |container: &&SlimContainer| container.name == target.container;
-    let container = pod.containers.iter().find(is_it)?;
+    let container = container(observation, &target)?;
     match container.state {
         ContainerState::Waiting { .. } => None,
         ContainerState::Running { .. } | ContainerState::Terminated(_) => Some(Leader {
@@ -98,6 +109,13 @@ fn begun(observation: &JobObservation, target: LogTarget) -> Option<Leader> {
             target,
         }),
     }
+}
+
+fn container<'a>(observation: &'a JobObservation, target: &LogTarget) -> Option<&'a SlimContainer> {
+    let mut pods = observation.pods.iter();
+    let pod = pods.find(|pod| pod.uid == target.pod_uid)?;
+    let is_it = |container: &&SlimContainer| container.name == target.container;
+    pod.containers.iter().find(is_it)
 }
 
 #[cfg(test)]
@@ -183,5 +201,43 @@ mod tests {
         ];
         assert_eq!(names(&pods, Breadth::One), ["node-1 2"]);
         assert_eq!(names(&[], Breadth::Several), Vec::<String>::new());
+    }
+
+    /// A state, or a last one, that began at this second of a minute.
+    fn since(state: &str, second: u32) -> Value {
+        json!({state: {"startedAt": format!("2026-11-21T18:00:{second:02}Z")}})
+    }
+
+    fn leader_started_at(pods: &[Value]) -> Option<i8> {
+        let started = leader_started(&job(pods))?;
+        Some(started.to_zoned(jiff::tz::TimeZone::UTC).second())
+    }
+
+    #[test]
+    fn an_attempt_begins_with_the_first_nodes_container_not_with_its_pod() {
+        let later = pod(1, 0, &since("running", 50));
+        let mut first = pod(0, 0, &since("running", 10));
+        first["status"]["startTime"] = json!("2026-11-21T18:00:05Z");
+        assert_eq!(leader_started_at(&[later.clone(), first.clone()]), Some(10));
+        // It starts again in the same pod.
+        let container = &mut first["status"]["containerStatuses"][0];
+        container["state"] = since("running", 30);
+        container["lastState"] = since("terminated", 10);
+        assert_eq!(leader_started_at(&[first.clone(), later.clone()]), Some(30));
+        // Until it does, nothing is newer than what it said before.
+        first["status"]["containerStatuses"][0]["state"] = json!({"waiting": {}});
+        assert_eq!(leader_started_at(&[first.clone(), later]), Some(10));
+        let anew = pod(0, 1, &json!({"waiting": {}}));
+        assert_eq!(leader_started_at(&[first, anew]), None);
+    }
+
+    #[test]
+    fn a_sidecar_that_starts_again_begins_no_attempt() {
+        let mut first = pod(0, 0, &since("running", 10));
+        first["spec"]["containers"] = json!([{"name": "node"}, {"name": "proxy"}]);
+        let proxy = json!({"name": "proxy", "restartCount": 1, "state": since("running", 40)});
+        let statuses = first["status"]["containerStatuses"].as_array_mut();
+        statuses.unwrap().push(proxy);
+        assert_eq!(leader_started_at(&[first]), Some(10));
     }
 }

@@ -9,13 +9,13 @@ mod resolve;
 mod steps;
 mod waiting;
 
-pub use leaders::{Breadth, Leader, leaders, leading_steps};
+pub use leaders::{Breadth, Leader, leader_started, leaders, leading_steps};
 pub use log_targets::{
     Helpers, InitContainers, LogTarget, Selection, Voice, ended_without_pods, log_targets,
     other_containers, steps_without_pods, unknown_step,
 };
 pub use outcome::{JobEnd, job_end};
-pub use phases::{NodeCount, Phase, PhaseKind, PhaseState, phases, trainer_started};
+pub use phases::{NodeCount, Phase, PhaseKind, PhaseState, phases};
 pub use resolve::{JobName, NameProblem, resolve};
 pub use steps::{Step, StepKind, planned_pods, steps};
 pub use waiting::{Wait, Weight, state_word, waiting};

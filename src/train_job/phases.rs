@@ -121,13 +121,6 @@ pub fn phases(observation: &JobObservation) -> Vec<Phase> {
     phases
 }
 
-/// When the newest of the trainer's containers started: a report that is older is of an attempt that is over.
-pub fn trainer_started(observation: &JobObservation) -> Option<Timestamp> {
-    let crew = Crew::of(observation);
-    let mains = crew.pods.iter().flat_map(|pod| mains(pod));
-    mains.filter_map(started).max()
-}
-
 /// Of a job that is over nothing runs or waits, though its objects may be gone.
 fn close(phase: &mut Phase) {
     if !phase.is_over() {
@@ -296,7 +289,7 @@ fn mains(pod: &SlimPod) -> impl Iterator<Item = &SlimContainer> {
 }
 
 /// When the container's present attempt, or its last, started.
-fn started(container: &SlimContainer) -> Option<Timestamp> {
+pub(super) fn started(container: &SlimContainer) -> Option<Timestamp> {
     let last = || container.last.as_ref()?.started;
     match &container.state {
         ContainerState::Running { started, .. } => *started,
@@ -430,8 +423,6 @@ mod tests {
         ];
         let mut again = objects(include_str!("objects/phases/again.json"));
         assert_eq!(lines(&again), expected);
-        let started = trainer_started(&JobObservation::of_objects(&again));
-        assert_eq!(started, "2026-11-21T18:32:12Z".parse().ok());
         // A pod of the round before may still be there.
         let mut before = again["pods"][0].clone();
         before["metadata"]["labels"]["jobset.sigs.k8s.io/restart-attempt"] = json!("0");

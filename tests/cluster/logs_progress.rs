@@ -144,7 +144,7 @@ fn programs_get_events_that_follow_their_schema() {
         assert_follows("progress", event);
     }
     let of_type = |kind: &'static str| events.iter().filter(move |event| event["type"] == kind);
-    let training = of_type("progress").last().unwrap();
+    let training = of_type("progress").next_back().unwrap();
     assert_eq!(training["training"]["whole"], 0.24);
     assert_eq!(training["training"]["source"], "log");
     assert_eq!(training["training"]["node"], "node-0");

@@ -176,7 +176,7 @@ hint: name another namespace with -n; all TrainJobs: kubectl --context admin --k
     }
 }
 
-/// May see jobs, their pods and JobSets, and no logs.
+/// May see jobs, their pods and the objects between, and no logs.
 const WITHOUT_LOGS: [Rule<'static>; 3] = [
     rule(&["trainer.kubeflow.org"], &["trainjobs"]),
     rule(&["jobset.x-k8s.io"], &["jobsets"]),

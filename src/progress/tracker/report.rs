@@ -44,9 +44,10 @@ impl Report {
         })
     }
 
-    /// A job that was restarted keeps the report of the attempt before until the new one speaks.
+    /// A job that was restarted keeps the report of the attempt before until the new one speaks. The cluster keeps both
+    /// moments in whole seconds.
     pub(super) fn is_of_this_attempt(&self, started: Option<Stamp>) -> bool {
-        started.is_some_and(|started| self.updated >= started)
+        started.is_some_and(|started| self.updated.seconds >= started.seconds)
     }
 
     pub(super) fn is_fresh(&self, now: Stamp) -> bool {

@@ -289,7 +289,7 @@ fn a_report_from_before_the_pods_started_is_ignored() {
     let mut tracker = Tracker::new();
     tracker.report(report(80, 100, &[]));
     assert_eq!(tracker.standing(at(101)).training, None);
-    tracker.trainer_started(at(150));
+    tracker.leader_started(at(150));
     assert_eq!(tracker.standing(at(151)).training, None);
     tracker.report(report(5, 160, &[]));
     let training = tracker.standing(at(161)).training.unwrap();
@@ -300,12 +300,28 @@ fn a_report_from_before_the_pods_started_is_ignored() {
 }
 
 #[test]
+fn a_report_of_the_second_in_which_the_container_started_is_of_this_attempt() {
+    let mut tracker = Tracker::new();
+    tracker.leader_started(Stamp {
+        seconds: 100,
+        nanoseconds: 900_000_000,
+    });
+    tracker.report(report(80, 99, &[]));
+    assert_eq!(tracker.standing(at(101)).training, None);
+    tracker.report(report(1, 100, &[]));
+    assert_eq!(
+        tracker.standing(at(101)).training.unwrap().whole,
+        Some(0.01)
+    );
+}
+
+#[test]
 fn a_job_of_which_only_reports_tell_begins_anew_with_its_pods() {
     let mut tracker = Tracker::new();
-    tracker.trainer_started(at(0));
+    tracker.leader_started(at(0));
     tracker.report(report(80, 100, &[]));
     assert_eq!(tracker.standing(at(101)).training.unwrap().whole, Some(0.8));
-    tracker.trainer_started(at(150));
+    tracker.leader_started(at(150));
     tracker.report(report(5, 160, &[]));
     assert_eq!(
         tracker.standing(at(161)).training.unwrap().whole,
@@ -314,22 +330,22 @@ fn a_job_of_which_only_reports_tell_begins_anew_with_its_pods() {
 }
 
 #[test]
-fn a_pod_that_starts_later_does_not_undo_what_another_said() {
+fn what_the_log_said_is_kept_until_a_new_one_is_opened() {
     let mut logs = Logs::default();
-    logs.tracker.trainer_started(at(0));
+    logs.tracker.leader_started(at(0));
     logs.line(
         FIRST,
         3,
         "step 00020/01000 (0.02%) | loss: 8.8 | dt: 2000.00ms",
     );
-    logs.tracker.trainer_started(at(5));
+    logs.tracker.leader_started(at(5));
     assert_eq!(logs.whole(6), Some(0.02));
 }
 
 #[test]
 fn a_fresh_report_leads_and_an_old_one_gives_way_to_a_newer_log() {
     let mut logs = Logs::default();
-    logs.tracker.trainer_started(at(0));
+    logs.tracker.leader_started(at(0));
     logs.tracker.report(report(
         10,
         100,
@@ -356,7 +372,7 @@ fn a_fresh_report_leads_and_an_old_one_gives_way_to_a_newer_log() {
 #[test]
 fn what_was_shown_does_not_go_back_when_the_source_changes() {
     let mut logs = Logs::default();
-    logs.tracker.trainer_started(at(0));
+    logs.tracker.leader_started(at(0));
     logs.line(
         FIRST,
         10,
@@ -370,7 +386,7 @@ fn what_was_shown_does_not_go_back_when_the_source_changes() {
 #[test]
 fn steps_of_a_report_that_contradict_its_percentage_are_not_believed() {
     let mut tracker = Tracker::new();
-    tracker.trainer_started(at(0));
+    tracker.leader_started(at(0));
     tracker.report(report(
         99,
         1,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::pace::Pace;
+use super::{manner::Manner, pace::Pace};
 use crate::{
     logs::stamp::Stamp,
     progress::reading::{Count, Epoch, Metric, Progress, Span, Stage},
@@ -31,12 +31,12 @@ struct Place {
 
 #[derive(Clone, Debug)]
 pub(super) struct TrainingState {
-    pub(super) format: &'static str,
     pub(super) at: Stamp,
     pub(super) step: Option<Count>,
     pub(super) epoch: Option<Epoch>,
     pub(super) is_finished: bool,
     pub(super) metrics: BTreeMap<String, LastValue>,
+    manner: Manner,
     place: Option<Place>,
     whole: Option<f64>,
     /// A count that was taken for the whole began anew: nobody knows how often it will.
@@ -58,12 +58,12 @@ enum Laps {
 impl TrainingState {
     pub(super) fn new(format: &'static str, at: Stamp) -> Self {
         Self {
-            format,
             at,
             step: None,
             epoch: None,
             is_finished: false,
             metrics: BTreeMap::new(),
+            manner: Manner::new(format, at),
             place: None,
             whole: None,
             laps: Laps::None,
@@ -79,7 +79,7 @@ impl TrainingState {
         self.take_metrics(at, &progress.metrics);
         self.is_finished |= progress.stage == Stage::Over;
         if self.move_to(at, progress) {
-            self.format = format;
+            self.manner.heed(format, at, progress.step);
             self.take_speed(at, progress);
         }
     }
@@ -92,6 +92,11 @@ impl TrainingState {
             let last = LastValue { value: *value, at };
             self.metrics.insert(name.clone(), last);
         }
+    }
+
+    /// The way in which it is written that tells most.
+    pub(super) const fn format(&self) -> &'static str {
+        self.manner.format()
     }
 
     /// Of the whole, from 0 to 1, where that is known.
