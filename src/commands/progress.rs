@@ -42,7 +42,7 @@ pub struct ProgressArgs {
     #[arg(short, long)]
     watch: bool,
     /// The jobs of all namespaces, as a table
-    #[arg(short = 'A', long, conflicts_with_all = ["job", "watch"])]
+    #[arg(short = 'A', long, conflicts_with = "job")]
     all_namespaces: bool,
     /// Another format; json and yaml have all that is known, json with -w an object for each change
     #[arg(
@@ -77,6 +77,9 @@ pub(crate) async fn run(
     context: &CommandContext,
     args: &ProgressArgs,
 ) -> Result<(), CommandError> {
+    if args.watch && args.all_namespaces {
+        return Err(refuse_watching_all());
+    }
     let wish = match (args.watch, args.output) {
         (false, _) if !matches!(args.progress, ProgressWish::Auto | ProgressWish::None) => {
             return Err(refuse_wish());
@@ -87,6 +90,12 @@ pub(crate) async fn run(
         (true, Format::Yaml) => return Err(refuse_yaml()),
     };
     follow_progress(ui, context, args.job.as_deref(), wish).await
+}
+
+fn refuse_watching_all() -> CommandError {
+    let text = "-w follows one TrainJob, and -A means those of all namespaces";
+    CommandError::new(ErrorKind::Usage, text)
+        .with_hint("name one and its namespace with -n, or leave -w out and look again")
 }
 
 fn refuse_wish() -> CommandError {

@@ -82,6 +82,21 @@ mod tests {
         text.parse::<Timestamp>().unwrap().into()
     }
 
+    /// Of the only node's log.
+    fn excerpt(text: &str) -> Excerpt {
+        let described = LogSource {
+            step: "node-0".to_owned(),
+            pod: "p".to_owned(),
+            pod_uid: "u".to_owned(),
+            container: "node".to_owned(),
+            node: None,
+            attempt: 0,
+            round: 0,
+        };
+        let text = text.to_owned();
+        Excerpt { described, text }
+    }
+
     /// What is known of a job of one node after these bytes of its log.
     fn heard(text: &str) -> Option<Training> {
         let mut board = Board::new();
@@ -95,18 +110,8 @@ mod tests {
                 "spec": {"containers": [{"name": "node"}]}
             }]
         })));
-        let described = LogSource {
-            step: "node-0".to_owned(),
-            pod: "p".to_owned(),
-            pod_uid: "u".to_owned(),
-            container: "node".to_owned(),
-            node: None,
-            attempt: 0,
-            round: 0,
-        };
-        let text = text.to_owned();
         let now = moment("2026-11-21T12:00:00Z");
-        board.hear(&[Excerpt { described, text }], now);
+        board.hear(&[excerpt(text)], now);
         board.standings(now).training.training
     }
 
@@ -126,18 +131,8 @@ mod tests {
 
     #[test]
     fn an_earlier_part_is_heard_once_and_in_whole_lines() {
-        let described = LogSource {
-            step: "node-0".to_owned(),
-            pod: String::new(),
-            pod_uid: String::new(),
-            container: String::new(),
-            node: None,
-            attempt: 0,
-            round: 0,
-        };
         let joined = |earlier: &str, text: &str| {
-            let (described, text) = (described.clone(), text.to_owned());
-            let mut excerpt = Excerpt { described, text };
+            let mut excerpt = excerpt(text);
             excerpt.precede(earlier);
             excerpt.text
         };

@@ -55,20 +55,20 @@ fn wishes_that_make_no_sense_together_are_refused() {
         (
             &["job", "-A"][..],
             "error: the argument '[JOB]' cannot be used with '--all-namespaces'\n\
-             hint: leave one of them out; what each is for: kubectl trainer progress --help\n",
+             hint: leave one of them out; what each is for: kubectl trainer progress --help",
         ),
         (
             &["-A", "-w"],
-            "error: the argument '--all-namespaces' cannot be used with '--watch'\n\
-             hint: leave one of them out; what each is for: kubectl trainer progress --help\n",
+            "error: -w follows one TrainJob, and -A means those of all namespaces\n\
+             hint: name one and its namespace with -n, or leave -w out and look again",
         ),
         (
             &["job", "-w", "-o", "yaml"],
-            "error: -o yaml is for one look\nhint: with -w: -o json, an object a line\n",
+            "error: -o yaml is for one look\nhint: with -w: -o json, an object a line",
         ),
         (
             &["job", "--progress", "plain"],
-            "error: --progress is for a job that is followed\nhint: add --watch\n",
+            "error: --progress is for a job that is followed\nhint: add --watch",
         ),
     ] {
         plugin()
@@ -77,7 +77,7 @@ fn wishes_that_make_no_sense_together_are_refused() {
             .assert()
             .code(2)
             .stdout_eq(str![])
-            .stderr_eq(expected);
+            .stderr_eq(format!("{expected}\n"));
     }
 }
 
