@@ -130,6 +130,30 @@ progress: [..]done
 }
 
 #[test]
+fn lines_that_go_into_a_file_leave_the_terminal_to_what_is_said_of_progress() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("bars-file").unwrap();
+    run_job(&bed, &namespace, "train", 1, ENDS);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lines");
+    let mut terminal = Terminal::new(&bed, &namespace, &[("NO_COLOR", "1")]);
+    terminal.press(&format!("logs -f train > {}\n", file.display()));
+    terminal.wait_for_text("· Complete");
+    assert_eq!(terminal.exit_code(), "0");
+    let sent = String::from_utf8(terminal.finish()).unwrap();
+    assert!(
+        sent.contains("\r\nprogress: training 24% · step 40/100"),
+        "{sent:?}"
+    );
+    assert!(!sent.contains("\u{1b}["), "{sent:?}");
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        "node-0 | Epoch 3/10\n\
+         node-0 | 40/100 [====>.....] - ETA: 12s - loss: 0.5000 - accuracy: 0.8000\n"
+    );
+}
+
+#[test]
 fn programs_get_events_that_follow_their_schema() {
     let Some(bed) = Testbed::shared() else { return };
     let namespace = bed.namespace("bars-events").unwrap();

@@ -1,18 +1,19 @@
-//! Trainings that report their progress to Trainer's controller by its own way, and what the controller makes of it.
+//! Trainings that report their progress to Trainer's controller by its own way, what the controller makes of it, and how
+//! it is shown.
 
 use std::{
     io::{self, BufRead as _, BufReader},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     sync::OnceLock,
 };
 
 use serde_json::{Value, json};
-use testbed::{Image, Namespace, Options, Testbed, TrainerFeature, is_skipped};
+use testbed::{Image, Namespace, Options, Testbed, TrainerFeature, User, is_skipped};
 
 use crate::{
     releases::fact,
-    support::{kubectl, verify},
-    watched::apply,
+    support::{binary, kubectl, verify, wait_until},
+    watched::{apply, in_namespace},
 };
 
 /// The newest release with its gate for reports switched on, and Python in its pods; none where no bed can run.
@@ -38,12 +39,34 @@ pub(crate) fn short_training() -> Value {
     let text = include_str!("../../xtask/demo/two-nodes.yaml");
     let mut job: Value = serde_saphyr::from_str(text).unwrap();
     job["metadata"] = json!({"name": "two-nodes"});
-    job["spec"]["trainer"]["env"] = json!([
-        {"name": "EPOCHS", "value": "3"},
-        {"name": "STEPS", "value": "300"},
-        {"name": "REPORT_SECONDS", "value": "0.5"},
-    ]);
+    job["spec"]["trainer"]["env"] = length("3", "0.5");
     job
+}
+
+/// So many epochs of 300 steps, with a report every so many seconds.
+fn length(epochs: &str, seconds: &str) -> Value {
+    json!([
+        {"name": "EPOCHS", "value": epochs},
+        {"name": "STEPS", "value": "300"},
+        {"name": "REPORT_SECONDS", "value": seconds},
+    ])
+}
+
+/// `progress two-nodes`, as JSON.
+fn progress(bed: &Testbed, namespace: &Namespace) -> Command {
+    let mut command = binary();
+    command
+        .args([
+            "progress",
+            "two-nodes",
+            "-o",
+            "json",
+            "-n",
+            namespace.name(),
+        ])
+        .arg("--kubeconfig")
+        .arg(bed.kubeconfig(&User::Admin).unwrap());
+    command
 }
 
 /// Every status that a job has until it is over, in their order.
@@ -79,6 +102,27 @@ fn is_complete(status: &Value) -> bool {
     })
 }
 
+/// Events of a job that is followed: what they call reported grows, and the job ends well.
+#[track_caller]
+fn assert_shows_reports(watch: Child) {
+    let watched = watch.wait_with_output().unwrap();
+    let text = String::from_utf8(watched.stdout).unwrap();
+    let events: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let reported: Vec<f64> = events
+        .iter()
+        .map(|event| &event["training"])
+        .filter(|training| training["source"] == "trainer-status")
+        .map(|training| training["whole"].as_f64().unwrap())
+        .collect();
+    assert!(reported.len() > 2, "{text}");
+    assert!(reported.is_sorted(), "{reported:?}");
+    assert_eq!(events.last().unwrap()["outcome"], "Complete", "{text}");
+    assert_eq!(watched.status.code(), Some(0));
+}
+
 fn loss(report: &Value) -> f64 {
     let metrics = report["metrics"].as_array().unwrap();
     let loss = metrics.iter().find(|metric| metric["name"] == "loss");
@@ -90,8 +134,11 @@ fn a_training_on_two_nodes_reports_how_far_it_is_until_it_is_over() {
     let Some(bed) = reporting_bed() else { return };
     let namespace = bed.namespace("reports").unwrap();
     apply(&bed, &namespace, short_training());
+    let mut watch = progress(&bed, &namespace);
+    let watch = watch.arg("-w").stdout(Stdio::piped()).spawn().unwrap();
     let statuses = watch_statuses(&bed, &namespace, "two-nodes");
     assert!(is_complete(statuses.last().unwrap()), "{statuses:#?}");
+    assert_shows_reports(watch);
 
     let mut reports: Vec<&Value> = statuses
         .iter()
@@ -129,4 +176,65 @@ fn a_cluster_that_takes_reports_is_healthy_and_says_that_it_does() {
         fact(&verified, "TRN-PROGRESS"),
         "on, at kubeflow-trainer-controller-manager.kubeflow-system.svc:10443"
     );
+}
+
+/// What a look shows of the training.
+fn training(bed: &Testbed, namespace: &Namespace) -> Value {
+    let looked = progress(bed, namespace).output().unwrap();
+    let mut document: Value = serde_json::from_slice(&looked.stdout).unwrap();
+    document["training"].take()
+}
+
+/// Something of the first node's pod.
+fn first_node(bed: &Testbed, namespace: &Namespace, path: &str) -> String {
+    let first = "batch.kubernetes.io/job-completion-index=0";
+    let place = ["--namespace", namespace.name(), "get", "pods", "-l", first];
+    let path = format!("jsonpath={{.items[*]{path}}}");
+    kubectl(bed, &[&place[..], &["-o", &path]].concat())
+}
+
+/// Since when its container runs; empty while it does not.
+fn running_since(bed: &Testbed, namespace: &Namespace) -> String {
+    let path = ".status.containerStatuses[0].state.running.startedAt";
+    first_node(bed, namespace, path)
+}
+
+fn report_time(bed: &Testbed, namespace: &Namespace) -> String {
+    let time = "jsonpath={.status.trainerStatus.lastUpdatedTime}";
+    let place = ["--namespace", namespace.name(), "get", "trainjob"];
+    kubectl(bed, &[&place[..], &["two-nodes", "-o", time]].concat())
+}
+
+#[test]
+fn what_was_reported_before_a_container_started_again_is_not_shown() {
+    let Some(bed) = reporting_bed() else { return };
+    let namespace = bed.namespace("reports-again").unwrap();
+    let mut job = short_training();
+    job["spec"]["trainer"]["env"] = length("1000", "10");
+    apply(&bed, &namespace, job);
+    wait_until("a report", || {
+        training(&bed, &namespace)["source"] == "trainer-status"
+    });
+    let before = running_since(&bed, &namespace);
+    // As Ctrl-C does, which Python minds also as the first process.
+    let pod = first_node(&bed, &namespace, ".metadata.name");
+    let interrupt = ["exec", &pod, "--", "python3", "-c"];
+    let interrupt = [&interrupt[..], &["import os; os.kill(1, 2)"]].concat();
+    in_namespace(&bed, &namespace, &interrupt);
+    wait_until("a new start in the same pod", || {
+        let since = running_since(&bed, &namespace);
+        !since.is_empty() && since != before
+    });
+    let since = running_since(&bed, &namespace);
+    let shown = training(&bed, &namespace);
+    let stood = report_time(&bed, &namespace);
+    assert!(
+        stood < since,
+        "a report of {stood} is no older than {since}"
+    );
+    assert_ne!(shown["source"], "trainer-status", "{shown}");
+    wait_until("a report of the new attempt", || {
+        let shown = training(&bed, &namespace);
+        shown["source"] == "trainer-status" && shown["sourceTime"].as_str().unwrap() >= &since[..]
+    });
 }
