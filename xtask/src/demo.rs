@@ -9,9 +9,11 @@ use std::process::Command;
 
 use testbed::{Image, Options, Testbed, User};
 
+use crate::film::{Recording, render_svg};
 use crate::process::{
     StepError, cargo, command, run, say, spelled, status, target_folder, timed, words, workspace,
 };
+use crate::terminal::{Size, run_on_terminal};
 
 const NAMESPACE: &str = "kubeflow-system";
 const POD: &str = "app.kubernetes.io/name=trainer";
@@ -20,6 +22,13 @@ const RUNTIME: &str = "torch-distributed";
 const JOB: &str = "xtask/demo/two-nodes.yaml";
 /// How the job says how long it is.
 const EPOCHS: &str = "- name: EPOCHS\n        value: ";
+
+/// The terminal on which the training is recorded.
+const TERMINAL: Size = Size {
+    columns: 100,
+    rows: 20,
+};
+const TITLE: &str = "The lines of a training on two nodes, followed with bars under them";
 
 /// How to run the demo.
 #[derive(clap::Args)]
@@ -30,6 +39,9 @@ pub(crate) struct DemoArgs {
     /// Epochs of the training, 3 s each on an idle machine; by default those of xtask/demo/two-nodes.yaml
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
+    /// Record the training on a terminal, as an animated SVG file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 /// A cluster with the real kubectl and the plugin beside it.
@@ -102,8 +114,17 @@ fn play(stage: &Stage, args: &DemoArgs) -> Result<(), StepError> {
     stage.verify(Expected::Healthy, &["--wait", "60s"])?;
     heading("A training on two nodes, followed to its end");
     let job = args.epochs.map_or(Ok(PathBuf::from(JOB)), job_of_length)?;
-    stage.kubectl(&["apply", "-f", &job.display().to_string()])?;
-    stage.kubectl(&["trainer", "logs", "-f", "two-nodes"])
+    let job = job.display().to_string();
+    let (apply, follow) = (
+        ["apply", "-f", &job],
+        ["trainer", "logs", "-f", "two-nodes"],
+    );
+    let Some(file) = &args.record else {
+        stage.kubectl(&apply)?;
+        return stage.kubectl(&follow);
+    };
+    let look = ["trainer", "progress", "two-nodes"];
+    stage.record(&[&apply, &follow, &look], file)
 }
 
 fn break_trainer(stage: &Stage) -> Result<(), StepError> {
@@ -156,6 +177,27 @@ impl Stage {
         let mut kubectl = self.command(arguments);
         say(format_args!("$ {}", words(&kubectl)));
         run(&mut kubectl)
+    }
+
+    /// Runs commands of `kubectl` one after the other on a terminal, and keeps in a file what was seen there.
+    fn record(&self, commands: &[&[&str]], path: &Path) -> Result<(), StepError> {
+        let mut recording = Recording::new(TERMINAL);
+        for arguments in commands {
+            let mut kubectl = self.command(arguments);
+            kubectl.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+            kubectl.env_remove("NO_COLOR").env_remove("LC_ALL");
+            let command = words(&kubectl);
+            say(format_args!("$ {command} (is recorded)"));
+            recording.take(format!("$ {command}\r\n").as_bytes());
+            let ended = run_on_terminal(kubectl, TERMINAL, |bytes| recording.take(bytes));
+            let status = ended.map_err(|error| StepError::io(&command, error))?;
+            if !status.success() {
+                return Err(StepError::Failed { command, status });
+            }
+        }
+        let film = recording.film();
+        let svg = film.map_or_else(String::new, |film| render_svg(&film, TITLE));
+        fs::write(path, svg).map_err(|error| StepError::io(path.display(), error))
     }
 
     /// Runs `kubectl trainer verify` and holds its exit code against the story.

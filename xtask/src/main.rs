@@ -4,8 +4,10 @@ mod bench;
 mod bundle;
 mod ci;
 mod demo;
+mod film;
 mod process;
 mod soak;
+mod terminal;
 mod test;
 
 use std::process::ExitCode;

@@ -1,20 +1,19 @@
 //! How fast lines go to a terminal with rows under them, and how many bytes the rows cost. The terminal is a
 //! pseudo-terminal whose other side reads as fast as it can; every line must arrive whole, once and in order.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
-
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::say_row;
 use super::spread::{Kept, Spread};
 use crate::process::{StepError, cargo, run, target_folder, words};
+use crate::terminal::{Size, run_on_terminal};
 
+const TERMINAL: Size = Size {
+    columns: 140,
+    rows: 50,
+};
 const LINES: usize = 1_000_000;
 const ROUNDS: usize = 7;
 /// How many rows, each of 130 bytes.
@@ -91,34 +90,13 @@ fn as_number(count: usize) -> f64 {
     count as f64
 }
 
-/// Everything that a terminal of 140 columns is sent, and how long that takes.
+/// Everything that a terminal is sent, and how long that takes.
 fn sent_to_terminal(mut command: Command) -> std::io::Result<(Vec<u8>, Duration)> {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
-    grantpt(&ours)?;
-    unlockpt(&ours)?;
-    let size = Winsize {
-        ws_row: 50,
-        ws_col: 140,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    tcsetwinsize(&ours, size)?;
-    let name = ptsname(&ours, Vec::new())?;
-    let path = name.to_string_lossy().into_owned();
-    let theirs = File::options().read(true).write(true).open(path)?;
     command.env("TERM", "xterm");
-    command.stdin(OwnedFd::from(theirs.try_clone()?));
-    command.stdout(OwnedFd::from(theirs.try_clone()?));
-    command.stderr(Stdio::from(OwnedFd::from(theirs)));
     let mut sent = Vec::with_capacity(256 << 20);
     let start = Instant::now();
-    let mut child = command.spawn()?;
-    // Only the child keeps its side, so that reading ends when it does: with an error, as terminals do.
-    drop(command);
-    let _ = File::from(ours).read_to_end(&mut sent);
-    let took = start.elapsed();
-    child.wait()?;
-    Ok((sent, took))
+    run_on_terminal(command, TERMINAL, |bytes| sent.extend_from_slice(bytes))?;
+    Ok((sent, start.elapsed()))
 }
 
 /// How many bytes the lines themselves have, if all are there, whole, once and in order.
