@@ -223,13 +223,16 @@ hint: ask an administrator for verb "get" on resource "pods/log" of apiGroup "";
     let document: Value = serde_json::from_str(&answer).unwrap();
     assert_follows("progress-look", &document);
     assert_eq!(document["unknown"]["reason"], "Forbidden");
-    apply(&bed, &namespace, torch("brief", 1, "sleep 5"));
+    let mut held = torch("held", 1, "echo hello");
+    held["spec"]["suspend"] = json!(true);
+    apply(&bed, &namespace, held);
+    wait_until_said(&admin, &namespace, "held", "suspended");
     progress(&kubeconfig, namespace.name(), &[])
         .assert()
         .code(4)
         .stdout_eq(str![[r#"
-NAME     PHASE [..]PROGRESS    ETA   NODES   AGE[..]SOURCE
-brief    [..]
+NAME     PHASE      PROGRESS    ETA   NODES   AGE[..]SOURCE
+held     queued     -           -     0/1     [..]s[..]-
 stands   training   <unknown>   -     1/1     [..]s[..]forbidden
 
 "#]])
@@ -238,6 +241,7 @@ error: forbidden: user "system:serviceaccount:[..]:reader" may not get pods/log 
 hint: ask an administrator for verb "get" on resource "pods/log" of apiGroup ""; check it with: kubectl --context reader --kubeconfig [..] auth can-i get pods --subresource=log -n [..]
 
 "#]]);
+    apply(&bed, &namespace, torch("brief", 1, "sleep 5"));
     progress(&kubeconfig, namespace.name(), &["brief", "-w"])
         .assert()
         .code(0)
