@@ -178,3 +178,20 @@ fn every_decision_is_in_the_index() {
         "ARCHITECTURE.md does not link these",
     );
 }
+
+#[test]
+fn the_recorded_session_in_the_readme_is_there_and_moves() {
+    const FILE: &str = "docs/two-nodes.svg";
+    const MOST_BYTES: usize = 300_000;
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.contains(&format!("]({FILE})")), "README.md");
+    let film = fs::read_to_string(root().join(FILE)).unwrap();
+    assert!(film.len() < MOST_BYTES, "{} bytes", film.len());
+    let pictures = film.matches("<g transform=").count();
+    let moments = film.matches("%{transform:").count();
+    assert!(pictures > 10, "{pictures} pictures");
+    assert_eq!(pictures, moments);
+    for shown in ["logs -f two-nodes", "node-0", "node-1", "training "] {
+        assert!(film.contains(shown), "{shown}");
+    }
+}
