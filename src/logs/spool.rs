@@ -18,7 +18,7 @@ pub const DEFAULT_LIMIT: u64 = 256 << 20;
 /// What is written and read at once.
 const BLOCK: usize = 256 << 10;
 /// Full blocks that wait in memory before the file is used, so that a short pause of whoever shows costs no disk.
-const MOST_WAITING: usize = 16;
+const MOST_WAITING: usize = 2;
 /// Blocks whose memory is kept for others to come.
 const MOST_SPARE: usize = 4;
 /// Source, seconds, nanoseconds, tag, length.

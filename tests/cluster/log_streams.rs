@@ -309,9 +309,18 @@ fn those_who_wait_for_a_connection_share_the_reason_why_there_is_none() {
         let _fault = proxy
             .set(Matcher::Any, Fault::Refuse, Times::Always)
             .unwrap();
+        let words = "nothing listens at";
+        let is_closed = async {
+            while !matches!(
+                pool.open(&request).await,
+                Err(LogRefusal::Busy { message, .. }) if message.contains(words)
+            ) {}
+        };
+        // The proxy closes its port a moment after it was told to.
+        timeout(LIMIT, is_closed).await.unwrap();
         let refused = join_all((0..90).map(|_| pool.open(&request))).await;
         for refusal in refused {
-            assert_busy(refusal.err().unwrap(), "nothing listens at");
+            assert_busy(refusal.err().unwrap(), words);
         }
     });
 }
