@@ -16,7 +16,6 @@ mod values;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use arguments::LogsArgs;
@@ -234,7 +233,7 @@ impl Run<'_> {
         let reading = &self.args.reading;
         let span = reading.since.filter(|span| !span.is_zero());
         let ago = span.map(|span| self.context.now() - span);
-        ago.or(reading.since_time).map(stamp_of)
+        ago.or(reading.since_time).map(Stamp::from)
     }
 
     fn rules(&self, names: &RunNames, kubectl: String) -> Rules {
@@ -334,15 +333,6 @@ async fn read_all(
             .unwrap_or_default(),
     });
     End::Read(end.job, afterwards.unwrap_or_default())
-}
-
-fn stamp_of(moment: Timestamp) -> Stamp {
-    let nanoseconds = moment.as_nanosecond();
-    let second = 1_000_000_000;
-    Stamp {
-        seconds: i64::try_from(nanoseconds.div_euclid(second)).unwrap_or_default(),
-        nanoseconds: u32::try_from(nanoseconds.rem_euclid(second)).unwrap_or_default(),
-    }
 }
 
 impl LogsArgs {

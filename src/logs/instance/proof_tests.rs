@@ -6,7 +6,7 @@ use super::{
 };
 
 /// A stream that ended cleanly, was opened again at once, and ended again with nothing new.
-fn ended_twice(status: Standing) -> Instance {
+pub(super) fn ended_twice(status: Standing) -> Instance {
     let mut instance = following();
     let events = [
         Event::Ended(StreamEnd::Clean),

@@ -1,7 +1,8 @@
 //! Streams that linger behind their container's end, and how long an instance rests between two streams.
 
 use super::{
-    tests::{CHECK, DRAIN, after, following, seconds},
+    proof_tests::ended_twice,
+    tests::{CHECK, DRAIN, after, following, marked, seconds},
     *,
 };
 
@@ -141,7 +142,7 @@ fn where_nothing_else_is_waited_for_no_rest_is_long() {
 
 #[test]
 fn who_waits_for_a_connection_looks_every_other_second_and_knows_no_end_of_what_runs_on() {
-    let mut instance = twice_ended_cleanly();
+    let mut instance = ended_twice(Standing::Running);
     let mut now = 21;
     let mut rests = Vec::new();
     for _ in 0..5 {
@@ -160,34 +161,14 @@ fn who_waits_for_a_connection_looks_every_other_second_and_knows_no_end_of_what_
 #[test]
 fn who_is_refused_the_log_of_what_runs_on_knows_no_end_of_it() {
     for refusal in [Refusal::NoPlace, Refusal::Denied, Refusal::Busy(None)] {
-        let mut instance = twice_ended_cleanly();
+        let mut instance = ended_twice(Standing::Running);
         after(&mut instance, 21, &[Event::Woken, Event::Refused(refusal)]);
         let gone = [Event::Status(Standing::PodGone)];
         let now = instance.wake_at().unwrap_or_default().as_secs();
         let mut actions = after(&mut instance, now, &gone);
         actions.retain(|action| *action != Action::Close);
-        let marked = [
-            Action::Mark(Reason::PodGone),
-            Action::Finish(Outcome::Incomplete),
-        ];
-        assert_eq!(actions, marked, "{refusal:?}");
+        assert_eq!(actions, marked(Reason::PodGone), "{refusal:?}");
     }
-}
-
-/// A running container whose stream was ended cleanly by something between, and ended so again with nothing new.
-fn twice_ended_cleanly() -> Instance {
-    let mut instance = following();
-    let events = [
-        Event::Ended(StreamEnd::Clean),
-        Event::Settled(Settled::Aligned),
-        Event::Status(Standing::Running),
-        Event::Opened,
-        Event::Ended(StreamEnd::Clean),
-        Event::Settled(Settled::Empty),
-        Event::Status(Standing::Running),
-    ];
-    after(&mut instance, 20, &events);
-    instance
 }
 
 #[test]
