@@ -67,6 +67,8 @@ pub(super) struct SourceLog {
     held_back: Vec<u8>,
     /// When a line without an end was told last.
     told_unfinished: Option<Duration>,
+    /// When it is told next, where it has grown since.
+    tells_at: Option<Duration>,
 }
 
 /// Whose a stream's last bytes were.
@@ -88,6 +90,7 @@ impl SourceLog {
             last_message: Vec::new(),
             held_back: Vec::new(),
             told_unfinished: None,
+            tells_at: None,
         }
     }
 
@@ -143,12 +146,12 @@ impl SourceLog {
     }
 
     /// Tells the newest of a line that draws over itself, such as a bar, while it has no end. A container's bar may have
-    /// none for hours. `now` is any clock that never goes back.
+    /// none for hours. `now` is any clock that never goes back. What comes too soon after the last telling is told at
+    /// [`Self::tells_at`]: it may be the end of a burst, and nothing may follow it for long.
     pub(super) fn tell_unfinished(&mut self, now: Duration, spool: &SharedSpool) {
-        if self
-            .told_unfinished
-            .is_some_and(|told| now < told + TELLING)
-        {
+        let next = self.told_unfinished.map(|told| told + TELLING);
+        self.tells_at = next.filter(|next| now < *next);
+        if self.tells_at.is_some() {
             return;
         }
         let Some(piece) = self.splitter.unfinished_piece() else {
@@ -162,6 +165,11 @@ impl SourceLog {
             });
             self.told_unfinished = Some(now);
         }
+    }
+
+    /// When the newest of a line without an end is to be told, though no more of it comes.
+    pub(super) const fn tells_at(&self) -> Option<Duration> {
+        self.tells_at
     }
 
     /// Takes the lines of a stream for known without writing them: new is what comes behind them.
@@ -561,6 +569,42 @@ mod tests {
         let newest = told(2010, &many).unwrap();
         assert!(newest.starts_with("\r 30%") && newest.len() <= LONGEST_TOLD);
         assert!(newest.len() > LONGEST_TOLD - 6, "{}", newest.len());
+    }
+
+    #[test]
+    fn the_last_of_a_burst_is_told_when_the_second_is_over() {
+        let (mut log, spool) = (log(None), SharedSpool::new(0));
+        let millis = Duration::from_millis;
+        log.take(b"2026-11-21T11:55:00.100000000Z \r 5%\r 6", &spool);
+        log.tell_unfinished(millis(100), &spool);
+        assert_eq!(log.tells_at(), None, "nothing is held back");
+        log.take(b"%\r 60%\r 61", &spool);
+        log.tell_unfinished(millis(110), &spool);
+        assert_eq!(log.tells_at(), Some(millis(1100)));
+        log.tell_unfinished(millis(1100), &spool);
+        assert_eq!(log.tells_at(), None);
+        let seen = entries(&spool);
+        let newest: Vec<_> = [&b"\r 5%\r 6"[..], b"\r 5%\r 6%\r 60%\r 61"]
+            .iter()
+            .map(|text| format!("text: {text:?}"))
+            .collect();
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        for (entry, text) in seen.iter().zip(&newest) {
+            assert!(entry.starts_with("Unfinished") && entry.contains(text));
+        }
+    }
+
+    #[test]
+    fn what_was_held_back_is_not_told_where_its_line_has_ended() {
+        let (mut log, spool) = (log(None), SharedSpool::new(0));
+        log.take(b"2026-11-21T11:55:00.100000000Z \r 5%\r 6", &spool);
+        log.tell_unfinished(Duration::ZERO, &spool);
+        log.tell_unfinished(Duration::from_millis(10), &spool);
+        log.take(b"%\n", &spool);
+        log.tell_unfinished(TELLING, &spool);
+        let seen = entries(&spool);
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert!(seen[1].starts_with("Piece"), "{seen:?}");
     }
 
     #[test]

@@ -252,6 +252,7 @@ impl SourceReader {
         self.instance_wakes_at()
             .min(self.gives_up_at())
             .min(self.trouble.tells_at().unwrap_or(NEVER))
+            .min(self.log.tells_at().unwrap_or(NEVER))
             .min(look)
     }
 
@@ -289,6 +290,9 @@ impl SourceReader {
         let now = self.now();
         if self.trouble.tells_at().is_some_and(|at| at <= now) {
             self.tell_trouble();
+        }
+        if self.log.tells_at().is_some_and(|at| at <= now) {
+            self.log.tell_unfinished(now, &self.shared.spool);
         }
         if self.gives_up_at() <= now {
             self.tell_trouble();

@@ -180,25 +180,27 @@ printf 'no text \377\376\200\n'; printf '2026-11-21T11:55:00.123456789Z mine\n';
 fn a_bar_without_an_end_is_read_while_it_grows_and_is_one_line_in_the_end() {
     let Some(bed) = Testbed::shared() else { return };
     let namespace = scene(&bed, "bar");
-    // What has no end comes when there are more than 16 KiB of it, in reads of 4 KiB.
-    let draw = |percent: u32| {
+    // What has no end comes in pieces of 16 KiB, of which this makes two at once: the last whole update in them is 334.
+    let draw = |from: u32| {
         format!(
-            "i=0; while [ $i -lt 400 ]; do i=$((i+1)); printf '\\r%d%%|%090d|' {percent} 0; done"
+            "i={from}; while [ $i -lt {} ]; do i=$((i+1)); printf '\\r%04d|%091d|' $i 0; done",
+            from + 400
         )
     };
-    let script = format!("{}; {WAITS}; {}; echo", draw(10), draw(20));
+    let script = format!("{}; {WAITS}; {}; echo", draw(0), draw(400));
     run_restarting_job(&bed, &namespace, 1, &script);
     let reading = Reading::follow(&bed, &namespace);
-    let is_drawn = |source: &SourceSeen| source.unfinished.contains("\r10%|0");
-    reading.wait("drawn", |seen| seen.sources.iter().any(is_drawn));
+    // The node says nothing more: what came last in a burst has to be told of itself.
+    let is_newest = |source: &SourceSeen| source.unfinished.contains("\r0334|");
+    reading.wait("the newest", |seen| seen.sources.iter().any(is_newest));
     let pod = reading.now(|seen| {
         assert!(seen.only().text.is_empty(), "{}", seen.words());
         seen.only().pod.clone()
     });
     let_go(&bed, &namespace, &pod);
     let seen = reading.finish();
-    let update = |percent: u32| format!("\r{percent}%|{:090}|", 0).repeat(400);
-    let expected = format!("{}{}\n", update(10), update(20));
+    let updates = (1..=800).map(|number| format!("\r{number:04}|{:091}|", 0));
+    let expected = updates.collect::<String>() + "\n";
     let source = seen.only();
     assert!(source.text == expected.as_bytes(), "{}", seen.words());
     assert!(source.gaps.is_empty(), "{}", seen.words());
