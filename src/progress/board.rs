@@ -47,6 +47,10 @@ pub struct Board {
     /// By the names of the steps.
     parts: BTreeMap<String, Part>,
     listeners: HashMap<SourceId, Listener>,
+    /// The number of each pod, by its uid.
+    pods: BTreeMap<String, u32>,
+    /// The uid of the job, once it was seen.
+    job: Option<String>,
     dataset: Tracker,
     model: Tracker,
     training: Tracker,
@@ -78,6 +82,10 @@ impl Board {
 
     /// Takes what a look at the job's objects says. A source of a step that was never seen is not listened to.
     pub fn observe(&mut self, observation: &JobObservation) {
+        let job = &observation.train_job.uid;
+        if self.job.as_ref() != Some(job) {
+            self.begin_anew(job);
+        }
         let steps = steps(observation).into_iter();
         let known = steps.filter_map(|step| Some((step.name, Part::of(step.kind, step.index)?)));
         self.parts.extend(known);
@@ -138,15 +146,27 @@ impl Board {
         Some(name.clone())
     }
 
+    /// What a job of the same name said that was deleted counts no more, nor does what is still read of it.
+    fn begin_anew(&mut self, job: &str) {
+        *self = Self {
+            job: Some(job.to_owned()),
+            ..Self::default()
+        };
+    }
+
     fn open(&mut self, source: SourceId, described: &LogSource) {
         let Some(part) = self.parts.get(&described.step).copied() else {
             return;
         };
+        let number = u32::try_from(self.pods.len()).unwrap_or(u32::MAX);
+        let pod = self.pods.entry(described.pod_uid.clone());
+        let pod = *pod.or_insert(number);
         let listener = Listener {
             part,
             origin: Origin {
                 node: part.node(),
                 round: described.round,
+                pod,
                 attempt: described.attempt,
             },
             readers: Readers::new(),
@@ -313,10 +333,14 @@ mod tests {
     }
 
     fn open(board: &mut Board, number: u32, step: &str, attempt: u32) {
+        open_pod(board, number, (step, step), attempt);
+    }
+
+    fn open_pod(board: &mut Board, number: u32, (step, uid): (&str, &str), attempt: u32) {
         let described = LogSource {
             step: step.to_owned(),
             pod: format!("{step}-pod"),
-            pod_uid: step.to_owned(),
+            pod_uid: uid.to_owned(),
             container: "node".to_owned(),
             node: None,
             attempt,
@@ -426,6 +450,35 @@ mod tests {
         assert_eq!(whole_at(&mut board, 1002), None);
         say(&mut board, 1, 1003, &bar(2));
         assert_eq!(whole_at(&mut board, 1004), Some((0.02, 1003)));
+    }
+
+    #[test]
+    fn a_pod_that_takes_anothers_place_begins_anew() {
+        let mut board = board(&["node-0", "node-1"]);
+        say(&mut board, 0, 1001, &bar(60));
+        open_pod(&mut board, 2, ("node-0", "successor"), 0);
+        assert_eq!(whole_at(&mut board, 1002), None);
+        say(&mut board, 0, 1003, &bar(61));
+        assert_eq!(whole_at(&mut board, 1003), None, "of the pod that is gone");
+        say(&mut board, 2, 1004, &bar(5));
+        assert_eq!(whole_at(&mut board, 1004), Some((0.05, 1004)));
+    }
+
+    #[test]
+    fn a_job_that_was_deleted_and_made_again_begins_anew() {
+        let mut board = board(&["node-0"]);
+        say(&mut board, 0, 1001, &bar(100));
+        let mut objects: Value =
+            serde_json::from_str(include_str!("../train_job/objects/pair.json")).unwrap();
+        objects["trainJob"]["metadata"]["uid"] = json!("again");
+        let again = JobObservation::of_objects(&objects);
+        board.observe(&again);
+        open_pod(&mut board, 1, ("node-0", "again-0"), 0);
+        say(&mut board, 0, 1002, &bar(100));
+        assert_eq!(whole_at(&mut board, 1003), None);
+        say(&mut board, 1, 1004, &bar(5));
+        board.observe(&again);
+        assert_eq!(whole_at(&mut board, 1004), Some((0.05, 1004)));
     }
 
     #[test]

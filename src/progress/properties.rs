@@ -129,7 +129,7 @@ proptest! {
                         // Whether it was the leader that began anew is the tracker's secret.
                         shown = None;
                     }
-                    let origin = Origin { node, round: 0, attempt: attempts[index] };
+                    let origin = Origin { node, round: 0, pod: 0, attempt: attempts[index] };
                     tracker.attempt_began(origin);
                     for reading in readers[index].read(&piece, end) {
                         if reading.progress.stage == Stage::Begins {

@@ -36,14 +36,17 @@ pub struct Origin {
     pub node: u32,
     /// The JobSet's restarts before this pod.
     pub round: u32,
+    /// Which of the job's pods, in the order in which they were heard first: one that takes another's place has the same
+    /// round, and its containers were never restarted.
+    pub pod: u32,
     /// The container's restarts before these lines.
     pub attempt: u32,
 }
 
 /// Who speaks: a node, and a process on it.
 type Speaker = (u32, u32);
-/// Which attempt: rounds first.
-type Era = (u32, u32);
+/// Which attempt: rounds first, then pods.
+type Era = (u32, u32, u32);
 
 /// A bar without a name, until something tells what it is.
 #[derive(Clone, Debug)]
@@ -151,8 +154,8 @@ impl Tracker {
 
     /// Forgets what an earlier attempt said. False for its late lines.
     fn admits(&mut self, origin: Origin) -> bool {
-        let era = (origin.round, origin.attempt);
-        let newest_round = self.eras.values().map(|(round, _)| *round).max();
+        let era = (origin.round, origin.pod, origin.attempt);
+        let newest_round = self.eras.values().map(|(round, ..)| *round).max();
         if newest_round.is_some_and(|newest| origin.round < newest) {
             return false;
         }

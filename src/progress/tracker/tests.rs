@@ -13,6 +13,7 @@ use crate::progress::{
 const FIRST: Origin = Origin {
     node: 0,
     round: 0,
+    pod: 0,
     attempt: 0,
 };
 
@@ -182,6 +183,28 @@ fn late_lines_do_not_take_it_back_and_a_new_attempt_begins_anew() {
     assert_eq!(logs.whole(61), Some(0.2));
     logs.line(Origin { round: 1, ..FIRST }, 90, &line(5));
     assert_eq!(logs.whole(90), Some(0.05));
+}
+
+#[test]
+fn a_pod_that_takes_anothers_place_begins_anew_and_the_other_ones_late_lines_do_not_count() {
+    let mut logs = Logs::default();
+    let line = |step: u32| format!("step {step:05}/01000 (0.02%) | loss: {step}.5 | dt: 2000.00ms");
+    let other = |seconds: i64, logs: &mut Logs| {
+        let training = logs.training(seconds);
+        (
+            training.whole,
+            training.at.seconds,
+            training.metrics["loss"].value,
+        )
+    };
+    logs.line(FIRST, 0, &line(600));
+    let second = Origin { pod: 1, ..FIRST };
+    logs.tracker.attempt_began(second);
+    assert_eq!(logs.tracker.standing(at(30)).training, None);
+    logs.line(second, 60, &line(50));
+    assert_eq!(other(60, &mut logs), (Some(0.05), 60, 50.5));
+    logs.line(FIRST, 61, &line(610));
+    assert_eq!(other(61, &mut logs), (Some(0.05), 60, 50.5));
 }
 
 #[test]
