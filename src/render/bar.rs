@@ -37,7 +37,7 @@ fn steps(part: Option<f64>, whole: usize) -> usize {
     let part = part.unwrap_or_default();
     // What is not a number is not above any step.
     (1..=whole)
-        .take_while(|step| part * to_number(whole) >= to_number(*step))
+        .take_while(|step| part >= to_number(*step) / to_number(whole))
         .count()
 }
 
@@ -62,6 +62,21 @@ mod tests {
         glyphs: Glyphs::Ascii,
         ..LOOK
     };
+
+    #[test]
+    fn every_step_of_as_many_fills_one_column() {
+        for columns in 1..=100_u16 {
+            for done in 0..=columns {
+                let part = f64::from(done) / f64::from(columns);
+                let bar = render_bar(Some(part), columns.into(), ASCII);
+                assert_eq!(
+                    bar.matches('#').count(),
+                    usize::from(done),
+                    "{done}/{columns}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn a_bar_grows_by_half_a_column() {

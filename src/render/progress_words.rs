@@ -40,7 +40,8 @@ pub fn percent_words(part: f64) -> String {
 }
 
 pub fn percent(part: f64) -> u8 {
-    let is_reached = |percent: &u8| part * 100.0 >= f64::from(*percent);
+    // A quotient is rounded like the part itself: 29 of 100 are 29.
+    let is_reached = |percent: &u8| part >= f64::from(*percent) / 100.0;
     (1..=100).rev().find(is_reached).unwrap_or_default()
 }
 
@@ -300,6 +301,13 @@ mod tests {
         assert_eq!(words(0.999_999), "99%");
         assert_eq!(words(1.0), "100%");
         assert_eq!(words(f64::NAN), "0%");
+    }
+
+    #[test]
+    fn every_hundredth_is_one_per_cent() {
+        for hundredths in 0..=100 {
+            assert_eq!(percent(f64::from(hundredths) / 100.0), hundredths);
+        }
     }
 
     #[test]
