@@ -15,12 +15,12 @@ use crate::{
         signals::until_signal,
     },
     error::{CommandError, ErrorKind},
-    progress::look::JobLook,
+    progress::look::{JobLook, Unheard},
     render::{
         document::{render_json, render_yaml},
         progress_document::ProgressDocument,
         progress_look::render_look,
-        progress_table::{Namespaces, render_progress_table},
+        progress_table::{Namespaces, render_progress_table, render_unheard},
     },
     ui::Ui,
 };
@@ -198,16 +198,13 @@ impl Seen {
 /// Says why it is not known how far jobs are, where the answer has no room for it. What may not be read is the command's
 /// error; a node that does not answer is not.
 fn report_unheard(ui: &mut Ui, seen: &Seen) -> Result<(), CommandError> {
-    let unheard = || {
-        let jobs = seen.jobs().iter();
-        jobs.filter_map(|job| Some((job, job.unheard.as_ref()?)))
-    };
-    if let Seen::Several(..) = seen {
-        for (job, reason) in unheard().filter(|(_, reason)| reason.missing_right().is_none()) {
-            ui.warning(&format!("TrainJob \"{}\": {reason}", job.name));
+    if let Seen::Several(jobs, _) = seen {
+        for text in render_unheard(jobs) {
+            ui.warning(&text);
         }
     }
-    match unheard().find_map(|(_, reason)| reason.missing_right()) {
+    let mut unheard = seen.jobs().iter().filter_map(|job| job.unheard.as_ref());
+    match unheard.find_map(Unheard::missing_right) {
         Some(missing) => Err(missing.clone().into()),
         None => Ok(()),
     }

@@ -32,6 +32,8 @@ pub enum Unheard {
     Failed(Failure),
     /// Nothing came for so long.
     NoAnswer(Duration),
+    /// The logs of other jobs had taken too long.
+    NotAsked,
 }
 
 impl JobLook {
@@ -54,13 +56,16 @@ impl JobLook {
         }
     }
 
-    /// The phase that the job is in: the last one that runs, else the first that is to come; of a job that is over, its end.
+    /// The phase that the job is in: its end where it is over, else the last one that runs, else the first that is to come.
     pub fn phase(&self) -> Option<&Phase> {
         let runs = |phase: &&Phase| phase.state == PhaseState::Running;
         let is_to_come = |phase: &&Phase| phase.state == PhaseState::Waiting;
         let phases = || self.phases.iter();
-        let current = phases().rfind(runs).or_else(|| phases().find(is_to_come));
-        current.or_else(|| phases().next_back())
+        let over = phases()
+            .next_back()
+            .filter(|last| last.state != PhaseState::Waiting);
+        let current = || phases().rfind(runs).or_else(|| phases().find(is_to_come));
+        over.or_else(current)
     }
 }
 
@@ -102,6 +107,43 @@ impl std::fmt::Display for Unheard {
                 let seconds = limit.as_secs();
                 write!(formatter, "its log was not there within {seconds} s")
             }
+            Self::NotAsked => formatter.write_str("its log was not asked for"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::JobObservation;
+
+    #[test]
+    fn what_a_job_reported_is_shown_after_its_pods_are_gone() {
+        let complete = |conditions| {
+            let objects = json!({"trainJob": {
+                "metadata": {"name": "train", "creationTimestamp": "2026-11-21T18:00:00Z"},
+                "status": {
+                    "conditions": conditions,
+                    "trainerStatus": {
+                        "progressPercentage": 100, "lastUpdatedTime": "2026-11-21T18:30:00Z"
+                    }
+                }
+            }});
+            let job = ListedJob {
+                namespace: "team".to_owned(),
+                observation: JobObservation::of_objects(&objects),
+            };
+            let mut board = Board::new();
+            board.observe(&job.observation);
+            let now = "2026-11-21T19:00:00Z".parse().unwrap();
+            let look = JobLook::of(&job, board, None, now);
+            look.standings.training.training?.whole
+        };
+        let over = json!([{"type": "Complete", "status": "True", "reason": "JobsCompleted"}]);
+        assert_eq!(complete(over), Some(1.0));
+        // As long as it goes on, its next pods may begin anew.
+        assert_eq!(complete(json!([])), None);
     }
 }

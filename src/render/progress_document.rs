@@ -88,12 +88,13 @@ impl UnknownDocument {
             reason: match (unheard, unheard.missing_right()) {
                 (_, Some(_)) => "Forbidden",
                 (Unheard::NoAnswer(_), None) => "NoAnswer",
+                (Unheard::NotAsked, None) => "NotAsked",
                 (Unheard::Failed(_), None) => "Failed",
             },
             message: unheard.to_string(),
             hint: match unheard {
                 Unheard::Failed(failure) => failure.hint(),
-                Unheard::NoAnswer(_) => None,
+                Unheard::NoAnswer(_) | Unheard::NotAsked => None,
             },
         }
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     logs::stamp::Stamp,
     progress::{
-        look::JobLook,
+        look::{JobLook, Unheard},
         tracker::{Source, Training},
     },
     style::Role,
@@ -68,6 +68,28 @@ pub fn render_progress_table(jobs: &[JobLook], namespaces: Namespaces, look: &Lo
             .collect()
     };
     render_table(&layout, jobs.iter().map(row).collect(), look)
+}
+
+/// Why rows do not tell how far their jobs are, where it is not that logs may not be read.
+pub fn render_unheard(jobs: &[JobLook]) -> Vec<String> {
+    let mut not_asked = 0;
+    let mut texts = Vec::new();
+    for job in jobs {
+        match &job.unheard {
+            None => {}
+            Some(Unheard::NotAsked) => not_asked += 1,
+            Some(reason) if reason.missing_right().is_some() => {}
+            Some(reason) => texts.push(format!("TrainJob \"{}\": {reason}", job.name)),
+        }
+    }
+    texts.extend(match not_asked {
+        0 => None,
+        1 => Some("1 log was not asked for: those before it took too long".to_owned()),
+        count => Some(format!(
+            "{count} logs were not asked for: those before them took too long"
+        )),
+    });
+    texts
 }
 
 impl ProgressColumn {
@@ -167,6 +189,7 @@ fn source_cell(job: &JobLook, now: Stamp) -> CellText {
             Some(unheard) if unheard.missing_right().is_some() => {
                 painted("forbidden".to_owned(), Role::Warning)
             }
+            Some(Unheard::NotAsked) => painted("not asked".to_owned(), Role::Warning),
             Some(_) => painted("no answer".to_owned(), Role::Warning),
         };
     };
@@ -179,5 +202,59 @@ fn source_cell(job: &JobLook, now: Stamp) -> CellText {
         painted(text, Role::Warning)
     } else {
         text.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use snapbox::{assert_data_eq, str};
+
+    use super::*;
+    use crate::progress::board::Standings;
+
+    /// A job of which nothing is known, because of this.
+    fn unheard(name: &str, reason: Unheard) -> JobLook {
+        JobLook {
+            namespace: "team".to_owned(),
+            name: name.to_owned(),
+            created: None,
+            state: "Running",
+            failure: None,
+            phases: Vec::new(),
+            standings: Standings::default(),
+            unheard: Some(reason),
+        }
+    }
+
+    #[test]
+    fn logs_that_were_not_asked_for_are_told_in_their_rows_and_once_by_their_number() {
+        let slow = unheard("slow", Unheard::NoAnswer(Duration::from_secs(3)));
+        let later = |name| unheard(name, Unheard::NotAsked);
+        let jobs = [slow, later("a"), later("b")];
+        assert_eq!(
+            render_unheard(&jobs),
+            [
+                "TrainJob \"slow\": its log was not there within 3 s",
+                "2 logs were not asked for: those before them took too long"
+            ]
+        );
+        assert_eq!(
+            render_unheard(&jobs[1..2]),
+            ["1 log was not asked for: those before it took too long"]
+        );
+        let look = Look::plain(Timestamp::UNIX_EPOCH);
+        assert_data_eq!(
+            render_progress_table(&jobs, Namespaces::One, &look),
+            str![[r#"
+NAME   PHASE   PROGRESS    ETA   NODES   AGE         SOURCE
+slow   -       <unknown>   -     -       <unknown>   no answer
+a      -       <unknown>   -     -       <unknown>   not asked
+b      -       <unknown>   -     -       <unknown>   not asked
+
+"#]]
+        );
     }
 }

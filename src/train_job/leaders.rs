@@ -1,5 +1,7 @@
 //! Whose words tell how far a job is: a job may have a thousand nodes, and mostly the first one says it all.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{
@@ -54,19 +56,30 @@ pub fn leaders(observation: &JobObservation, breadth: Breadth) -> Vec<Leader> {
 }
 
 /// When the first node's container started last: what the training reported before that is of an attempt that is over.
-/// The pod does not tell it: a container may start again in the same pod.
+/// The pod does not tell it: a container may start again in the same pod. Of a job that is over and whose pods are gone,
+/// all that it reported counts.
 pub fn leader_started(observation: &JobObservation) -> Option<Timestamp> {
+    let job = &observation.train_job;
+    if observation.pods.is_empty() && job.end().is_some() {
+        return job.created;
+    }
     let (nodes, _) = voices(observation);
     started(container(observation, nodes.first()?)?)
 }
 
-/// The programs' containers: those of the nodes in the newest round, and all others. In the order of their steps.
+/// The programs' containers: those of the nodes in the newest round, and all others. In the order of their steps; of a
+/// step whose pod was replaced, those of the newest.
 fn voices(observation: &JobObservation) -> (Vec<LogTarget>, Vec<LogTarget>) {
-    let programs = log_targets(observation, &Selection::default())
-        .into_iter()
-        .filter(|target| target.voice == Voice::Application);
+    let mut programs = log_targets(observation, &Selection::default());
+    programs.retain(|target| target.voice == Voice::Application);
+    let pods = programs.iter();
+    // The newest one comes last.
+    let newest: BTreeMap<_, _> = pods
+        .map(|target| (target.step.clone(), target.pod_uid.clone()))
+        .collect();
+    programs.retain(|target| newest.get(&target.step) == Some(&target.pod_uid));
     let trains = |target: &LogTarget| is_node(target.step.kind);
-    let (mut nodes, others): (Vec<_>, Vec<_>) = programs.partition(trains);
+    let (mut nodes, others): (Vec<_>, Vec<_>) = programs.into_iter().partition(trains);
     let newest = nodes.iter().map(|target| target.round).max();
     nodes.retain(|target| Some(target.round) == newest);
     (nodes, others)
@@ -229,6 +242,34 @@ mod tests {
         assert_eq!(leader_started_at(&[first.clone(), later]), Some(10));
         let anew = pod(0, 1, &json!({"waiting": {}}));
         assert_eq!(leader_started_at(&[first, anew]), None);
+    }
+
+    /// The same node's pod that was made at this second.
+    fn made(second: u32, state: &Value) -> Value {
+        let mut pod = pod(0, 0, state);
+        pod["metadata"]["uid"] = json!(format!("made-{second}"));
+        pod["metadata"]["creationTimestamp"] = json!(format!("2026-11-21T18:00:{second:02}Z"));
+        pod
+    }
+
+    #[test]
+    fn of_a_node_whose_pod_was_replaced_the_new_pod_speaks_alone() {
+        let (ended, runs) = (since("terminated", 10), since("running", 40));
+        let [old, new] = [made(5, &ended), made(35, &runs)];
+        for pods in [[old.clone(), new.clone()], [new, old.clone()]] {
+            for breadth in [Breadth::One, Breadth::Several] {
+                let leaders = leaders(&job(&pods), breadth);
+                let uids: Vec<_> = leaders
+                    .iter()
+                    .map(|leader| &leader.target.pod_uid)
+                    .collect();
+                assert_eq!(uids, ["made-35"]);
+            }
+            assert_eq!(leader_started_at(&pods), Some(40));
+        }
+        // Before the new one has begun, the old one's words are of an attempt that is over.
+        let waits = made(35, &json!({"waiting": {}}));
+        assert_eq!(names(&[old, waits], Breadth::One), Vec::<String>::new());
     }
 
     #[test]

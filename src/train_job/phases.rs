@@ -1,8 +1,11 @@
 //! Where a job stands: the phases that it goes through, each with its times, as far as the objects tell them. Pure.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{
+    log_targets::ended_without_pods,
     outcome::{JobEnd, job_end},
     steps::{Roles, StepKind, steps},
     waiting::{Wait, waiting},
@@ -114,18 +117,44 @@ pub fn phases(observation: &JobObservation) -> Vec<Phase> {
     ]);
     let job_is_over = job_end(&observation.train_job).is_some();
     if job_is_over {
-        phases.iter_mut().for_each(close);
+        let failing = failing(&phases, observation);
+        phases.iter_mut().for_each(|phase| close(phase, failing));
     } else if let Some(current) = phases.iter_mut().find(|phase| !phase.is_over()) {
         current.why = waiting(observation);
     }
     phases
 }
 
-/// Of a job that is over nothing runs or waits, though its objects may be gone.
-fn close(phase: &mut Phase) {
-    if !phase.is_over() {
-        phase.state = PhaseState::Finished;
+/// The phase in which a job failed: one that says so itself, else the first that was not over, else the training, whose
+/// pods are gone. Where nothing was made, none after the queue has begun.
+fn failing(phases: &[Phase], observation: &JobObservation) -> Option<PhaseKind> {
+    let Some(JobEnd::Failed { .. }) = job_end(&observation.train_job) else {
+        return None;
+    };
+    if ended_without_pods(observation) {
+        return Some(PhaseKind::Queued);
     }
+    let first = |state| {
+        let is_it = |phase: &&Phase| {
+            phase.state == state && !matches!(phase.kind, PhaseKind::Queued | PhaseKind::Done)
+        };
+        phases.iter().find(is_it).map(|phase| phase.kind)
+    };
+    let own = first(PhaseState::Failed).or_else(|| first(PhaseState::Running));
+    own.or(Some(PhaseKind::Training))
+}
+
+/// Of a job that is over nothing runs or waits, though its objects may be gone; but what comes behind the phase in which
+/// it failed may never have begun.
+fn close(phase: &mut Phase, failing: Option<PhaseKind>) {
+    let is_behind = failing.is_some_and(|failing| phase.kind > failing);
+    if phase.is_over() || (is_behind && phase.began.is_none()) {
+        return;
+    }
+    phase.state = match phase.kind {
+        kind if kind != PhaseKind::Queued && failing == Some(kind) => PhaseState::Failed,
+        _ => PhaseState::Finished,
+    };
 }
 
 /// Where the job is or was suspended, or has a queue.
@@ -148,8 +177,16 @@ fn queued(observation: &JobObservation) -> Option<Phase> {
         return None;
     }
     let first_pod = observation.pods.iter().filter_map(|pod| pod.created).min();
+    let reported = job
+        .trainer_status
+        .as_ref()
+        .and_then(|status| status.updated);
+    // What is older than its going on is of a run before: nobody knows when that was suspended.
+    let mut signs = [first_pod, reported].into_iter().flatten();
+    let ran_before = resumed.is_some_and(|resumed| signs.any(|sign| sign < resumed));
+    let began = job.created.filter(|_| !ran_before);
     let phase = Phase::new(PhaseKind::Queued, PhaseState::Finished);
-    Some(phase.between(job.created, resumed.or(first_pod)))
+    Some(phase.between(began, resumed.or(first_pod)))
 }
 
 /// The dataset's or the model's, where the job has such a step.
@@ -241,7 +278,8 @@ impl<'a> Crew<'a> {
         let reached = self.pods.iter().filter(|pod| runs(pod)).count();
         let all_ended = !self.pods.is_empty() && self.pods.iter().all(|pod| has_ended(pod));
         let state = match job_end(&self.observation.train_job) {
-            Some(JobEnd::Failed { .. }) => PhaseState::Failed,
+            Some(JobEnd::Failed { .. }) if began.is_some() => PhaseState::Failed,
+            Some(JobEnd::Failed { .. }) => PhaseState::Waiting,
             Some(_) => PhaseState::Finished,
             None if all_ended && self.pods.len() >= self.wanted => PhaseState::Finished,
             None if began.is_some() => PhaseState::Running,
@@ -258,7 +296,8 @@ impl<'a> Crew<'a> {
     }
 }
 
-/// The pods of these steps in the newest round, without those of a JobSet that was there before.
+/// The pods of these steps in the newest round, without those of a JobSet that was there before, and without those that
+/// were replaced.
 fn newest_pods<'a>(observation: &'a JobObservation, kinds: &[StepKind]) -> Vec<&'a SlimPod> {
     let roles = Roles::of(observation);
     let job_set = match &observation.job_set {
@@ -275,7 +314,23 @@ fn newest_pods<'a>(observation: &'a JobObservation, kinds: &[StepKind]) -> Vec<&
         .collect();
     let newest = pods.iter().map(|pod| pod.place.restart).max();
     let is_newest = |pod: &&SlimPod| Some(pod.place.restart) == newest;
-    pods.into_iter().filter(is_newest).collect()
+    without_replaced(pods.into_iter().filter(is_newest).collect())
+}
+
+/// A pod that failed or is being deleted may still be there beside the one that took its place.
+fn without_replaced(mut pods: Vec<&SlimPod>) -> Vec<&SlimPod> {
+    let leaves = |pod: &SlimPod| pod.phase == "Failed" || pod.deleted.is_some();
+    if !pods.iter().any(|pod| leaves(pod)) {
+        return pods;
+    }
+    let place = |pod: &SlimPod| (pod.place.group.clone(), pod.place.replica, pod.place.index);
+    let mut newest = BTreeMap::new();
+    for pod in &pods {
+        let created = newest.entry(place(pod)).or_default();
+        *created = pod.created.max(*created);
+    }
+    pods.retain(|pod| !leaves(pod) || newest.get(&place(pod)) == Some(&pod.created));
+    pods
 }
 
 fn scheduled(pod: &SlimPod) -> Option<Timestamp> {
@@ -450,6 +505,94 @@ mod tests {
             "done Failed 18:32:19 to 18:32:19",
         ];
         assert_eq!(lines(&failed), expected);
+    }
+
+    #[test]
+    fn a_pod_that_failed_and_was_replaced_is_no_node() {
+        let mut pair = objects(include_str!("objects/phases/training.json"));
+        let pods = pair["pods"].as_array_mut().unwrap();
+        let is_second = |pod: &&Value| {
+            let labels = &pod["metadata"]["labels"];
+            labels["batch.kubernetes.io/job-completion-index"] == "1"
+        };
+        let mut dead = pods.iter().find(is_second).unwrap().clone();
+        dead["metadata"]["name"] = json!("dead");
+        dead["metadata"]["uid"] = json!("dead");
+        dead["metadata"]["creationTimestamp"] = json!("2026-11-21T18:31:46Z");
+        dead["status"]["phase"] = json!("Failed");
+        pods.push(dead);
+        assert_eq!(
+            &lines(&pair)[3..6],
+            [
+                "scheduling Finished 18:31:47 to 18:31:47 2/2",
+                "starting Finished 18:31:47 to 18:31:49 2/2",
+                "training Running 18:31:49 to - 2/2",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_job_that_failed_before_its_training_did_not_fail_in_it() {
+        let failed = json!({
+            "type": "Failed", "status": "True", "reason": "FailedJobs",
+            "lastTransitionTime": "2026-11-21T18:32:19Z"
+        });
+        let mut dataset = objects(include_str!("objects/phases/initializing.json"));
+        dataset["trainJob"]["status"]["conditions"]
+            .as_array_mut()
+            .unwrap()
+            .push(failed.clone());
+        for pod in dataset["pods"].as_array_mut().unwrap() {
+            let group = &pod["metadata"]["labels"]["jobset.sigs.k8s.io/replicatedjob-name"];
+            if group == "dataset-initializer" {
+                pod["status"]["phase"] = json!("Failed");
+            }
+        }
+        let expected = [
+            "queued Finished 18:31:29 to 18:31:33",
+            "dataset Failed 18:31:35 to -",
+            "model Finished 18:31:35 to -",
+            "scheduling Waiting - to - 0/2",
+            "starting Waiting - to - 0/2",
+            "training Waiting - to - 0/2",
+            "done Failed 18:32:19 to 18:32:19",
+        ];
+        assert_eq!(lines(&dataset), expected);
+        // Nothing was ever made of it.
+        let nothing = json!({"trainJob": {
+            "metadata": {"name": "a"},
+            "status": {"conditions": [{
+                "type": "Failed", "status": "True", "reason": "TrainingRuntimeNotSupported",
+                "lastTransitionTime": "2026-11-21T18:32:19Z"
+            }]}
+        }});
+        let expected = [
+            "scheduling Waiting - to - 0/0",
+            "starting Waiting - to - 0/0",
+            "training Waiting - to - 0/0",
+            "done Failed 18:32:19 to 18:32:19",
+        ];
+        assert_eq!(lines(&nothing), expected);
+        // Its image was never there.
+        let mut starting = objects(include_str!("objects/noimage.json"));
+        starting["trainJob"]["status"]["conditions"] = json!([failed]);
+        let starting = lines(&starting);
+        assert!(
+            starting[0].starts_with("scheduling Finished "),
+            "{starting:?}"
+        );
+        assert!(starting[1].starts_with("starting Failed "), "{starting:?}");
+        assert_eq!(starting[2], "training Waiting - to - 0/1");
+    }
+
+    #[test]
+    fn how_long_a_job_was_queued_is_told_only_where_it_did_not_run_before() {
+        let mut training = objects(include_str!("objects/phases/training.json"));
+        assert_eq!(lines(&training)[0], "queued Finished 18:31:29 to 18:31:33");
+        // Suspended while it ran: what is over of it is older than its going on.
+        training["trainJob"]["status"]["conditions"][0]["lastTransitionTime"] =
+            json!("2026-11-21T18:31:45Z");
+        assert_eq!(lines(&training)[0], "queued Finished - to 18:31:45");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use futures::{
     stream::{self, FuturesUnordered},
 };
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::{
     cluster::{Attempt, Cluster, Failure, Follow, ListedJob, LogRange, LogStreamRequest},
@@ -23,8 +23,12 @@ use crate::{
 
 /// Jobs whose logs are asked for at a time.
 const AT_ONCE: usize = 16;
-/// For the logs of all jobs together.
+/// For the logs of a job that is looked at alone.
 const LIMIT: Duration = Duration::from_secs(10);
+/// For those of a job among others.
+const SHARE: Duration = Duration::from_secs(3);
+/// Of several jobs, no log is asked for later than this.
+const ASKING: Duration = Duration::from_secs(7);
 /// The last lines that are asked for. Of a bar without lines' ends a node makes lines of 16 KiB, so it is 3 MB at most.
 const LINES: u32 = 200;
 /// What is said once stands at the beginning: how many steps there are.
@@ -39,29 +43,45 @@ pub(super) enum Effort {
     Whole,
 }
 
-/// The jobs, in their order.
+/// The jobs, in their order. A log that does not come holds up one place of those for logs, and no other job.
 pub(super) async fn look_at_all(cluster: &Cluster, jobs: &[ListedJob]) -> Vec<JobLook> {
-    let end = Instant::now() + LIMIT;
-    let looks = jobs
-        .iter()
-        .map(|job| look_until(cluster, job, Effort::Row, end));
-    stream::iter(looks).buffered(AT_ONCE).collect().await
+    let last_start = Instant::now() + ASKING;
+    let looks = (0_usize..).zip(jobs).map(|(place, job)| async move {
+        let patience = match Instant::now() {
+            now if now < last_start => Some(SHARE),
+            _ => None,
+        };
+        (place, look_for(cluster, job, Effort::Row, patience).await)
+    });
+    let looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+    let looks: BTreeMap<usize, JobLook> = looks.collect().await;
+    looks.into_values().collect()
 }
 
 /// One job alone.
 pub(super) async fn look_at(cluster: &Cluster, job: &ListedJob) -> JobLook {
-    look_until(cluster, job, Effort::Whole, Instant::now() + LIMIT).await
+    look_for(cluster, job, Effort::Whole, Some(LIMIT)).await
 }
 
-async fn look_until(cluster: &Cluster, job: &ListedJob, effort: Effort, end: Instant) -> JobLook {
+/// Without patience, no log is asked for.
+async fn look_for(
+    cluster: &Cluster,
+    job: &ListedJob,
+    effort: Effort,
+    patience: Option<Duration>,
+) -> JobLook {
     let leaders = wanted(job, effort);
     let mut heard = Heard::default();
-    // What has come until then counts.
-    if timeout_at(end, heard.fetch(cluster, job, &leaders))
-        .await
-        .is_err()
-    {
-        heard.unheard = Some(Unheard::NoAnswer(LIMIT));
+    match patience {
+        _ if leaders.is_empty() => {}
+        None => heard.unheard = Some(Unheard::NotAsked),
+        Some(limit) => {
+            // What has come until then counts.
+            let fetch = heard.fetch(cluster, job, &leaders);
+            if timeout(limit, fetch).await.is_err() {
+                heard.unheard = Some(Unheard::NoAnswer(limit));
+            }
+        }
     }
     let now = Timestamp::now();
     let board = heard.board(job, now);
