@@ -10,10 +10,8 @@ use crate::error::Error;
 use crate::fake_nodes;
 use crate::image::Recipe;
 use crate::node::{self, Node};
-use crate::options::Image;
 use crate::process::log_tail;
 use crate::programs::PAUSE;
-use crate::python_image;
 use crate::site::Site;
 use crate::trainer::{self, Installer};
 
@@ -265,8 +263,7 @@ fn archives(site: &Site, manifests: Option<&ReleaseManifests>) -> Result<Vec<Pat
     if let Some(manifests) = manifests {
         archives.extend(trainer::archives(manifests, &site.programs)?);
     }
-    if site.options.images.contains(&Image::Python) {
-        archives.push(python_image::path());
-    }
+    let images = site.options.images.iter();
+    archives.extend(images.map(|image| image.contents().path()));
     Ok(archives)
 }

@@ -17,7 +17,7 @@ use crate::protocol::{Record, Request, ask};
 use crate::sweep;
 
 const DEFAULT_NAME: &str = "default";
-const DOWN_LIMIT: Duration = Duration::from_secs(20);
+const DOWN_LIMIT: Duration = Duration::from_mins(1);
 
 /// What can be done with beds by hand.
 #[derive(Clone, Debug, Subcommand)]

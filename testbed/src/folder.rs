@@ -4,7 +4,7 @@
 
 use std::env;
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -168,11 +168,24 @@ impl BedFolder {
 
 /// Writes a file whole or not at all: readers never see a part of it.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_whole_by(path, |file| file.write_all(bytes))
+}
+
+/// The same of what is written piece by piece.
+pub(crate) fn write_whole_by(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), Error> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let part = path.with_extension(format!("part-{}-{count}", std::process::id()));
-    fs::write(&part, bytes).map_err(Error::file("write", &part))?;
-    fs::rename(&part, path).map_err(Error::file("write", path))
+    let written = File::create(&part).and_then(|mut file| write(&mut file));
+    if let Err(error) = written.and_then(|()| fs::rename(&part, path)) {
+        // It may not even have been made.
+        let _ = fs::remove_file(&part);
+        return Err(Error::file("write", path)(error));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

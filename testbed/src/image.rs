@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use crate::error::Error;
-use crate::folder::{self, write_whole};
+use crate::folder::{self, write_whole_by};
 use crate::process::run;
 use crate::programs::{hex, short_hex};
 use crate::requirements::require;
@@ -22,6 +23,8 @@ pub(crate) const PAUSE_IMAGE: &str = "registry.k8s.io/pause:3.10";
 pub const BUSYBOX_IMAGE: &str = "docker.io/library/busybox:1.35";
 /// Python with its library and a shell, on beds that are asked for it.
 pub const PYTHON_IMAGE: &str = "docker.io/library/python:3-slim";
+/// PyTorch with torchrun and gloo, for processors, on beds that are asked for it.
+pub const TORCH_IMAGE: &str = "docker.io/library/pytorch:2-cpu";
 
 const PASSWD: &str = "root:x:0:0::/:/bin/sh\nnonroot:x:65532:65532::/:/bin/false\n";
 const GROUP: &str = "root:x:0:\nnonroot:x:65532:\n";
@@ -93,8 +96,9 @@ impl Recipe {
     pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
         let folder = path.parent().unwrap_or(path);
         fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
-        let bytes = self.pack().map_err(Error::file("make", path))?;
-        write_whole(path, &bytes)
+        write_whole_by(path, |archive| {
+            self.pack(tempfile::tempfile_in(folder)?, archive)
+        })
     }
 
     /// Known by the sources' paths, sizes and times: hashing 100 MB at each start would cost more than it saves.
@@ -114,17 +118,18 @@ impl Recipe {
         Ok(archive_path(&self.reference, &short_hex(&hash.finalize())))
     }
 
-    fn pack(&self) -> std::io::Result<Vec<u8>> {
-        let layer = self.layer()?;
-        let mut archive = Builder::new(Vec::new());
-        let layer_digest = append_blob(&mut archive, &layer)?;
+    /// The layer comes into a file of its own first: its digest stands before it, and it may have a gigabyte.
+    fn pack(&self, layer: File, archive: &mut File) -> io::Result<()> {
+        let mut layer = self.layer(layer)?;
+        let mut archive = Builder::new(archive);
+        let (layer_digest, layer_size) = append_layer(&mut archive, &mut layer)?;
         let image = self.image(&layer_digest).to_string();
         let image_digest = append_blob(&mut archive, image.as_bytes())?;
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": image_digest, "size": image.len()},
-            "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer_digest, "size": layer.len()}],
+            "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer_digest, "size": layer_size}],
         })
         .to_string();
         let manifest_digest = append_blob(&mut archive, manifest.as_bytes())?;
@@ -132,12 +137,13 @@ impl Recipe {
         let index = index.to_string();
         append_file(&mut archive, "index.json", index.as_bytes(), 0o644)?;
         append_file(&mut archive, "oci-layout", LAYOUT, 0o644)?;
-        archive.into_inner()
+        archive.finish()
     }
 
     fn image(&self, layer_digest: &str) -> Value {
         let mut config = self.config.clone();
-        config["Env"] = json!([SEARCH_PATH]);
+        let more = config["Env"].as_array().cloned().unwrap_or_default();
+        config["Env"] = [vec![json!(SEARCH_PATH)], more].concat().into();
         config["WorkingDir"] = json!("/");
         json!({
             "architecture": go_architecture(), "os": "linux", "config": config,
@@ -158,9 +164,9 @@ impl Recipe {
         })
     }
 
-    fn layer(&self) -> std::io::Result<Vec<u8>> {
+    fn layer<W: Write>(&self, file: W) -> io::Result<W> {
         let mut layer = Layer {
-            archive: Builder::new(Vec::new()),
+            archive: Builder::new(file),
             folders: BTreeSet::new(),
         };
         layer.folder("tmp", 0o1777)?;
@@ -192,23 +198,23 @@ pub(crate) fn archive_path(reference: &str, key: &str) -> PathBuf {
 const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// A layer under construction: it makes each parent folder once, before what lies in it.
-struct Layer {
-    archive: Builder<Vec<u8>>,
+struct Layer<W: Write> {
+    archive: Builder<W>,
     folders: BTreeSet<String>,
 }
 
-impl Layer {
-    fn folder(&mut self, path: &str, mode: u32) -> std::io::Result<()> {
+impl<W: Write> Layer<W> {
+    fn folder(&mut self, path: &str, mode: u32) -> io::Result<()> {
         if path.is_empty() || !self.folders.insert(path.to_owned()) {
             return Ok(());
         }
         self.parents(path)?;
         let mut header = header(EntryType::Directory, 0, mode);
         self.archive
-            .append_data(&mut header, format!("{path}/"), std::io::empty())
+            .append_data(&mut header, format!("{path}/"), io::empty())
     }
 
-    fn parents(&mut self, path: &str) -> std::io::Result<()> {
+    fn parents(&mut self, path: &str) -> io::Result<()> {
         let parent = Path::new(path)
             .parent()
             .and_then(Path::to_str)
@@ -216,38 +222,68 @@ impl Layer {
         self.folder(parent, 0o755)
     }
 
-    fn file(&mut self, path: &str, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    fn file(&mut self, path: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
         self.parents(path)?;
         append_file(&mut self.archive, path, bytes, mode)
     }
 
-    fn link(&mut self, path: &str, target: &str) -> std::io::Result<()> {
+    fn link(&mut self, path: &str, target: &str) -> io::Result<()> {
         self.parents(path)?;
         let mut header = header(EntryType::Symlink, 0, 0o777);
         self.archive.append_link(&mut header, path, target)
     }
 }
 
-fn append_blob(archive: &mut Builder<Vec<u8>>, bytes: &[u8]) -> std::io::Result<String> {
+/// A layer by its digest; also its size.
+fn append_layer<W: Write>(archive: &mut Builder<W>, layer: &mut File) -> io::Result<(String, u64)> {
+    let mut hash = Hashing(Sha256::new());
+    layer.rewind()?;
+    let size = io::copy(layer, &mut hash)?;
+    let digest = hex(&hash.0.finalize());
+    layer.rewind()?;
+    let mut header = header(EntryType::Regular, size, 0o644);
+    archive.append_data(&mut header, blob_path(&digest), layer)?;
+    Ok((format!("sha256:{digest}"), size))
+}
+
+/// Takes bytes for their digest alone.
+struct Hashing(Sha256);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn append_blob<W: Write>(archive: &mut Builder<W>, bytes: &[u8]) -> io::Result<String> {
     let digest = hex(&Sha256::digest(bytes));
-    append_file(archive, &format!("blobs/sha256/{digest}"), bytes, 0o644)?;
+    append_file(archive, &blob_path(&digest), bytes, 0o644)?;
     Ok(format!("sha256:{digest}"))
 }
 
-fn append_file(
-    archive: &mut Builder<Vec<u8>>,
+fn blob_path(digest: &str) -> String {
+    format!("blobs/sha256/{digest}")
+}
+
+fn append_file<W: Write>(
+    archive: &mut Builder<W>,
     path: &str,
     bytes: &[u8],
     mode: u32,
-) -> std::io::Result<()> {
-    let mut header = header(EntryType::Regular, bytes.len(), mode);
+) -> io::Result<()> {
+    let mut header = header(EntryType::Regular, bytes.len() as u64, mode);
     archive.append_data(&mut header, path, bytes)
 }
 
-fn header(kind: EntryType, size: usize, mode: u32) -> Header {
+fn header(kind: EntryType, size: u64, mode: u32) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
-    header.set_size(size as u64);
+    header.set_size(size);
     header.set_mode(mode);
     header
 }
@@ -304,7 +340,7 @@ mod tests {
             ],
             config: json!({}),
         };
-        let layer = recipe.layer().unwrap();
+        let layer = recipe.layer(Vec::new()).unwrap();
         let mut archive = tar::Archive::new(layer.as_slice());
         let paths: Vec<String> = archive
             .entries()

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::folder::{self, BedFolder};
-use crate::options::{Image, Options};
+use crate::options::Options;
 use crate::process::run;
 use crate::programs::{base_catalogue, build_missing};
 use crate::protocol::{DETACH, Event};
-use crate::{python_image, requirements, sweep, trainer};
+use crate::{requirements, sweep, trainer};
 
 /// Name the program `testbed` when it is built already, so that no cargo need be asked: set by a test run for all
 /// packages, and by cargo for this package's own tests.
@@ -141,10 +141,8 @@ fn prepare(options: &Options, progress: &mut dyn Write) -> Result<(), Error> {
         catalogue.extend(trainer::programs(&manifests));
         build_missing(&catalogue, progress)?;
     }
-    if options.images.contains(&Image::Python) {
-        python_image::provide(progress)?;
-    }
-    Ok(())
+    let mut images = options.images.iter();
+    images.try_for_each(|image| image.contents().provide(progress))
 }
 
 /// The program `testbed` of this very source: built by cargo, which does nothing when it is up to date.

@@ -23,6 +23,7 @@ mod cgroup;
 mod containerd;
 mod controller_manager;
 mod debian;
+mod debian_image;
 mod dns;
 mod error;
 mod etcd;
@@ -46,13 +47,14 @@ mod scheduler;
 mod shared;
 mod site;
 mod sweep;
+mod torch_image;
 mod trainer_features;
 mod user;
 
 pub use error::Error;
 pub use faults::{ActiveFault, Fault, Matcher, ProxyControl, Times};
 pub use handle::{AdminFiles, Testbed};
-pub use image::{BUSYBOX_IMAGE, PYTHON_IMAGE};
+pub use image::{BUSYBOX_IMAGE, PYTHON_IMAGE, TORCH_IMAGE};
 pub use namespace::Namespace;
 pub use options::{
     FRAGILE_TAINT, FakeLogs, Image, LogRotation, Options, RELEASE_VARIABLE, TrainerFeature,

@@ -67,6 +67,9 @@ pub enum TrainerFeature {
 pub enum Image {
     /// Python and its library, as `docker.io/library/python:3-slim`; made once, from Debian packages
     Python,
+    /// PyTorch with torchrun and gloo, as `docker.io/library/pytorch:2-cpu`; made once, from Debian packages. Takes
+    /// minutes and a gigabyte
+    Torch,
 }
 
 /// When a kubelet rotates the log of a container.

@@ -19,8 +19,7 @@ const NAMESPACE: &str = "kubeflow-system";
 const POD: &str = "app.kubernetes.io/name=trainer";
 const DEPLOYMENT: &str = "deployment/kubeflow-trainer-controller-manager";
 const RUNTIME: &str = "torch-distributed";
-const JOB: &str = "xtask/demo/two-nodes.yaml";
-/// How the job says how long it is.
+/// How a job says how long it is.
 const EPOCHS: &str = "- name: EPOCHS\n        value: ";
 
 /// The terminal on which the training is recorded.
@@ -36,7 +35,10 @@ pub(crate) struct DemoArgs {
     /// Leave the cluster running, and say how to use it
     #[arg(long)]
     keep: bool,
-    /// Epochs of the training, 3 s each on an idle machine; by default those of xtask/demo/two-nodes.yaml
+    /// What the training is made with: python, or torch, which is PyTorch with torchrun and gloo (some minutes more)
+    #[arg(long, value_enum, default_value_t = Image::Python, hide_possible_values = true)]
+    image: Image,
+    /// Epochs of the training, 3 s each on an idle machine; by default those of its file in xtask/demo
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
     /// Record the training on a terminal, as an animated SVG file
@@ -53,7 +55,7 @@ struct Stage {
 
 /// Brings the cluster up and plays the three acts.
 pub(crate) fn demo(args: &DemoArgs) -> Result<(), StepError> {
-    let stage = set_up()?;
+    let stage = set_up(args.image)?;
     let (played, duration) = timed(|| play(&stage, args));
     played?;
     say(format_args!(
@@ -67,14 +69,14 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<(), StepError> {
     }
 }
 
-fn set_up() -> Result<Stage, StepError> {
+fn set_up(image: Image) -> Result<Stage, StepError> {
     testbed::requirements::provide(&mut io::stderr())?;
     crate::bundle::make_if_missing()?;
     say("building the plugin");
     run(cargo().args(["build", "--locked", "--package", "kubectl-trainer"]))?;
     let options = Options {
         nodes: 2,
-        images: vec![Image::Python],
+        images: vec![image],
         ..Options::with_trainer()
     };
     let (bed, duration) = timed(|| Testbed::start(&options, &mut io::stderr()));
@@ -113,8 +115,7 @@ fn play(stage: &Stage, args: &DemoArgs) -> Result<(), StepError> {
     mend_trainer(stage)?;
     stage.verify(Expected::Healthy, &["--wait", "60s"])?;
     heading("A training on two nodes, followed to its end");
-    let job = args.epochs.map_or(Ok(PathBuf::from(JOB)), job_of_length)?;
-    let job = job.display().to_string();
+    let job = job_of(args.image, args.epochs)?.display().to_string();
     let (apply, follow) = (
         ["apply", "-f", &job],
         ["trainer", "logs", "-f", "two-nodes"],
@@ -143,25 +144,30 @@ fn mend_trainer(stage: &Stage) -> Result<(), StepError> {
     Ok(())
 }
 
-/// A copy of the job that trains for so many epochs.
-fn job_of_length(epochs: u32) -> Result<PathBuf, StepError> {
-    let read = fs::read_to_string(workspace().join(JOB));
-    let text = read.map_err(|error| StepError::io(JOB, error))?;
+/// The file of the job; with a number of epochs, of a copy that trains for so many.
+fn job_of(image: Image, epochs: Option<u32>) -> Result<PathBuf, StepError> {
+    let job = match image {
+        Image::Python => "xtask/demo/two-nodes.yaml",
+        Image::Torch => "xtask/demo/two-nodes-torch.yaml",
+    };
+    let Some(epochs) = epochs else {
+        return Ok(PathBuf::from(job));
+    };
+    let read = fs::read_to_string(workspace().join(job));
+    let text = read.map_err(|error| StepError::io(job, error))?;
+    let longer = with_epochs(&text, epochs)
+        .ok_or_else(|| StepError::Steps(format!("{job} does not say: {EPOCHS}")))?;
     let path = target_folder().join("two-nodes.yaml");
-    fs::write(&path, with_epochs(&text, epochs))
-        .map_err(|error| StepError::io(path.display(), error))?;
+    fs::write(&path, longer).map_err(|error| StepError::io(path.display(), error))?;
     let shown = path.strip_prefix(workspace()).map(Path::to_owned);
     Ok(shown.unwrap_or(path))
 }
 
-fn with_epochs(job: &str, epochs: u32) -> String {
-    match job.split_once(EPOCHS) {
-        Some((before, after)) => {
-            let rest = after.split_once('\n').map_or("", |(_, rest)| rest);
-            format!("{before}{EPOCHS}\"{epochs}\"\n{rest}")
-        }
-        None => job.to_owned(),
-    }
+/// None of a job that does not say how long it is.
+fn with_epochs(job: &str, epochs: u32) -> Option<String> {
+    let (before, after) = job.split_once(EPOCHS)?;
+    let (_, rest) = after.split_once('\n')?;
+    Some(format!("{before}{EPOCHS}\"{epochs}\"\n{rest}"))
 }
 
 /// What the story says that `verify` must find.
@@ -195,8 +201,11 @@ impl Stage {
                 return Err(StepError::Failed { command, status });
             }
         }
-        let film = recording.film();
-        let svg = film.map_or_else(String::new, |film| render_svg(&film, TITLE));
+        let film = recording.film().ok_or_else(|| {
+            let text = format!("{} is not written: nothing was seen", path.display());
+            StepError::Steps(text)
+        })?;
+        let svg = render_svg(&film, TITLE);
         fs::write(path, svg).map_err(|error| StepError::io(path.display(), error))
     }
 
@@ -253,18 +262,27 @@ mod tests {
 
     #[test]
     fn the_length_of_the_training_can_be_chosen() {
-        let job = include_str!("../demo/two-nodes.yaml");
-        let longer = with_epochs(job, 1234);
-        let changed: Vec<(&str, &str)> = job
-            .lines()
-            .zip(longer.lines())
-            .filter(|(before, after)| before != after)
-            .collect();
-        let [(before, after)] = changed.as_slice() else {
-            panic!("{changed:?}");
-        };
-        assert!(before.starts_with("        value: "));
-        assert_eq!(*after, "        value: \"1234\"");
-        assert_eq!(job.lines().count(), longer.lines().count());
+        for job in [
+            include_str!("../demo/two-nodes.yaml"),
+            include_str!("../demo/two-nodes-torch.yaml"),
+        ] {
+            let longer = with_epochs(job, 1234).unwrap();
+            let changed: Vec<(&str, &str)> = job
+                .lines()
+                .zip(longer.lines())
+                .filter(|(before, after)| before != after)
+                .collect();
+            let [(before, after)] = changed.as_slice() else {
+                panic!("{changed:?}");
+            };
+            assert!(before.starts_with("        value: "));
+            assert_eq!(*after, "        value: \"1234\"");
+            assert_eq!(job.lines().count(), longer.lines().count());
+        }
+    }
+
+    #[test]
+    fn a_job_that_does_not_say_how_long_it_is_is_not_taken_as_it_is() {
+        assert_eq!(with_epochs("- name: STEPS\n        value: 3\n", 1234), None);
     }
 }

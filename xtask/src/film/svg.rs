@@ -69,18 +69,19 @@ impl<'a> Rows<'a> {
 
 // Writing to a text cannot fail.
 
+/// Each run says how long it is, since the characters of whoever looks may have another width than [`WIDTH`].
 fn push_row(defined: &mut String, row: &[Run], number: usize) {
-    let _ = write!(defined, "<text id=\"r{number}\" y=\"{BASELINE}\">");
+    let _ = write!(defined, "<g id=\"r{number}\">");
     for run in row.iter().filter(|run| !run.text.trim().is_empty()) {
-        let x = column_at(run.column);
+        let (x, length) = (column_at(run.column), column_at(run.text.chars().count()));
         let _ = write!(
             defined,
-            "<tspan x=\"{x:.1}\"{}>{}</tspan>",
+            "<text x=\"{x:.1}\" y=\"{BASELINE}\" textLength=\"{length:.1}\" lengthAdjust=\"spacingAndGlyphs\"{}>{}</text>",
             class(run.look),
             escaped(&run.text)
         );
     }
-    defined.push_str("</text>\n");
+    defined.push_str("</g>\n");
 }
 
 fn push_picture<'a>(pictures: &mut String, frame: &'a Frame, rows: &mut Rows<'a>, x: f64) {
@@ -183,9 +184,11 @@ mod tests {
         let film = recording.film().unwrap();
         let svg = render_svg(&film, "a session");
         assert_eq!(svg, render_svg(&recording.film().unwrap(), "a session"));
-        assert_eq!(svg.matches("<text id=").count(), 2, "{svg}");
-        let row = "<text id=\"r0\" y=\"13\"><tspan x=\"0.0\" class=\"c6\">node-0</tspan><tspan x=\"50.4\"> | a &lt; b</tspan></text>";
+        assert_eq!(svg.matches("<g id=\"r").count(), 2, "{svg}");
+        let row = "<g id=\"r0\"><text x=\"0.0\" y=\"13\" textLength=\"50.4\" lengthAdjust=\"spacingAndGlyphs\" class=\"c6\">node-0</text>";
         assert!(svg.contains(row), "{svg}");
+        let rest = "<text x=\"50.4\" y=\"13\" textLength=\"67.2\" lengthAdjust=\"spacingAndGlyphs\"> | a &lt; b</text></g>";
+        assert!(svg.contains(rest), "{svg}");
         assert!(
             svg.contains("<g transform=\"translate(0.0)\"><use href=\"#r0\"/></g>"),
             "{svg}"
