@@ -47,5 +47,6 @@ mod schemas;
 mod screen;
 mod selection;
 mod support;
+mod torch;
 mod watched;
 mod without_trainer;

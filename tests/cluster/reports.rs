@@ -53,7 +53,7 @@ fn length(epochs: &str, seconds: &str) -> Value {
 }
 
 /// `progress two-nodes`, as JSON.
-fn progress(bed: &Testbed, namespace: &Namespace) -> Command {
+pub(crate) fn progress(bed: &Testbed, namespace: &Namespace) -> Command {
     let mut command = binary();
     command
         .args([

@@ -18,6 +18,8 @@ const LINES: usize = 1_000_000;
 const ROUNDS: usize = 7;
 /// How many rows, each of 130 bytes.
 const ROWS: [usize; 3] = [0, 1, 6];
+/// What a line has behind its number, and how a terminal ends it.
+const FILL: &str = "loss=0.4321 lr=9.6e-05 grad_norm=1.234 throughput=8123.4 tokens/s elapsed=00:12:34 remaining=00:17:21\r\n";
 /// Lines a second, at least.
 const SPEED_LIMIT: f64 = 300_000.0;
 /// Bytes that the terminal is sent beside the lines' own, at most.
@@ -75,10 +77,14 @@ fn show(program: &Path, rows: usize) -> Result<Shown, StepError> {
     command.args([LINES.to_string(), rows.to_string()]);
     let name = words(&command);
     let (sent, took) = sent_to_terminal(command).map_err(|error| StepError::io(&name, error))?;
-    let own = judge_lines(&sent).map_err(|text| StepError::Steps(format!("{name}: {text}")))?;
+    let judged = judge_lines(&sent).and_then(|seen| {
+        seen.judge_rows(rows, took)?;
+        Ok(seen)
+    });
+    let seen = judged.map_err(|text| StepError::Steps(format!("{name}: {text}")))?;
     Ok(Shown {
         speed: as_number(LINES) / took.as_secs_f64(),
-        ratio: as_number(sent.len()) / as_number(own),
+        ratio: as_number(sent.len()) / as_number(seen.bytes),
     })
 }
 
@@ -95,13 +101,38 @@ fn sent_to_terminal(mut command: Command) -> std::io::Result<(Vec<u8>, Duration)
     command.env("TERM", "xterm");
     let mut sent = Vec::with_capacity(256 << 20);
     let start = Instant::now();
-    run_on_terminal(command, TERMINAL, |bytes| sent.extend_from_slice(bytes))?;
+    let status = run_on_terminal(command, TERMINAL, |bytes| sent.extend_from_slice(bytes))?;
+    if !status.success() {
+        return Err(std::io::Error::other(format!("it ended with {status}")));
+    }
     Ok((sent, start.elapsed()))
 }
 
-/// How many bytes the lines themselves have, if all are there, whole, once and in order.
-fn judge_lines(sent: &[u8]) -> Result<usize, String> {
-    let (mut number, mut own) = (0, 0);
+/// What stood in all that a terminal was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Seen {
+    /// Of the lines themselves.
+    bytes: usize,
+    /// Those that were drawn, each as often as it was.
+    rows: usize,
+}
+
+impl Seen {
+    /// Rows that nobody saw cost nothing: each has to have been drawn in every second, and none where none is wanted.
+    fn judge_rows(self, wanted: usize, took: Duration) -> Result<(), String> {
+        let seconds = usize::try_from(took.as_secs()).unwrap_or(usize::MAX);
+        let least = wanted.saturating_mul(seconds.max(1));
+        if self.rows < least || (wanted == 0 && self.rows > 0) {
+            let rows = self.rows;
+            return Err(format!("{rows} rows were drawn, and not {least}"));
+        }
+        Ok(())
+    }
+}
+
+/// What was seen, if all lines are there, whole, once and in order.
+fn judge_lines(sent: &[u8]) -> Result<Seen, String> {
+    let (mut number, mut seen) = (0, Seen::default());
     for record in sent.split_inclusive(|byte| *byte == b'\n') {
         let line = match record.strip_prefix(b"\x1b") {
             Some(erasing) => erasing
@@ -110,42 +141,59 @@ fn judge_lines(sent: &[u8]) -> Result<usize, String> {
                 .unwrap_or_default(),
             None => record,
         };
-        if line.starts_with(b"row ") || line.is_empty() {
+        if line.is_empty() {
+            continue;
+        }
+        if line.starts_with(b"row ") {
+            seen.rows += 1;
             continue;
         }
         number += 1;
-        let expected = format!("line {number} ");
-        let is_whole = line.starts_with(expected.as_bytes()) && line.ends_with(b"=00:17:21\r\n");
-        if !is_whole {
+        if line.strip_prefix(format!("line {number} ").as_bytes()) != Some(FILL.as_bytes()) {
             return Err(format!(
                 "line {number} is {:?}",
                 String::from_utf8_lossy(record)
             ));
         }
-        own += line.len();
+        seen.bytes += line.len();
     }
     match number {
-        LINES => Ok(own),
+        LINES => Ok(seen),
         fewer => Err(format!("{fewer} lines came of {LINES}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::judge_lines;
+    use std::time::Duration;
+
+    use super::{FILL, Seen, judge_lines};
 
     #[test]
     fn a_line_that_is_torn_or_missing_is_no_measurement() {
+        let torn = FILL.replace(" lr", "\u{1b}[1F\u{1b}[J lr");
         for (sent, expected) in [
-            ("line 1 x=00:17:21\r\nrow 1\r\n", "1 lines came of 1000000"),
+            (format!("line 1 {FILL}row 1\r\n"), "1 lines came of 1000000"),
             (
-                "line 1 x=00:17:21\r\n\u{1b}[1F\u{1b}[Jline 3 x=00:17:21\r\n",
+                format!("line 1 {FILL}\u{1b}[1F\u{1b}[Jline 3 {FILL}"),
                 "line 2 is",
             ),
-            ("line 1 x=0row 1\r\n", "line 1 is"),
+            (format!("line 1 {FILL}line 2 {torn}"), "line 2 is"),
+            ("line 1 loss=0row 1\r\n".to_owned(), "line 1 is"),
         ] {
             let error = judge_lines(sent.as_bytes()).unwrap_err();
             assert!(error.starts_with(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn rows_that_were_not_drawn_are_no_measurement() {
+        let judge = |rows, wanted| {
+            let seen = Seen { bytes: 1, rows };
+            seen.judge_rows(wanted, Duration::from_millis(2500))
+        };
+        assert_eq!(judge(12, 6), Ok(()));
+        assert_eq!(judge(0, 0), Ok(()));
+        assert!(judge(11, 6).is_err() && judge(0, 1).is_err() && judge(1, 0).is_err());
     }
 }
