@@ -5,7 +5,7 @@
 use std::{
     sync::{
         Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -25,13 +25,6 @@ const GATHERED: usize = 256 << 10;
 /// nothing is left to take, all are: those who were let in before may have had nothing.
 const LET_IN: usize = 8;
 
-/// What becomes of the entries that nobody has taken yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closing {
-    Drain,
-    Discard,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum More {
     Maybe,
@@ -48,8 +41,6 @@ pub struct SharedSpool {
     emptied: Notify,
     /// How many tasks wait for room.
     waiting: AtomicUsize,
-    is_discarded: AtomicBool,
-    taking: Mutex<Block>,
 }
 
 #[derive(Debug)]
@@ -75,8 +66,6 @@ impl SharedSpool {
             came: Condvar::new(),
             emptied: Notify::new(),
             waiting: AtomicUsize::new(0),
-            is_discarded: AtomicBool::new(false),
-            taking: Mutex::new(Block::default()),
         }
     }
 
@@ -109,33 +98,22 @@ impl SharedSpool {
         }
     }
 
-    /// Hands each entry that is there to `take`, oldest first; waits up to `wait` for one. Of much, a part: ask again.
+    /// Hands each entry of the oldest block to `take`; waits up to `wait` for one.
     pub fn take(
         &self,
         wait: Duration,
         mut take: impl FnMut(Entry<'_>),
     ) -> Result<More, SpoolError> {
-        let mut block = lock(&self.taking);
-        if block.is_used_up() {
-            let more = self.fetch(wait, &mut block)?;
-            if block.is_used_up() {
-                return Ok(more);
-            }
-        }
+        let mut block = Block::default();
+        let more = self.fetch(wait, &mut block)?;
         while let Some(record) = block.pop()? {
-            if self.is_discarded.load(Ordering::Relaxed) {
-                return Ok(More::Over);
-            }
             take(Entry::of_record(&record).map_err(|_| SpoolError::Changed)?);
         }
-        Ok(More::Maybe)
+        Ok(more)
     }
 
-    /// Nothing more is taken in. What is there can still be taken out, or is forgotten.
-    pub fn close(&self, how: Closing) {
-        if how == Closing::Discard {
-            self.is_discarded.store(true, Ordering::Relaxed);
-        }
+    /// Nothing more is taken in. What is there can still be taken out.
+    pub fn close(&self) {
         lock(&self.filling).is_closed = true;
         self.came.notify_all();
     }
@@ -272,24 +250,8 @@ mod tests {
         let spool = SharedSpool::new(0);
         let none = |_: Entry<'_>| panic!("nothing was appended");
         assert_eq!(spool.take(SOON, none).unwrap(), More::Maybe);
-        spool.close(Closing::Drain);
+        spool.close();
         assert_eq!(spool.take(LONG, none).unwrap(), More::Over);
-    }
-
-    #[test]
-    fn what_was_discarded_is_not_shown_even_from_the_middle_of_a_block() {
-        let spool = SharedSpool::new(0);
-        for number in 0..10 {
-            spool.write().push(&Entry::Notice {
-                text: &notice(number),
-            });
-        }
-        let mut seen = 0;
-        let more = spool.take(LONG, |_| {
-            seen += 1;
-            spool.close(Closing::Discard);
-        });
-        assert_eq!((more.unwrap(), seen), (More::Over, 1));
     }
 
     #[test]
@@ -297,7 +259,7 @@ mod tests {
         let spool = SharedSpool::new(1 << 20);
         spool.write().push(&Entry::Notice { text: "before" });
         assert!(spool.is_open());
-        spool.close(Closing::Drain);
+        spool.close();
         spool.write().push(&Entry::Notice { text: "after" });
         assert!(!spool.is_open());
         let mut seen = Vec::new();
@@ -400,7 +362,7 @@ mod tests {
             let text = notice(number);
             spool.append(&Entry::Notice { text: &text }).await;
         }
-        spool.close(Closing::Drain);
+        spool.close();
         assert_eq!(thread.join().unwrap(), before + 5000);
     }
 }

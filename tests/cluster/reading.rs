@@ -14,7 +14,7 @@ use kubectl_trainer::{
         instance::{Follow, Outcome},
         read,
         record::{Entry, GapReason, LineEnd},
-        shared_spool::{Closing, More, SharedSpool},
+        shared_spool::{More, SharedSpool},
         stamp::Stamp,
     },
     train_job::{JobEnd, Selection},
@@ -117,7 +117,7 @@ impl Reading {
                 let cluster = Cluster::connect(&options).await.unwrap();
                 read(&cluster, &request, &reading, &Observed::default()).await
             });
-            reading.close(Closing::Drain);
+            reading.close();
             seen.0.lock().unwrap().end =
                 Some(end.map(|end| end.job).map_err(|error| error.to_string()));
             seen.1.notify_all();

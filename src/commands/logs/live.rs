@@ -11,11 +11,11 @@ use std::{
 
 use super::{
     showing::{Showing, State, Trouble},
-    thread::Feed,
+    thread::{Closing, Feed},
 };
 use crate::logs::{
     record::Entry,
-    shared_spool::{Closing, More, SharedSpool},
+    shared_spool::{More, SharedSpool},
     spool::{Block, SpoolError},
 };
 
@@ -48,44 +48,23 @@ impl Live {
         self.is_stopped.load(Ordering::Relaxed)
     }
 
-    fn show(&self, showing: &mut Showing) -> Result<(), Trouble> {
-        loop {
-            let more = self.spool.take(showing.patience(), |entry| {
-                showing.push(&entry);
-            })?;
-            if more == More::Over || showing.settle() != State::GoesOn {
-                return Ok(());
+    /// What nobody is to see any more is still saved, where anything is.
+    fn is_over(&self, showing: &mut Showing) -> bool {
+        if !self.is_stopped() {
+            match showing.settle() {
+                State::GoesOn => return false,
+                State::Over => return true,
+                State::Unseen => self.stop_unseen(showing),
             }
         }
+        self.rest == Rest::Left
     }
 
-    /// After a signal, and where nobody can be shown anything any more, the rest is still saved.
-    fn save_and_show(&self, showing: &mut Showing) -> Result<(), Trouble> {
-        let mut block = Block::default();
-        loop {
-            let patience = if self.is_stopped() {
-                SAVING
-            } else {
-                showing.patience()
-            };
-            if showing.take_saved(&self.spool, patience, &mut block)? == More::Over {
-                return Ok(());
-            }
-            self.show_block(showing, &mut block)?;
-            if self.is_stopped() {
-                continue;
-            }
-            match showing.settle() {
-                State::GoesOn => {}
-                State::Unseen => {
-                    if self.spool.is_open() {
-                        showing.be_cut_short();
-                    }
-                    self.stop(Closing::Discard);
-                }
-                State::Over => return Ok(()),
-            }
+    fn stop_unseen(&self, showing: &mut Showing) {
+        if self.spool.is_open() {
+            showing.be_cut_short();
         }
+        self.stop(Closing::Discard);
     }
 
     fn show_block(&self, showing: &mut Showing, block: &mut Block) -> Result<(), SpoolError> {
@@ -103,20 +82,27 @@ impl Live {
 
 impl Feed for Live {
     fn run(&self, showing: &mut Showing) -> Result<(), Trouble> {
-        match self.rest {
-            Rest::Left => self.show(showing),
-            Rest::Saved => self.save_and_show(showing),
+        let mut block = Block::default();
+        loop {
+            let patience = if self.is_stopped() {
+                SAVING
+            } else {
+                showing.patience()
+            };
+            if showing.take(&self.spool, patience, &mut block)? == More::Over {
+                return Ok(());
+            }
+            self.show_block(showing, &mut block)?;
+            if self.is_over(showing) {
+                return Ok(());
+            }
         }
     }
 
     fn stop(&self, closing: Closing) {
-        let closing = match (closing, self.rest) {
-            (Closing::Discard, Rest::Saved) => {
-                self.is_stopped.store(true, Ordering::Relaxed);
-                Closing::Drain
-            }
-            (closing, _) => closing,
-        };
-        self.spool.close(closing);
+        if closing == Closing::Discard {
+            self.is_stopped.store(true, Ordering::Relaxed);
+        }
+        self.spool.close();
     }
 }

@@ -111,8 +111,8 @@ impl Showing {
         self.display.sheet.patience()
     }
 
-    /// With `--save`: the next block of the buffer, of which all is saved already.
-    pub(super) fn take_saved(
+    /// The next block of the buffer. With `--save` all of it is saved already.
+    pub(super) fn take(
         &mut self,
         spool: &SharedSpool,
         wait: Duration,
@@ -153,19 +153,21 @@ impl Showing {
         self.keep_trouble(result)
     }
 
-    /// Shows the rest, and says how it ended: as the last of `ends` has it.
+    /// Shows the rest, and says how it ended: as the last of `ends` has it. Where `shown` tells of a trouble, what was
+    /// saved before it is kept.
     pub(super) fn finish(
         mut self,
+        shown: Result<(), Trouble>,
         ends: &Receiver<End>,
         rules: &Rules,
     ) -> Result<(), CommandError> {
-        let result = match self.trouble.take() {
+        let result = match shown.err().or(self.trouble.take()) {
             Some(trouble) => Err(trouble),
             None => self.display.finish(self.now, &self.tally),
         };
         if let Err(trouble) = result {
             if !matches!(trouble, Trouble::Save(_)) {
-                self.save_unseen(ends)?;
+                self.save_unseen(&trouble, ends)?;
             }
             // Whoever read has gone, or cannot take more: it is of no use to tell how it all ended.
             return Err(trouble.into());
@@ -271,12 +273,11 @@ impl Showing {
     }
 
     /// What was saved to its end is not called cut short because nobody sees it.
-    fn save_unseen(&self, ends: &Receiver<End>) -> Result<(), SaveError> {
+    fn save_unseen(&self, trouble: &Trouble, ends: &Receiver<End>) -> Result<(), SaveError> {
         // A terminal that was closed takes nothing from the same moment on at which its signal is sent.
-        let wait = if self.display.sheet.answers_to_terminal() {
-            SIGNAL
-        } else {
-            Duration::ZERO
+        let wait = match trouble {
+            Trouble::Output(_) if self.display.sheet.answers_to_terminal() => SIGNAL,
+            _ => Duration::ZERO,
         };
         let end = ends.recv_timeout(wait).ok();
         match (ends.try_iter().last().or(end), self.reading) {

@@ -25,7 +25,6 @@ use crate::{
     logs::{
         record::Entry,
         saved::{Appetite, Saved, Wanted},
-        shared_spool::Closing,
     },
 };
 
@@ -33,6 +32,13 @@ use crate::{
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// After what is left was saved, the same, once more: that may be what the thread had waited for.
 const LAST_WORDS_AFTER_SAVING: Duration = Duration::from_millis(200);
+
+/// What becomes of what was read and is not shown yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    Drain,
+    Discard,
+}
 
 /// What the thread shows.
 pub(super) trait Feed: Send + 'static {
@@ -57,8 +63,8 @@ impl<F: Feed + Sync> ShowingThread<F> {
         let (sender, done) = oneshot::channel();
         let own_feed = Arc::clone(&feed);
         let body = move || {
-            let result = own_feed.run(&mut showing).map_err(CommandError::from);
-            let result = result.and_then(|()| showing.finish(&ends, &rules));
+            let shown = own_feed.run(&mut showing);
+            let result = showing.finish(shown, &ends, &rules);
             // Nobody listens any more when the command has ended without waiting.
             let _ = sender.send(result);
         };

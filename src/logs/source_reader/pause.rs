@@ -1,12 +1,10 @@
 //! A source that has to wait because nobody takes what was read: its stream is closed, and opened again when there is room.
 
-use std::sync::Arc;
-
 use tokio::time::{sleep, timeout};
 
 use super::{
-    SourceReader,
-    trouble::{Cause, UNTOLD},
+    Shared, SourceReader,
+    trouble::{Cause, Trouble, UNTOLD},
 };
 use crate::logs::instance::Event;
 
@@ -29,13 +27,18 @@ impl SourceReader {
     }
 
     async fn wait_for_room(&mut self) {
-        let shared = Arc::clone(&self.shared);
-        let now = self.now();
-        self.trouble.suffer(now, Cause::Full, FULL.to_owned());
-        if timeout(UNTOLD, shared.spool.wait_for_room()).await.is_err() {
-            self.tell_trouble();
-            shared.spool.wait_for_room().await;
+        let Shared { spool, told, .. } = &*self.shared;
+        // Beside what the log may suffer from itself, of which a full buffer says nothing.
+        let mut full = Trouble::default();
+        full.suffer(self.now(), Cause::Full, FULL.to_owned());
+        if timeout(UNTOLD, spool.wait_for_room()).await.is_err() {
+            if let Some(words) = full.tell(told) {
+                self.log.tell(&words, spool);
+            }
+            spool.wait_for_room().await;
         }
-        self.end_trouble();
+        if let Some(words) = full.end(told) {
+            self.log.tell(words, spool);
+        }
     }
 }
