@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use arguments::LogsArgs;
-pub(super) use arguments::ProgressWish;
+pub(super) use arguments::{ProgressArg, ProgressWish};
 pub(super) use bars_alone::follow_progress;
 pub(super) use values::parse_job;
 
@@ -53,6 +53,7 @@ use crate::{
         spool::DEFAULT_LIMIT,
         stamp::Stamp,
     },
+    progress::excerpt::Excerpt,
     render::log_note::list_steps,
     train_job::{
         JobEnd, Selection, ended_without_pods, other_containers, state_word, steps,
@@ -74,6 +75,7 @@ pub(crate) async fn run(
         args,
         follow,
         lines: Lines::Shown,
+        said_first: None,
     };
     run.refuse_progress()?;
     if let Some(folder) = &args.files.from {
@@ -94,6 +96,8 @@ struct Run<'a> {
     args: &'a LogsArgs,
     follow: Follow,
     lines: Lines,
+    /// What stands in a log before the lines that are read, where that counts.
+    said_first: Option<Excerpt>,
 }
 
 impl Run<'_> {

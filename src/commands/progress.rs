@@ -5,13 +5,14 @@ mod looking;
 use clap::ValueEnum;
 use jiff::Timestamp;
 
+pub(super) use self::looking::fetch_beginning;
 use self::looking::{look_at, look_at_all};
 use crate::{
     cluster::{Cluster, ListedJob, Scope, fetch_job, fetch_jobs},
     commands::{
         CommandContext, installation,
         job_name::{explain_none, fetch_job_name},
-        logs::{ProgressWish, follow_progress, parse_job},
+        logs::{ProgressArg, ProgressWish, follow_progress, parse_job},
         signals::until_signal,
     },
     error::{CommandError, ErrorKind},
@@ -54,15 +55,8 @@ pub struct ProgressArgs {
         hide_possible_values = true
     )]
     output: Format,
-    /// With -w: bars on a terminal and lines elsewhere (auto), tty, plain, json events, or none until the end
-    #[arg(
-        long,
-        value_name = "auto|tty|plain|json|none",
-        default_value = "auto",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
-    progress: ProgressWish,
+    #[command(flatten)]
+    progress: ProgressArg,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -81,12 +75,15 @@ pub(crate) async fn run(
         return Err(refuse_watching_all());
     }
     let wish = match (args.watch, args.output) {
-        (false, _) if !matches!(args.progress, ProgressWish::Auto | ProgressWish::None) => {
-            return Err(refuse_wish());
+        (false, _) if !matches!(args.progress.wish, ProgressWish::Auto | ProgressWish::None) => {
+            return Err(refuse_wish(args));
         }
         (false, _) => return Box::pin(until_signal(look(ui, context, args))).await,
-        (true, Format::Table) => args.progress,
-        (true, Format::Json) => ProgressWish::Json,
+        (true, Format::Table) => args.progress.wish,
+        (true, Format::Json) => match args.progress.wish {
+            ProgressWish::Auto | ProgressWish::Json => ProgressWish::Json,
+            _ => return Err(refuse_two_ways()),
+        },
         (true, Format::Yaml) => return Err(refuse_yaml()),
     };
     follow_progress(ui, context, args.job.as_deref(), wish).await
@@ -98,9 +95,18 @@ fn refuse_watching_all() -> CommandError {
         .with_hint("name one and its namespace with -n, or leave -w out and look again")
 }
 
-fn refuse_wish() -> CommandError {
+fn refuse_wish(args: &ProgressArgs) -> CommandError {
     let text = "--progress is for a job that is followed";
-    CommandError::new(ErrorKind::Usage, text).with_hint("add --watch")
+    CommandError::new(ErrorKind::Usage, text).with_hint(if args.all_namespaces {
+        "leave it out; or name one TrainJob and its namespace with -n, and add --watch"
+    } else {
+        "add --watch"
+    })
+}
+
+fn refuse_two_ways() -> CommandError {
+    let text = "-o json with -w prints events, and --progress asks for something else";
+    CommandError::new(ErrorKind::Usage, text).with_hint("leave one of them out")
 }
 
 fn refuse_yaml() -> CommandError {

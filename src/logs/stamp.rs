@@ -34,6 +34,15 @@ impl Stamp {
     }
 }
 
+/// A moment of a test: so many seconds after the beginning of 1970.
+#[cfg(test)]
+pub const fn at(seconds: i64) -> Stamp {
+    Stamp {
+        seconds,
+        nanoseconds: 0,
+    }
+}
+
 /// Reads the stamps of many lines. Those in a row are mostly of the same second, which is then not worked out again.
 #[derive(Clone, Debug, Default)]
 pub struct StampReader {

@@ -2,27 +2,60 @@
 
 use super::board::Board;
 use crate::logs::{
-    line::{LineSplitter, Part, Piece},
+    line::{LineSplitter, Part},
     record::{Entry, LineEnd, LogSource, SourceId},
     stamp::Stamp,
 };
+
+/// A node makes records of so many bytes of a line that has no end; a stamp stands before the first one that is asked for.
+const RECORD: usize = 16 << 10;
+/// No stamp is longer.
+const STAMP: usize = 64;
 
 /// A part of a log, and whose it is. The bytes are those of a request with time stamps.
 #[derive(Clone, Debug)]
 pub struct Excerpt {
     pub described: LogSource,
     pub text: String,
+    /// When its end was written, where that is not when the end's line began.
+    ended: Option<Stamp>,
 }
 
 impl Excerpt {
-    /// Puts an earlier part of the same log before it, as far as it has whole lines that are not in it already.
+    pub const fn new(described: LogSource, text: String) -> Self {
+        Self {
+            described,
+            text,
+            ended: None,
+        }
+    }
+
+    /// Whether it ends within a line of several records, as a bar is as long as it grows: then the stamp is that of the
+    /// first of them, and the log's last line, asked for alone, has that of the last.
+    pub fn hides_its_age(&self) -> bool {
+        let growing = self.text.rsplit('\n').next().unwrap_or_default();
+        growing.len() > RECORD + STAMP
+    }
+
+    /// Takes the log's last line, as it was served alone.
+    pub fn take_last_line(&mut self, line: &str) {
+        self.ended = Stamp::at_start(line.as_bytes()).map(|(stamp, _)| stamp);
+    }
+
+    /// Puts an earlier part of the same log before it.
     pub fn precede(&mut self, earlier: &str) {
+        let news = self.news(earlier).to_owned();
+        self.text.insert_str(0, &news);
+    }
+
+    /// Of an earlier part of the same log, the whole lines that are not in it already.
+    pub fn news<'a>(&self, earlier: &'a str) -> &'a str {
         let first = self.text.split_inclusive('\n').next().unwrap_or_default();
         let end = match earlier.find(first) {
             Some(place) if !first.is_empty() => place,
             _ => earlier.rfind('\n').map_or(0, |last| last + 1),
         };
-        self.text.insert_str(0, &earlier[..end]);
+        &earlier[..end]
     }
 }
 
@@ -37,36 +70,37 @@ impl Board {
     fn hear_one(&mut self, excerpt: &Excerpt, source: SourceId, now: Stamp) {
         let described = excerpt.described.clone();
         self.heed(&Entry::Opened { source, described }, now);
-        let mut splitter = LineSplitter::default();
+        self.hear_text(excerpt, source, now);
+    }
+
+    /// Hears it as a part of this source, whose log was opened before.
+    pub fn hear_text(&mut self, excerpt: &Excerpt, source: SourceId, now: Stamp) {
+        let mut hear = |stamp, part, text: &[u8]| {
+            // Without a stamp it is a server that speaks.
+            let Some(stamp) = stamp else { return };
+            let entry = Entry::Piece {
+                source,
+                stamp,
+                part,
+                end: LineEnd::Newline,
+                text,
+            };
+            self.heed(&entry, now);
+        };
+        // However long a line is, only its newest counts.
+        let mut splitter = LineSplitter::new(excerpt.text.len() + 1);
         let taken = splitter.push(excerpt.text.as_bytes(), |piece| {
-            self.hear_piece(&piece, piece.part, (source, now));
+            hear(piece.stamp, piece.part, piece.text());
             Ok::<_, std::convert::Infallible>(())
         });
         let Ok(()) = taken;
         splitter.finish(|rest| {
             if let Some(piece) = rest {
                 // A bar has no line's end as long as it grows.
-                let part = if piece.part.begins_line() {
-                    Part::First
-                } else {
-                    Part::Middle
-                };
-                self.hear_piece(&piece, part, (source, now));
+                let stamp = piece.stamp.map(|began| excerpt.ended.unwrap_or(began));
+                hear(stamp, Part::First, piece.text());
             }
         });
-    }
-
-    fn hear_piece(&mut self, piece: &Piece<'_>, part: Part, (source, now): (SourceId, Stamp)) {
-        // Without a stamp it is a server that speaks.
-        let Some(stamp) = piece.stamp else { return };
-        let entry = Entry::Piece {
-            source,
-            stamp,
-            part,
-            end: LineEnd::Newline,
-            text: piece.text(),
-        };
-        self.heed(&entry, now);
     }
 }
 
@@ -93,12 +127,15 @@ mod tests {
             attempt: 0,
             round: 0,
         };
-        let text = text.to_owned();
-        Excerpt { described, text }
+        Excerpt::new(described, text.to_owned())
     }
 
     /// What is known of a job of one node after these bytes of its log.
     fn heard(text: &str) -> Option<Training> {
+        hear(excerpt(text))
+    }
+
+    fn hear(excerpt: Excerpt) -> Option<Training> {
         let mut board = Board::new();
         board.observe(&JobObservation::of_objects(&json!({
             "trainJob": {"metadata": {"name": "train"}},
@@ -111,7 +148,7 @@ mod tests {
             }]
         })));
         let now = moment("2026-11-21T12:00:00Z");
-        board.hear(&[excerpt(text)], now);
+        board.hear(&[excerpt], now);
         board.standings(now).training.training
     }
 
@@ -127,6 +164,27 @@ mod tests {
         let step = training.step.unwrap();
         assert_eq!((step.done, step.total), (30, Some(100)));
         assert_eq!(training.at, moment("2026-11-21T11:59:02Z"));
+    }
+
+    #[test]
+    fn a_bar_that_has_grown_for_long_is_of_the_moment_of_its_last_record() {
+        let updates = |from: u32, to: u32| {
+            let update =
+                |done| format!("\rEpoch 1:  20%|##  | {done}/20000 [00:20<01:20,  1.00it/s]");
+            (from..to).map(update).collect::<String>()
+        };
+        let short = format!("2026-11-21T11:20:00.000000000Z {}", updates(0, 9));
+        assert!(!excerpt(&short).hides_its_age());
+        assert!(!excerpt(&format!("{}\n", short.repeat(99))).hides_its_age());
+        // Long enough for several pieces of a stream.
+        let long = format!("2026-11-21T11:20:00.000000000Z {}", updates(0, 12_000));
+        let mut excerpt = excerpt(&long);
+        assert!(excerpt.hides_its_age());
+        let last = format!("2026-11-21T11:59:58.000000000Z {}", updates(11_800, 12_000));
+        excerpt.take_last_line(&last);
+        let training = hear(excerpt).unwrap();
+        assert_eq!(training.step.unwrap().done, 11_998);
+        assert_eq!(training.at, moment("2026-11-21T11:59:58Z"));
     }
 
     #[test]

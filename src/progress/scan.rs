@@ -191,6 +191,11 @@ pub(crate) fn span(seconds: f64) -> Option<Duration> {
         .then(|| Duration::from_secs_f64(seconds))
 }
 
+/// The same of whole seconds.
+pub(crate) fn span_of(seconds: u64) -> Option<Duration> {
+    span(seconds_of(seconds))
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "above 2^53 seconds nothing is an estimate"

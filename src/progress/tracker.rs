@@ -21,7 +21,7 @@ use crate::{
     },
 };
 use pace::seconds;
-use training::TrainingState;
+use training::{Course, NEARLY_DONE, TrainingState};
 
 /// After so long without a word of the leader, a higher rank may lead: in a pipeline the last rank alone knows the loss.
 /// The same holds for the way in which the leader writes, where it has several.
@@ -63,7 +63,8 @@ struct Unnamed {
 pub struct Tracker {
     eras: BTreeMap<u32, Era>,
     leader: Option<Speaker>,
-    training: Option<TrainingState>,
+    /// What those said who led, as long as they did.
+    states: BTreeMap<Speaker, TrainingState>,
     /// Oldest first.
     unnamed: Vec<Unnamed>,
     /// The totals of unnamed bars that turned out to be the training's, by speaker.
@@ -71,6 +72,8 @@ pub struct Tracker {
     activity: Option<(Speaker, Activity)>,
     started: Option<Stamp>,
     report: Option<Report>,
+    /// Seconds between the last two reports.
+    report_gap: f64,
     /// What was shown last; it does not go back.
     shown: Option<f64>,
 }
@@ -119,6 +122,10 @@ impl Tracker {
 
     /// Takes what the training told the cluster.
     pub fn report(&mut self, report: Report) {
+        let before = self.report.as_ref().map(|before| before.updated);
+        if let Some(before) = before.filter(|before| *before < report.updated) {
+            self.report_gap = seconds(before, report.updated);
+        }
         self.report = Some(report);
     }
 
@@ -133,23 +140,29 @@ impl Tracker {
 
     /// What is known at `now`. Shown percentages do not go back until a new attempt begins.
     pub fn standing(&mut self, now: Stamp) -> Standing {
-        let mut training = self.reported(now).or_else(|| self.logged());
-        if let Some(training) = &mut training
-            && let Some(whole) = training.whole
-        {
-            let whole = self.shown.map_or(whole, |shown| shown.max(whole));
-            training.whole = Some(whole);
-            self.shown = Some(whole);
+        let mut training = self.reported(now).or_else(|| self.logged(now));
+        if let Some(training) = &mut training {
+            self.keep(training);
         }
+        let activity = self.activity.as_ref().map(|(_, activity)| activity);
+        let activity = activity.filter(|activity| activity.is_current(now));
         Standing {
             training,
-            activity: self
-                .activity
-                .as_ref()
-                .map(|(_, activity)| activity)
-                .filter(|activity| activity.is_current(now))
-                .cloned(),
+            activity: activity.map(|activity| activity.at(now)),
         }
+    }
+
+    /// What was shown stays. What others say of less has no steps and no time of it then.
+    fn keep(&mut self, training: &mut Training) {
+        let Some(whole) = training.whole else { return };
+        match self.shown {
+            Some(shown) if shown > whole => {
+                training.whole = Some(shown);
+                (training.step, training.remaining) = (None, None);
+            }
+            _ => self.shown = Some(whole),
+        }
+        training.is_finished |= training.whole >= Some(1.0);
     }
 
     /// Forgets what an earlier attempt said. False for its late lines.
@@ -189,7 +202,7 @@ impl Tracker {
 
     fn begin_anew(&mut self) {
         self.leader = None;
-        self.training = None;
+        self.states.clear();
         self.unnamed.clear();
         self.confirmed.clear();
         self.activity = None;
@@ -197,6 +210,7 @@ impl Tracker {
     }
 
     fn forget(&mut self, node: u32) {
+        self.states.retain(|speaker, _| speaker.0 != node);
         self.unnamed.retain(|bar| bar.speaker.0 != node);
         self.confirmed.retain(|speaker, _| speaker.0 != node);
     }
@@ -205,21 +219,32 @@ impl Tracker {
         if !self.may_lead(speaker, at) {
             return;
         }
-        let state = self
-            .training
-            .get_or_insert_with(|| TrainingState::new(format, at));
-        state.take(format, at, progress);
+        self.take(speaker, at, format, progress);
         let counts = progress.step.is_some_and(|step| step.total.is_some());
         if !counts && progress.speaks_of_training() {
             self.confirm(speaker, at);
         }
     }
 
+    fn take(&mut self, speaker: Speaker, at: Stamp, format: &'static str, progress: &Progress) {
+        let state = self.states.entry(speaker);
+        let state = state.or_insert_with(|| TrainingState::new(format, at));
+        let course = state.take(format, at, progress);
+        // A training that is over has no part in the next one.
+        if course == Course::BeganAnew && self.shown >= Some(NEARLY_DONE) {
+            self.shown = None;
+        }
+    }
+
+    /// Of the one who leads.
+    fn state(&self) -> Option<&TrainingState> {
+        self.states.get(&self.leader?)
+    }
+
     fn may_lead(&mut self, speaker: Speaker, at: Stamp) -> bool {
         let silent = self
-            .training
-            .as_ref()
-            .is_none_or(|training| seconds(training.at, at) > LEADER_SILENCE);
+            .state()
+            .is_none_or(|state| seconds(state.heard, at) > LEADER_SILENCE);
         let leads = self.leader.is_none_or(|leader| speaker <= leader || silent);
         if leads {
             self.leader = Some(speaker);
@@ -247,24 +272,17 @@ impl Tracker {
         if self.activity.as_ref().is_some_and(is_same) {
             self.activity = None;
         }
-        let state = self
-            .training
-            .get_or_insert_with(|| TrainingState::new(bar.format, bar.at));
-        state.take(bar.format, bar.at, &bar.progress);
+        self.take(speaker, bar.at, bar.format, &bar.progress);
     }
 
     /// The total that the training itself announced: `Total optimization steps = 97`.
     fn planned(&self) -> Option<u64> {
-        self.training.as_ref()?.step?.total
+        self.state()?.total()
     }
 
     fn has_ended(&self, speaker: Speaker) -> bool {
-        self.leader == Some(speaker)
-            && self
-                .training
-                .as_ref()
-                .and_then(TrainingState::part)
-                .is_some_and(|part| part >= 1.0)
+        let part = self.state().and_then(TrainingState::part);
+        self.leader == Some(speaker) && part.is_some_and(|part| part >= 1.0)
     }
 
     /// A bar that does not say what it counts.
@@ -333,8 +351,9 @@ impl Tracker {
         if progress.is_nested && progress.label.is_empty() || progress.epoch.is_some() {
             self.confirm(speaker, at);
         }
-        let leads = self.leader.is_none_or(|leader| leader == speaker);
-        if let Some(state) = self.training.as_mut().filter(|_| leads) {
+        let leads = self.leader == Some(speaker);
+        if let Some(state) = self.states.get_mut(&speaker).filter(|_| leads) {
+            state.hear(at);
             state.take_metrics(at, &progress.metrics);
         }
         // Its results are its end.
@@ -350,10 +369,7 @@ impl Tracker {
     /// From the report, where it is of this attempt, and fresh or newer than the log.
     fn reported(&self, now: Stamp) -> Option<Training> {
         let report = self.report.as_ref()?;
-        let newer = self
-            .training
-            .as_ref()
-            .is_none_or(|training| report.updated >= training.at);
+        let newer = self.state().is_none_or(|state| report.updated >= state.at);
         if !report.is_of_this_attempt(self.started) || !(report.is_fresh(now) || newer) {
             return None;
         }
@@ -371,24 +387,24 @@ impl Tracker {
             step: report.step(),
             epoch: None,
             rate: None,
-            remaining: report.remaining,
+            remaining: report.remaining(self.report_gap, now),
             metrics: metrics.collect(),
-            is_finished: whole >= 1.0,
+            is_finished: false,
             source: Source::TrainerStatus,
             at: report.updated,
         })
     }
 
-    fn logged(&self) -> Option<Training> {
-        let state = self.training.as_ref()?;
+    fn logged(&self, now: Stamp) -> Option<Training> {
         let (node, rank) = self.leader?;
+        let state = self.state()?;
         Some(Training {
             whole: state.whole(),
             part: state.part(),
             step: state.step,
             epoch: state.epoch,
             rate: state.rate(),
-            remaining: state.remaining(),
+            remaining: state.remaining(now),
             metrics: state.metrics.clone(),
             is_finished: state.is_finished,
             source: Source::Log {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     progress_rows::JobProgress,
     progress_words::{
-        activity_words, age_words, between, epoch_words, metric_words, node_words, percent,
+        Extent, activity_words, age_words, between, epoch_words, metric_words, node_words, percent,
         percent_words, phase_span, phase_words, rate_words, remaining_words, source_words,
         span_words, step_words,
     },
@@ -19,6 +19,7 @@ use crate::{
         board::Standings,
         tracker::{Activity, Training},
     },
+    prose,
     style::Glyphs,
     train_job::{Phase, PhaseKind, PhaseState},
 };
@@ -75,7 +76,7 @@ impl ProgressLines {
         self.training = Some(reached);
         Some(format!(
             "progress: {}",
-            training_words(training, standings, now)
+            training_words(training, standings, (now, Glyphs::Unicode))
         ))
     }
 }
@@ -98,11 +99,27 @@ fn news_words(phase: &Phase, now: Timestamp) -> String {
     }
 }
 
+/// How the job stands: the phases that have begun, what it waits for, and how far it is.
+pub fn render_lines(progress: JobProgress<'_>, now: Timestamp, glyphs: Glyphs) -> Vec<String> {
+    let phases = progress.phases.iter();
+    let waits = phases.clone().find_map(|phase| phase.why.as_ref());
+    let waits = waits.map(|wait| prose::visible(&wait.text));
+    let begun = phases.filter(|phase| phase.state != PhaseState::Waiting);
+    let begun: Vec<_> = begun.map(|phase| phase_words(phase, now)).collect();
+    let begun = (!begun.is_empty()).then(|| begun.join(between(glyphs)));
+    let standing = render_standing(progress, now, glyphs);
+    begun.into_iter().chain(waits).chain(standing).collect()
+}
+
 /// How far the job is, where anything says so: the training, what it does beside it, or the initializer that runs.
-pub fn render_standing(progress: JobProgress<'_>, now: Timestamp) -> Option<String> {
+pub fn render_standing(
+    progress: JobProgress<'_>,
+    now: Timestamp,
+    glyphs: Glyphs,
+) -> Option<String> {
     let standings = progress.standings;
     if let Some(training) = &standings.training.training {
-        return Some(training_words(training, standings, now));
+        return Some(training_words(training, standings, (now, glyphs)));
     }
     let moment = Stamp::from(now);
     let own = [
@@ -128,13 +145,18 @@ fn aged(activity: &Activity, now: Stamp) -> String {
 }
 
 /// `training 42% · step 4,201/10,000 · ~8m00s left · epoch 2/3 · loss 0.4321; log of node-0 (tqdm), 4s ago`.
-fn training_words(training: &Training, standings: &Standings, now: Timestamp) -> String {
+fn training_words(
+    training: &Training,
+    standings: &Standings,
+    (now, glyphs): (Timestamp, Glyphs),
+) -> String {
     let now = Stamp::from(now);
-    let mut words = vec![match (training.whole, training.part, training.epoch) {
-        (Some(whole), ..) => format!("training {}", percent_words(whole)),
-        (None, Some(part), Some(_)) => format!("training, this epoch {}", percent_words(part)),
-        (None, Some(part), None) => format!("training, this loop {}", percent_words(part)),
-        (None, None, _) => "training".to_owned(),
+    let mut words = vec![match Extent::of(training) {
+        Extent::Whole(whole) => format!("training {}", percent_words(whole)),
+        Extent::Begun => "training".to_owned(),
+        extent @ (Extent::Epoch(part) | Extent::Loop(part)) => {
+            format!("training, {} {}", extent.name(), percent_words(part))
+        }
     }];
     words.extend(training.step.map(step_words));
     words.extend(training.rate.map(rate_words));
@@ -143,7 +165,7 @@ fn training_words(training: &Training, standings: &Standings, now: Timestamp) ->
     words.extend(standings.training.activity.as_ref().map(activity_words));
     words.extend(metric_words(training));
     let source = source_words(training, standings, now);
-    format!("{}; {source}", words.join(between(Glyphs::Unicode)))
+    format!("{}; {source}", words.join(between(glyphs)))
 }
 
 fn line(words: &[String]) -> String {
@@ -279,7 +301,11 @@ mod tests {
     fn a_standing_is_the_trainings_or_what_goes_on_in_its_place() {
         let standing = |standings: &Standings| {
             let phases = &[];
-            render_standing(JobProgress { phases, standings }, time(102))
+            render_standing(
+                JobProgress { phases, standings },
+                time(102),
+                Glyphs::Unicode,
+            )
         };
         assert_eq!(standing(&Standings::default()), None);
         let activity = Activity {

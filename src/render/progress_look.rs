@@ -3,9 +3,10 @@
 
 use super::{
     Look,
-    progress_line::render_standing,
-    progress_rows::{JobProgress, RowsLook, render_rows},
-    progress_words::{between, phase_words},
+    progress_line::{render_lines, render_standing},
+    progress_rows::{
+        JobProgress, RowsLook, phases_row, render_last_rows, render_steps, wait_words,
+    },
 };
 use crate::{
     progress::look::JobLook,
@@ -14,20 +15,20 @@ use crate::{
     train_job::{PhaseKind, PhaseState},
 };
 
-/// Several lines, each with its end.
+/// Several lines, each with its end. On a terminal none is longer than it, and no word is broken.
 pub fn render_look(job: &JobLook, look: &Look, glyphs: Glyphs) -> String {
     let name = look.style.paint(Role::Strong, &job.name);
     let mut rows = vec![format!("TrainJob {name}: {}", job.state)];
     if let Some(failure) = &job.failure {
-        rows.push(look.style.paint(Role::Bad, &prose::visible(failure)));
+        rows.extend(folded(&prose::visible(failure), Role::Bad, look));
     }
     rows.extend(match look.width {
         Some(width) => drawn_rows(job, look, (width, glyphs)),
-        None => plain_rows(job, look),
+        None => render_lines(progress(job), look.now, Glyphs::Unicode),
     });
     if let Some(reason) = unknown_words(job) {
         let text = format!("how far it is is not known: {reason}");
-        rows.push(look.style.paint(Role::Warning, &text));
+        rows.extend(folded(&text, Role::Warning, look));
     }
     let lines = rows.iter().map(|row| format!("{}\n", row.trim_end()));
     lines.collect()
@@ -47,25 +48,36 @@ fn drawn_rows(job: &JobLook, look: &Look, (width, glyphs): (usize, Glyphs)) -> V
         width,
         now: look.now,
     };
-    let mut rows = render_rows(progress(job), rows_look);
+    let mut rows = Vec::from_iter(phases_row(&job.phases, rows_look));
+    // It is seen but once, and has to be whole.
+    let wait = wait_words(&job.phases);
+    rows.extend(
+        wait.into_iter()
+            .flat_map(|(text, role)| folded(&text, role, look)),
+    );
+    rows.extend(render_steps(progress(job), rows_look));
     if is_over(job) {
-        // Bars are of what runs.
-        rows.extend(render_standing(progress(job), look.now));
+        rows.extend(last_rows(job, rows_look, look));
     }
     rows
 }
 
-fn plain_rows(job: &JobLook, look: &Look) -> Vec<String> {
-    let waits = job.phases.iter().find_map(|phase| phase.why.as_ref());
-    let waits = waits.map(|wait| prose::visible(&wait.text));
-    let begun = job
-        .phases
-        .iter()
-        .filter(|phase| phase.state != PhaseState::Waiting);
-    let begun: Vec<_> = begun.map(|phase| phase_words(phase, look.now)).collect();
-    let begun = (!begun.is_empty()).then(|| begun.join(between(Glyphs::Unicode)));
-    let standing = render_standing(progress(job), look.now);
-    begun.into_iter().chain(waits).chain(standing).collect()
+/// How far a job came that is over.
+fn last_rows(job: &JobLook, rows_look: RowsLook, look: &Look) -> Vec<String> {
+    if job.standings.training.training.is_some() {
+        return render_last_rows(&job.standings, rows_look);
+    }
+    let standing = render_standing(progress(job), look.now, rows_look.glyphs);
+    let fold = |text: String| prose::wrap(&text, 0, look.width);
+    let lines = standing.map(fold).unwrap_or_default();
+    lines.lines().map(str::to_owned).collect()
+}
+
+/// A sentence in as many rows as it needs.
+fn folded(text: &str, role: Role, look: &Look) -> Vec<String> {
+    let rows = prose::wrap(text, 0, look.width);
+    let rows = rows.lines().map(|row| look.style.paint(role, row));
+    rows.collect()
 }
 
 fn is_over(job: &JobLook) -> bool {
@@ -89,5 +101,63 @@ fn unknown_words(job: &JobLook) -> Option<String> {
             Some("nothing at the end of its log tells it".to_owned())
         }
         None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        progress::board::Standings,
+        style::Style,
+        train_job::{Phase, Wait, Weight},
+    };
+
+    /// A job that waits for this, as it looks at eighty columns.
+    fn waits(text: &str) -> String {
+        let wait = Wait {
+            weight: Weight::Standing,
+            topic: "image".to_owned(),
+            text: text.to_owned(),
+        };
+        let starting = Phase {
+            kind: PhaseKind::Starting,
+            state: PhaseState::Running,
+            began: Some(Timestamp::UNIX_EPOCH),
+            ended: None,
+            nodes: None,
+            why: Some(wait),
+        };
+        let job = JobLook {
+            namespace: "team".to_owned(),
+            name: "train".to_owned(),
+            created: None,
+            state: "Pending",
+            failure: None,
+            phases: vec![starting],
+            standings: Standings::default(),
+            unheard: None,
+        };
+        let look = Look {
+            style: Style::Plain,
+            width: Some(80),
+            now: Timestamp::UNIX_EPOCH,
+        };
+        render_look(&job, &look, Glyphs::Unicode)
+    }
+
+    #[test]
+    fn on_a_terminal_a_long_sentence_is_broken_between_words_and_nothing_of_it_is_left_out() {
+        let text = "node-0 and node-1: the image of container node cannot be pulled: failed to \
+            pull and unpack image \"registry.example.com/team/training:v1\": no such host";
+        assert_eq!(
+            waits(text),
+            "TrainJob train: Pending\n\
+             starting 0s\n\
+             node-0 and node-1: the image of container node cannot be pulled: failed to pull\n\
+             and unpack image \"registry.example.com/team/training:v1\": no such host\n"
+        );
     }
 }

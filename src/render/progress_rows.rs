@@ -5,18 +5,14 @@ use jiff::Timestamp;
 use super::{
     bar::{BarLook, render_bar},
     progress_words::{
-        activity_details, activity_words, age_words, between, epoch_words, is_silent, kind_word,
-        metric_words, percent_words, phase_words, rate_words, remaining_words, source_words,
-        step_words,
+        Extent, activity_details, activity_words, age_words, between, epoch_words, is_silent,
+        kind_word, metric_words, percent_words, phase_words, rate_words, remaining_words,
+        source_words, step_words,
     },
 };
 use crate::{
     logs::stamp::Stamp,
-    progress::{
-        board::Standings,
-        reading::Count,
-        tracker::{Activity, Training},
-    },
+    progress::{board::Standings, reading::Count, tracker::Activity},
     prose,
     style::{Glyphs, Role, Style},
     train_job::{Phase, PhaseKind, PhaseState, Weight},
@@ -29,6 +25,13 @@ const BEHIND: usize = 54;
 const LONGEST_BAR: usize = 40;
 /// A shorter bar shows nothing that its per cent does not.
 const SHORTEST_BAR: usize = 10;
+
+/// Whether a step still goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Runs,
+    Over,
+}
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug)]
@@ -77,10 +80,17 @@ impl JobProgress<'_> {
 
 /// At most six rows, none longer than the terminal. Of what is not known there is none.
 pub fn render_rows(progress: JobProgress<'_>, look: RowsLook) -> Vec<String> {
+    let wait = wait_words(progress.phases);
+    let wait = wait.map(|(text, role)| prose::cut(&look.style.paint(role, &text), look.width));
+    let phases = phases_row(progress.phases, look);
+    let rows = phases.into_iter().chain(wait);
+    rows.chain(render_steps(progress, look)).collect()
+}
+
+/// Of the steps that run, those of which something is known.
+pub fn render_steps(progress: JobProgress<'_>, look: RowsLook) -> Vec<String> {
     let standings = progress.standings;
     let mut rows = Vec::new();
-    rows.extend(phases_row(progress.phases, look));
-    rows.extend(wait_row(progress.phases, look));
     let own = [
         (PhaseKind::Dataset, &standings.dataset),
         (PhaseKind::Model, &standings.model),
@@ -91,14 +101,20 @@ pub fn render_rows(progress: JobProgress<'_>, look: RowsLook) -> Vec<String> {
         }
     }
     if progress.running(PhaseKind::Training).is_some() {
-        rows.extend(training_rows(standings, look));
+        rows.extend(training_rows(standings, Life::Runs, look));
     }
+    rows.iter().map(|row| prose::cut(row, look.width)).collect()
+}
+
+/// How far a training came that is over: a bar is of what runs, and nobody waits for another word.
+pub fn render_last_rows(standings: &Standings, look: RowsLook) -> Vec<String> {
+    let rows = training_rows(standings, Life::Over, look);
     rows.iter().map(|row| prose::cut(row, look.width)).collect()
 }
 
 /// `dataset 1m02s · scheduling 3s · starting 41s · training 2m10s, 2/2 nodes`. Where they do not fit, those that were
 /// over first are left out.
-fn phases_row(phases: &[Phase], look: RowsLook) -> Option<String> {
+pub fn phases_row(phases: &[Phase], look: RowsLook) -> Option<String> {
     let begun = phases
         .iter()
         .filter(|phase| phase.state != PhaseState::Waiting);
@@ -122,50 +138,74 @@ fn phases_row(phases: &[Phase], look: RowsLook) -> Option<String> {
         look.style.paint(role, text)
     });
     let row = painted.collect::<Vec<_>>().join(separator);
-    (!words.is_empty()).then_some(row)
+    (!words.is_empty()).then(|| prose::cut(&row, look.width))
 }
 
-/// What the job waits for.
-fn wait_row(phases: &[Phase], look: RowsLook) -> Option<String> {
+/// What the job waits for, and how much that matters.
+pub fn wait_words(phases: &[Phase]) -> Option<(String, Role)> {
     let wait = phases.iter().find_map(|phase| phase.why.as_ref())?;
     let role = match wait.weight {
         Weight::Passing => Role::Muted,
         Weight::Standing => Role::Warning,
     };
-    Some(look.style.paint(role, &prose::visible(&wait.text)))
+    Some((prose::visible(&wait.text), role))
 }
 
 /// What is known of the training, and how, and what goes on beside it.
-fn training_rows(standings: &Standings, look: RowsLook) -> Vec<String> {
+fn training_rows(standings: &Standings, life: Life, look: RowsLook) -> Vec<String> {
     let now = Stamp::from(look.now);
     let activity = standings.training.activity.as_ref();
     let Some(training) = &standings.training.training else {
         let row = |activity: &Activity| activity_row(kind_word(activity.kind), activity, look);
         return activity.map(row).into_iter().collect();
     };
+    let remaining = training.remaining.filter(|_| life == Life::Runs);
     let counted = [
         training.step.map(step_words),
         training.rate.map(rate_words),
-        remaining_words(training.remaining, training.at, now),
+        remaining_words(remaining, training.at, now),
     ];
-    let counted: Vec<_> = counted.into_iter().flatten().collect();
+    let mut counted: Vec<_> = counted.into_iter().flatten().collect();
     let mut rows = Vec::new();
-    let bar = Bar::of(training);
+    let extent = Extent::of(training);
+    let bar = Bar {
+        name: extent.name().to_owned(),
+        part: extent.part(),
+        role: Role::Good,
+        longest: match life {
+            Life::Runs => LONGEST_BAR,
+            Life::Over => 0,
+        },
+    };
     let mut beside: Vec<_> = training.epoch.map(epoch_words).into_iter().collect();
     beside.extend(activity.map(activity_words));
     beside.extend(metric_words(training));
     let source = Source {
         words: source_words(training, standings, now),
-        role: source_role(training.at, now),
+        role: match life {
+            Life::Runs => source_role(training.at, now),
+            Life::Over => Role::Muted,
+        },
     };
     let name = if bar.part.is_none() && counted.is_empty() {
         bar.name.clone()
     } else {
-        rows.push(bar_words(&bar, look) + &counted.join(between(look.glyphs)));
+        let row = bar_words(&bar, look);
+        while counted.len() > 1 && prose::width(&row) + length(&counted, look) > look.width {
+            counted.pop();
+        }
+        rows.push(row + &counted.join(between(look.glyphs)));
         String::new()
     };
-    let details = fitting(NAME, beside, &source, look);
-    rows.push(name_words(&name) + &details);
+    // A narrow terminal has no room for a margin.
+    let is_narrow = name.is_empty() && NAME + prose::width(&source.words) > look.width;
+    let begin = if is_narrow {
+        String::new()
+    } else {
+        name_words(&name)
+    };
+    let details = fitting(prose::width(&begin), beside, &source, look);
+    rows.push(begin + &details);
     rows
 }
 
@@ -174,22 +214,7 @@ struct Bar {
     name: String,
     part: Option<f64>,
     role: Role,
-}
-
-impl Bar {
-    /// A part of the training is never shown as if it were the whole.
-    fn of(training: &Training) -> Self {
-        let bar = |name: &str, part| Self {
-            name: name.to_owned(),
-            part,
-            role: Role::Good,
-        };
-        match (training.whole, training.part, training.epoch) {
-            (None, Some(part), Some(_)) => bar("this epoch", Some(part)),
-            (None, Some(part), None) => bar("this loop", Some(part)),
-            (whole, ..) => bar("training", whole),
-        }
-    }
+    longest: usize,
 }
 
 /// A loop of a step: never the training's.
@@ -199,6 +224,7 @@ fn activity_row(name: &str, activity: &Activity, look: RowsLook) -> String {
         name: name.to_owned(),
         part: activity.step.and_then(Count::fraction),
         role: Role::Command,
+        longest: LONGEST_BAR,
     };
     let source = Source {
         words: age_words(activity.at, now),
@@ -224,7 +250,7 @@ fn name_words(name: &str) -> String {
 fn bar_words(bar: &Bar, look: RowsLook) -> String {
     let mut row = name_words(&bar.name);
     if let Some(part) = bar.part {
-        let columns = look.width.saturating_sub(NAME + BEHIND).min(LONGEST_BAR);
+        let columns = look.width.saturating_sub(NAME + BEHIND).min(bar.longest);
         if columns >= SHORTEST_BAR {
             let bar_look = BarLook {
                 style: look.style,
@@ -258,16 +284,19 @@ fn source_role(at: Stamp, now: Stamp) -> Role {
 /// Behind so many columns.
 fn fitting(begin: usize, mut details: Vec<String>, source: &Source, look: RowsLook) -> String {
     let separator = between(look.glyphs);
-    let length = |details: &[String]| {
-        let texts = details.iter().map(|text| prose::width(text));
-        let separators = prose::width(separator) * details.len();
-        begin + texts.sum::<usize>() + separators + prose::width(&source.words)
-    };
-    while !details.is_empty() && length(&details) > look.width {
+    let behind = prose::width(separator) + prose::width(&source.words);
+    while !details.is_empty() && begin + length(&details, look) + behind > look.width {
         details.pop();
     }
     details.push(look.style.paint(source.role, &source.words));
     details.join(separator)
+}
+
+/// Of details beside each other.
+fn length(details: &[String], look: RowsLook) -> usize {
+    let texts = details.iter().map(|text| prose::width(text));
+    let separators = prose::width(between(look.glyphs)) * details.len().saturating_sub(1);
+    texts.sum::<usize>() + separators
 }
 
 #[cfg(test)]
@@ -276,21 +305,15 @@ mod tests {
 
     use super::*;
     use crate::{
+        logs::stamp::at,
         progress::{
             reading::{Epoch, Kind},
-            tracker::{LastValue, Source as Speaker, Standing},
+            tracker::{LastValue, Source as Speaker, Standing, Training},
         },
         train_job::{NodeCount, Wait},
     };
 
     const NOW: i64 = 1_000;
-
-    fn stamp(seconds: i64) -> Stamp {
-        Stamp {
-            seconds,
-            nanoseconds: 0,
-        }
-    }
 
     fn phase(kind: PhaseKind, state: PhaseState, times: (i64, i64)) -> Phase {
         let time = |seconds| Timestamp::from_second(seconds).ok();
@@ -326,10 +349,7 @@ mod tests {
     }
 
     fn training() -> Training {
-        let last = |value| LastValue {
-            value,
-            at: stamp(990),
-        };
+        let last = |value| LastValue { value, at: at(990) };
         let metrics = [("loss", 0.4321), ("lr", 9.6e-5), ("eval_loss", 1.25)];
         Training {
             whole: Some(0.4201),
@@ -347,7 +367,7 @@ mod tests {
                 node: 0,
                 rank: 0,
             },
-            at: stamp(996),
+            at: at(996),
         }
     }
 
@@ -359,7 +379,7 @@ mod tests {
             rate: None,
             remaining: Some(Duration::from_secs(12)),
             node: 0,
-            at: stamp(997),
+            at: at(997),
         }
     }
 
@@ -424,6 +444,23 @@ mod tests {
             "starting 41s · training 2m10s, 2/2 nodes\n\
              training     42%  step 4,201/10,000 · 12.3 steps/s\n\
              \x20           log of node-0 (tqdm), 4s ago"
+        );
+        let narrowest = RowsLook { width: 39, ..WIDE };
+        let silent = Standings {
+            training: Standing {
+                training: Some(Training {
+                    at: at(200),
+                    ..training()
+                }),
+                activity: None,
+            },
+            ..standings.clone()
+        };
+        assert_eq!(
+            rows(&trains(), &silent, narrowest),
+            "training 2m10s, 2/2 nodes\n\
+             training     42%  step 4,201/10,000\n\
+             log of node-0 (tqdm), 13m20s ago"
         );
         let ascii = RowsLook {
             glyphs: Glyphs::Ascii,
@@ -560,7 +597,7 @@ mod tests {
         };
         let silent = |seconds| {
             let training = Training {
-                at: stamp(NOW - seconds),
+                at: at(NOW - seconds),
                 ..training()
             };
             rows(&trains(), &standings(Some(training), None), look)

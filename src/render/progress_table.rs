@@ -3,7 +3,7 @@
 use super::{
     Look,
     progress_words::{
-        age_words, epoch_words, is_silent, percent_words, remaining_words, step_words,
+        Extent, age_words, epoch_words, is_silent, percent_words, remaining_words, step_words,
     },
     render_age,
     table::{CellText, Column, Give, render_table},
@@ -161,12 +161,16 @@ fn phase_cell(job: &JobLook) -> CellText {
 
 /// The whole where it is known; else what is.
 fn progress_words(training: &Training) -> String {
-    let epoch = training.epoch.map(epoch_words);
+    let epoch = || training.epoch.map(epoch_words);
     let step = training.step.map(step_words);
-    match (training.whole, training.part, epoch) {
-        (Some(whole), ..) => percent_words(whole),
-        (None, Some(part), Some(epoch)) => format!("{epoch}, {}", percent_words(part)),
-        (None, _, epoch) => step.or(epoch).unwrap_or_else(|| NOTHING.to_owned()),
+    match Extent::of(training) {
+        Extent::Whole(whole) => percent_words(whole),
+        Extent::Epoch(part) => {
+            let epoch = epoch().unwrap_or_default();
+            format!("{epoch}, {}", percent_words(part))
+        }
+        extent @ Extent::Loop(part) => format!("{}, {}", extent.name(), percent_words(part)),
+        Extent::Begun => step.or_else(epoch).unwrap_or_else(|| NOTHING.to_owned()),
     }
 }
 
@@ -207,13 +211,16 @@ fn source_cell(job: &JobLook, now: Stamp) -> CellText {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::BTreeMap, time::Duration};
 
     use jiff::Timestamp;
     use snapbox::{assert_data_eq, str};
 
     use super::*;
-    use crate::progress::board::Standings;
+    use crate::progress::{
+        board::Standings,
+        reading::{Count, Epoch},
+    };
 
     /// A job of which nothing is known, because of this.
     fn unheard(name: &str, reason: Unheard) -> JobLook {
@@ -227,6 +234,29 @@ mod tests {
             standings: Standings::default(),
             unheard: Some(reason),
         }
+    }
+
+    #[test]
+    fn a_part_is_named_and_only_the_whole_stands_alone() {
+        let known = |whole, part, epoch| {
+            progress_words(&Training {
+                whole,
+                part,
+                step: Some(Count::new(40, Some(100))),
+                epoch,
+                rate: None,
+                remaining: None,
+                metrics: BTreeMap::new(),
+                is_finished: false,
+                source: Source::TrainerStatus,
+                at: Timestamp::UNIX_EPOCH.into(),
+            })
+        };
+        let epoch = Some(Epoch::from_one(2, None));
+        assert_eq!(known(Some(0.25), Some(0.4), epoch), "25%");
+        assert_eq!(known(None, Some(0.4), epoch), "epoch 2, 40%");
+        assert_eq!(known(None, Some(0.4), None), "this loop, 40%");
+        assert_eq!(known(None, None, epoch), "step 40/100");
     }
 
     #[test]

@@ -45,6 +45,46 @@ pub fn percent(part: f64) -> u8 {
     (1..=100).rev().find(is_reached).unwrap_or_default()
 }
 
+/// What is known of how far a training is. A part of it is never shown as if it were the whole.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Extent {
+    /// So much of all.
+    Whole(f64),
+    /// So much of one epoch of nobody knows how many.
+    Epoch(f64),
+    /// So much of one loop.
+    Loop(f64),
+    /// It has begun.
+    Begun,
+}
+
+impl Extent {
+    pub const fn of(training: &Training) -> Self {
+        match (training.whole, training.part, training.epoch) {
+            (Some(whole), ..) => Self::Whole(whole),
+            (None, Some(part), Some(_)) => Self::Epoch(part),
+            (None, Some(part), None) => Self::Loop(part),
+            (None, None, _) => Self::Begun,
+        }
+    }
+
+    pub const fn part(self) -> Option<f64> {
+        match self {
+            Self::Whole(part) | Self::Epoch(part) | Self::Loop(part) => Some(part),
+            Self::Begun => None,
+        }
+    }
+
+    /// What the part is of.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Whole(_) | Self::Begun => "training",
+            Self::Epoch(_) => "this epoch",
+            Self::Loop(_) => "this loop",
+        }
+    }
+}
+
 /// `step 4,201/10,000`, or `step 4,201` where nobody says of how many.
 pub fn step_words(step: Count) -> String {
     format!("step {}", count_words(step))
@@ -270,13 +310,7 @@ fn scientific(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(seconds: i64) -> Stamp {
-        Stamp {
-            seconds,
-            nanoseconds: 0,
-        }
-    }
+    use crate::logs::stamp::at;
 
     #[test]
     fn spans_have_their_two_largest_units() {

@@ -118,7 +118,9 @@ pub fn phases(observation: &JobObservation) -> Vec<Phase> {
     let job_is_over = job_end(&observation.train_job).is_some();
     if job_is_over {
         let failing = failing(&phases, observation);
-        phases.iter_mut().for_each(|phase| close(phase, failing));
+        for phase in &mut phases {
+            close(phase, failing);
+        }
     } else if let Some(current) = phases.iter_mut().find(|phase| !phase.is_over()) {
         current.why = waiting(observation);
     }

@@ -28,8 +28,8 @@ Options:
           Another format; json and yaml have all that is known, json with -w an object for each
           change
       --progress <auto|tty|plain|json|none>
-          With -w: bars on a terminal and lines elsewhere (auto), tty, plain, json events, or none
-          until the end
+          How far a job is that is followed: bars on a terminal and lines elsewhere (auto), tty,
+          plain, json events, or none
   -h, --help
           Print help (see more with '--help')
 
@@ -69,6 +69,16 @@ fn wishes_that_make_no_sense_together_are_refused() {
         (
             &["job", "--progress", "plain"],
             "error: --progress is for a job that is followed\nhint: add --watch",
+        ),
+        (
+            &["-A", "--progress", "tty"],
+            "error: --progress is for a job that is followed\n\
+             hint: leave it out; or name one TrainJob and its namespace with -n, and add --watch",
+        ),
+        (
+            &["job", "-w", "-o", "json", "--progress", "plain"],
+            "error: -o json with -w prints events, and --progress asks for something else\n\
+             hint: leave one of them out",
         ),
     ] {
         plugin()

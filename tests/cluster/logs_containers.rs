@@ -18,13 +18,14 @@ use kubectl_trainer::{
     },
     train_job::JobEnd,
 };
-use testbed::{Namespace, Testbed};
+use serde_json::Value;
+use testbed::{Namespace, Testbed, User};
 
 use crate::{
     reading::{
         Reading, Seen, SourceSeen, WAITS, let_go, make_runtime, request, run_restarting_job,
     },
-    support::{kubectl, wait_until},
+    support::{binary, kubectl, wait_until},
 };
 
 /// Writes `ATTEMPT line 1` up to a number, and then an end without a newline. Each attempt leaves time to read the one
@@ -204,6 +205,39 @@ fn a_bar_without_an_end_is_read_while_it_grows_and_is_one_line_in_the_end() {
     let source = seen.only();
     assert!(source.text == expected.as_bytes(), "{}", seen.words());
     assert!(source.gaps.is_empty(), "{}", seen.words());
+}
+
+#[test]
+fn one_look_at_a_bar_without_an_end_tells_when_its_newest_part_was_written() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = scene(&bed, "bar-age");
+    let draw = |from: u32| {
+        format!(
+            "i={from}; while [ $i -lt {} ]; do i=$((i+1)); \
+             printf '\\rTraining:  40%%|%060d| %d/1000 [00:40<01:00, 10.0it/s]' 0 $i; done",
+            from + 400
+        )
+    };
+    let script = format!("{}; {WAITS}; {}; sleep 600", draw(0), draw(400));
+    run_restarting_job(&bed, &namespace, 1, &script);
+    // How many steps are done, and the moment of which that is told.
+    let looked = || {
+        let mut progress = binary();
+        progress.args(["progress", "-n", namespace.name(), "-o", "json"]);
+        progress.arg("--kubeconfig");
+        progress.arg(bed.kubeconfig(&User::Admin).unwrap());
+        let output = progress.output().unwrap();
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let training = &document["items"][0]["training"];
+        let time = training["sourceTime"].as_str().unwrap_or_default();
+        (training["step"]["done"].as_u64(), time.to_owned())
+    };
+    wait_until("the first steps", || looked().0.is_some());
+    let (_, begun) = looked();
+    let_go(&bed, &namespace, &pod_of(&bed, &namespace));
+    wait_until("the last steps", || looked().0 > Some(400));
+    let (_, newest) = looked();
+    assert!(newest > begun, "{newest} {begun}");
 }
 
 #[test]

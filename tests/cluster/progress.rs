@@ -1,7 +1,12 @@
 //! `progress` on a real cluster: one look at one job and at several, jobs that are followed to their end, and how little
 //! is asked for.
 
-use std::{path::Path, time::Instant};
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::Stdio,
+    time::Instant,
+};
 
 use serde_json::{Value, json};
 use snapbox::{cmd::Command, str};
@@ -12,7 +17,7 @@ use crate::{
     logs_terminal::{PROMPT, Terminal},
     schemas::assert_follows,
     screen::Screen,
-    support::{binary, kubectl, wait_until},
+    support::{Running, binary, kubectl, wait_until},
     watched::{apply, in_namespace, torch},
 };
 
@@ -343,10 +348,7 @@ fn who_comes_late_reads_the_end_of_a_log_and_its_beginning_where_the_total_stand
     let Some(bed) = Testbed::shared() else { return };
     let namespace = bed.namespace("progress-late").unwrap();
     let kubeconfig = bed.kubeconfig(&User::Admin).unwrap();
-    let script = "echo 'Starting training..., iters: 1000'; seq 1 200000; \
-        echo 'Iter 250: Train loss 1.500, Learning Rate 1.000e-05, It/sec 2.000, Tokens/sec 100.0, \
-        Trained Tokens 1000, Peak mem 1.0 GB'; sleep 600";
-    apply(&bed, &namespace, torch("late", 1, script));
+    apply(&bed, &namespace, torch("late", 1, SAYS_ONCE));
     wait_until_said(&kubeconfig, &namespace, "late", "step 250/1,000");
     let (answer, status) = said(&kubeconfig, &namespace, &["late", "-v"]);
     assert!(answer.contains("training 25%"), "{answer}");
@@ -417,8 +419,8 @@ fn on_a_terminal_bars_are_drawn_and_the_last_state_stays() {
     let text = terminal.wait_for_text("log of node-0");
     assert!(text.contains("━──"), "{text}");
     terminal.press(&format!("{program} progress -n {name} stands -w\n"));
-    terminal.wait_for("rows that are drawn anew", |text| {
-        text.matches("\u{1b}[J").count() >= 2
+    terminal.wait_for("bars that are drawn anew", |text| {
+        text.matches("━──").count() >= 3
     });
     terminal.press("\u{3}");
     assert_eq!(terminal.exit_code(), "130");
@@ -429,4 +431,71 @@ fn on_a_terminal_bars_are_drawn_and_the_last_state_stays() {
     let lines = screen.lines.iter().filter(|line| line.starts_with("Epoch"));
     assert_eq!(lines.count(), 0, "{:#?}", screen.lines);
     assert!(screen.lines.iter().any(|line| line.starts_with(PROMPT)));
+}
+
+/// Of a training that says in its first line alone how many steps there are.
+const SAYS_ONCE: &str = "echo 'Starting training..., iters: 1000'; seq 1 200000; \
+    echo 'Iter 250: Train loss 1.500, Learning Rate 1.000e-05, It/sec 2.000, Tokens/sec 100.0, \
+    Trained Tokens 1000, Peak mem 1.0 GB'; sleep 600";
+
+#[test]
+fn who_follows_from_the_last_lines_on_knows_as_much_as_who_looks_once() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("progress-first").unwrap();
+    let kubeconfig = bed.kubeconfig(&User::Admin).unwrap();
+    apply(&bed, &namespace, torch("late", 1, SAYS_ONCE));
+    wait_until_said(&kubeconfig, &namespace, "late", "step 250/1,000");
+    let mut command = binary();
+    command
+        .args(["progress", "-w", "late", "-n", namespace.name()])
+        .arg("--kubeconfig")
+        .arg(&kubeconfig)
+        .stdout(Stdio::piped());
+    let mut watch = Running::start(&mut command);
+    let lines = BufReader::new(watch.0.stdout.take().unwrap()).lines();
+    let told = lines
+        .map_while(Result::ok)
+        .find(|line| line.contains("step 250"))
+        .unwrap();
+    assert!(
+        told.starts_with("progress: training 25% · step 250/1,000 "),
+        "{told}"
+    );
+}
+
+/// Trains for some seconds, and does not come to its end.
+const STOPS: &str = "echo 'Epoch 3/10'; \
+    echo '40/100 [====>.....] - ETA: 12s - loss: 0.5000 - accuracy: 0.8000'; sleep 5";
+
+#[test]
+fn who_wants_no_progress_while_a_job_runs_is_told_in_the_end() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("progress-end").unwrap();
+    let kubeconfig = bed.kubeconfig(&User::Admin).unwrap();
+    apply(&bed, &namespace, torch("stops", 1, STOPS));
+    let arguments = ["-w", "stops", "--progress", "none"];
+    progress(&kubeconfig, namespace.name(), &arguments)
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
+scheduling [..]s · starting [..]s · training [..]s · done
+training 24% · step 40/100 · epoch 3/10 · loss 0.5000 · accuracy 0.8000; log of node-0 (keras), [..]s ago
+
+"#]])
+        .stderr_eq(str![]);
+}
+
+#[test]
+fn a_watch_in_the_background_of_a_terminal_tells_in_the_end_how_far_the_job_came() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("progress-back").unwrap();
+    let environment = [("NO_COLOR", "1"), ("LANG", "C.UTF-8")];
+    let mut terminal = Terminal::new(&bed, &namespace, &environment);
+    apply(&bed, &namespace, torch("stops", 1, STOPS));
+    let program = env!("CARGO_BIN_EXE_kubectl-trainer");
+    let name = namespace.name();
+    terminal.press(&format!("{program} progress -n {name} stops -w &\n"));
+    let text = terminal.wait_for_text("\ntraining 24% · step 40/100 · ");
+    assert!(text.contains(" · done"), "{text}");
+    assert!(!text.contains("━"), "{text}");
 }

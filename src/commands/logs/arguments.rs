@@ -38,15 +38,8 @@ pub struct LogsArgs {
     pub(super) lines: LineArgs,
     #[command(flatten)]
     pub(super) files: FileArgs,
-    /// With -f, how far the job is: bars on a terminal and lines elsewhere (auto), tty, plain, json events, or none
-    #[arg(
-        long,
-        value_name = "auto|tty|plain|json|none",
-        default_value = "auto",
-        hide_default_value = true,
-        hide_possible_values = true
-    )]
-    pub(super) progress: ProgressWish,
+    #[command(flatten)]
+    pub(super) progress: ProgressArg,
     #[command(flatten)]
     habits: HabitArgs,
 }
@@ -56,7 +49,7 @@ const LINES_BEFORE: u32 = 200;
 
 impl LogsArgs {
     /// What `progress -w` asks for.
-    pub(super) fn for_progress(progress: ProgressWish, sources: SourceArgs) -> Self {
+    pub(super) fn for_progress(wish: ProgressWish, sources: SourceArgs) -> Self {
         Self {
             reading: ReadingArgs {
                 follow: true,
@@ -64,10 +57,25 @@ impl LogsArgs {
                 ..ReadingArgs::default()
             },
             sources,
-            progress,
+            progress: ProgressArg { wish },
             ..Self::default()
         }
     }
+}
+
+/// The same for every command that follows a job.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(in crate::commands) struct ProgressArg {
+    /// How far a job is that is followed: bars on a terminal and lines elsewhere (auto), tty, plain, json events, or none
+    #[arg(
+        id = "progress",
+        long = "progress",
+        value_name = "auto|tty|plain|json|none",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(in crate::commands) wish: ProgressWish,
 }
 
 /// How the progress of a job is shown that is followed.

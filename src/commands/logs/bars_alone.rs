@@ -8,9 +8,13 @@ use super::{
     sheet::Lines,
 };
 use crate::{
-    cluster::{Access, AccessAnswer, Cluster, Follow, fetch_job},
-    commands::{CommandContext, job_name::fetch_job_name, signals::wait_for_signal},
+    cluster::{Access, AccessAnswer, Cluster, Follow, ListedJob, fetch_job},
+    commands::{
+        CommandContext, job_name::fetch_job_name, progress::fetch_beginning,
+        signals::wait_for_signal,
+    },
     error::CommandError,
+    progress::excerpt::Excerpt,
     train_job::leading_steps,
     ui::Ui,
 };
@@ -31,11 +35,11 @@ pub(in crate::commands) async fn follow_progress(
         job,
         voices,
     } = found;
-    let sources = match voices {
-        Voices::Of(steps) => SourceArgs::of_steps(steps),
+    let (sources, said_first) = match voices {
+        Voices::Of { steps, said_first } => (SourceArgs::of_steps(steps), said_first),
         Voices::Forbidden => {
             say_forbidden(ui, &cluster);
-            SourceArgs::of_nobody()
+            (SourceArgs::of_nobody(), None)
         }
     };
     let args = LogsArgs::for_progress(wish, sources);
@@ -44,6 +48,7 @@ pub(in crate::commands) async fn follow_progress(
         args: &args,
         follow: Follow::Yes,
         lines: Lines::Hidden,
+        said_first,
     };
     run.read(ui, &cluster, job).await
 }
@@ -57,8 +62,12 @@ struct Found {
 
 /// Whose logs are read.
 enum Voices {
-    /// Of these steps; all where none is named.
-    Of(Vec<String>),
+    Of {
+        /// All where none is named.
+        steps: Vec<String>,
+        /// What stands before the lines that are read.
+        said_first: Option<Excerpt>,
+    },
     /// The caller may read none. What the cluster knows of the job is shown all the same.
     Forbidden,
 }
@@ -66,9 +75,16 @@ enum Voices {
 async fn find(context: &CommandContext, typed: Option<&str>) -> Result<Found, CommandError> {
     let cluster = context.connect().await?;
     let job = fetch_job_name(&cluster, typed).await?;
-    let observation = fetch_job(&cluster, cluster.namespace(), &job).await?;
+    let namespace = cluster.namespace().to_owned();
+    let seen = ListedJob {
+        observation: fetch_job(&cluster, &namespace, &job).await?,
+        namespace,
+    };
     let voices = if may_read_logs(&cluster).await {
-        Voices::Of(leading_steps(&observation))
+        Voices::Of {
+            steps: leading_steps(&seen.observation),
+            said_first: fetch_beginning(&cluster, &seen).await,
+        }
     } else {
         Voices::Forbidden
     };

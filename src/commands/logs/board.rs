@@ -7,8 +7,11 @@ use tokio::sync::watch;
 
 use crate::{
     cluster::JobObservation,
-    logs::record::Entry,
-    progress::board::{Board, Standings},
+    logs::record::{Entry, LogSource, SourceId},
+    progress::{
+        board::{Board, Standings},
+        excerpt::Excerpt,
+    },
     render::progress_rows::JobProgress,
     train_job::{Phase, phases},
 };
@@ -19,6 +22,8 @@ pub(super) type Sightings = watch::Receiver<Option<Arc<JobObservation>>>;
 pub(super) struct JobBoard {
     board: Board,
     sightings: Sightings,
+    /// What a log said before the lines that are read, until it is opened.
+    said_first: Option<Excerpt>,
     phases: Vec<Phase>,
     standings: Standings,
     /// When the clock was looked at last.
@@ -26,10 +31,11 @@ pub(super) struct JobBoard {
 }
 
 impl JobBoard {
-    pub(super) fn new(sightings: Sightings) -> Self {
+    pub(super) fn new(sightings: Sightings, said_first: Option<Excerpt>) -> Self {
         Self {
             board: Board::new(),
             sightings,
+            said_first,
             phases: Vec::new(),
             standings: Standings::default(),
             now: Timestamp::now(),
@@ -42,6 +48,9 @@ impl JobBoard {
             self.look();
         }
         self.board.heed(entry, self.now.into());
+        if let Entry::Opened { source, described } = entry {
+            self.hear_first(*source, described);
+        }
     }
 
     /// To be called whenever time has passed.
@@ -61,6 +70,19 @@ impl JobBoard {
 
     pub(super) const fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// What is read of a source goes on where this ends: a total that is said once counts for all that follows.
+    fn hear_first(&mut self, source: SourceId, described: &LogSource) {
+        let is_its = |first: &mut Excerpt| {
+            let own = &first.described;
+            own.pod_uid == described.pod_uid
+                && own.container == described.container
+                && own.attempt == described.attempt
+        };
+        if let Some(first) = self.said_first.take_if(is_its) {
+            self.board.hear_text(&first, source, self.now.into());
+        }
     }
 
     fn look(&mut self) {

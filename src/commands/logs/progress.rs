@@ -4,7 +4,7 @@ use super::{
     Run,
     arguments::ProgressWish,
     board::{JobBoard, Sightings},
-    sheet::{Events, Means, Sheet},
+    sheet::{Events, Lines, Means, Sheet},
 };
 use crate::{
     cluster::Follow,
@@ -24,7 +24,7 @@ impl Run<'_> {
         sightings: Sightings,
         names: &RunNames,
     ) -> Result<Sheet, CommandError> {
-        let wish = match self.args.progress {
+        let wish = match self.args.progress.wish {
             ProgressWish::Auto if sheet.is_bare() => ProgressWish::None,
             wish => wish,
         };
@@ -32,6 +32,8 @@ impl Run<'_> {
             sheet.allow_rows();
         }
         let means = match wish {
+            // Then how the job stands is the whole answer.
+            ProgressWish::None if sheet.lines() == Lines::Hidden => Means::End,
             ProgressWish::None => return Ok(sheet),
             ProgressWish::Auto | ProgressWish::Tty if sheet.takes_rows() => Means::Rows,
             ProgressWish::Tty => return Err(no_terminal()),
@@ -44,12 +46,12 @@ impl Run<'_> {
                 Means::Events(Events::new(ProgressEvents::new(job)))
             }
         };
-        Ok(sheet.with_progress(JobBoard::new(sightings), means))
+        Ok(sheet.with_progress(JobBoard::new(sightings, self.said_first.clone()), means))
     }
 
     /// A job that is not followed is looked at once.
     pub(super) fn refuse_progress(&self) -> Result<(), CommandError> {
-        match (self.follow, self.args.progress) {
+        match (self.follow, self.args.progress.wish) {
             (Follow::Yes, _) | (_, ProgressWish::Auto | ProgressWish::None) => Ok(()),
             (Follow::No, ProgressWish::Tty | ProgressWish::Plain | ProgressWish::Json) => {
                 let text = "--progress is for a job that is followed";

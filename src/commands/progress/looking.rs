@@ -63,6 +63,24 @@ pub(super) async fn look_at(cluster: &Cluster, job: &ListedJob) -> JobLook {
     look_for(cluster, job, Effort::Whole, Some(LIMIT)).await
 }
 
+/// For who follows a job from the last lines on: what was said first, where these do not tell of how much they speak.
+pub(in crate::commands) async fn fetch_beginning(
+    cluster: &Cluster,
+    job: &ListedJob,
+) -> Option<Excerpt> {
+    let leaders = wanted(job, Effort::Whole);
+    let mut heard = Heard::default();
+    let said_first = async {
+        heard.fetch_ends(cluster, job, &leaders).await;
+        heard.fetch_beginning(cluster, job, &leaders).await
+    };
+    let (place, mut first) = timeout(SHARE, said_first).await.ok()??;
+    // The rest comes with the last lines.
+    let news = heard.excerpts.get(&place)?.news(&first.text).len();
+    first.text.truncate(news);
+    Some(first)
+}
+
 /// Without patience, no log is asked for.
 async fn look_for(
     cluster: &Cluster,
@@ -111,6 +129,15 @@ struct Heard {
 
 impl Heard {
     async fn fetch(&mut self, cluster: &Cluster, job: &ListedJob, leaders: &[Leader]) {
+        self.fetch_ends(cluster, job, leaders).await;
+        if let Some((place, said_first)) = self.fetch_beginning(cluster, job, leaders).await
+            && let Some(end) = self.excerpts.get_mut(&place)
+        {
+            end.precede(&said_first.text);
+        }
+    }
+
+    async fn fetch_ends(&mut self, cluster: &Cluster, job: &ListedJob, leaders: &[Leader]) {
         let end = LogRange::Tail(LINES);
         let fetches = (0..).zip(leaders).map(|(place, leader)| async move {
             (
@@ -122,15 +149,20 @@ impl Heard {
         while let Some((place, fetched)) = fetches.next().await {
             self.keep(place, fetched);
         }
+    }
+
+    /// What the speaker said first, where the end of its log does not say of how much it speaks.
+    async fn fetch_beginning(
+        &self,
+        cluster: &Cluster,
+        job: &ListedJob,
+        leaders: &[Leader],
+    ) -> Option<(usize, Excerpt)> {
         let mut leaders = (0..).zip(leaders);
-        let speaker = leaders.find(|(_, leader)| self.lacks_total(job, leader));
-        if let Some((place, leader)) = speaker {
-            let beginning = LogRange::Beginning(BEGINNING);
-            let said_first = fetch_part(cluster, &job.namespace, leader, beginning).await;
-            if let (Ok(first), Some(end)) = (said_first, self.excerpts.get_mut(&place)) {
-                end.precede(&first.text);
-            }
-        }
+        let (place, leader) = leaders.find(|(_, leader)| self.lacks_total(job, leader))?;
+        let beginning = LogRange::Beginning(BEGINNING);
+        let said_first = fetch_part(cluster, &job.namespace, leader, beginning).await;
+        Some((place, said_first.ok()?))
     }
 
     fn keep(&mut self, place: usize, fetched: Result<Excerpt, Failure>) {
@@ -164,7 +196,7 @@ async fn fetch_part(
     range: LogRange,
 ) -> Result<Excerpt, Failure> {
     let target = &leader.target;
-    let request = LogStreamRequest {
+    let mut request = LogStreamRequest {
         namespace: namespace.to_owned(),
         pod: target.pod.clone(),
         container: target.container.clone(),
@@ -182,5 +214,12 @@ async fn fetch_part(
         attempt: leader.attempt,
         round: target.round,
     };
-    Ok(Excerpt { described, text })
+    let mut excerpt = Excerpt::new(described, text);
+    if matches!(range, LogRange::Tail(_)) && excerpt.hides_its_age() {
+        request.range = LogRange::Tail(1);
+        if let Ok(last) = cluster.fetch_log(&request).await {
+            excerpt.take_last_line(&last);
+        }
+    }
+    Ok(excerpt)
 }

@@ -59,16 +59,10 @@ impl Manner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::stamp::at;
 
     const BAR: &str = "tqdm";
     const LINES: &str = "hf-trainer";
-
-    fn at(seconds: i64) -> Stamp {
-        Stamp {
-            seconds,
-            nanoseconds: 0,
-        }
-    }
 
     fn step(done: u64) -> Count {
         Count::new(done, Some(100))

@@ -12,6 +12,34 @@ const GRAIN: f64 = 4.0;
 const LEAST: usize = 4;
 /// Before that much time has passed, any number would be a guess.
 const PATIENCE: f64 = 5.0;
+/// A source that says nothing for so many of its usual gaps does not go on as it did.
+const GAPS: f64 = 3.0;
+/// So long an evaluation or a checkpoint may take without a word; who is silent for longer leads no more either.
+const PAUSE: f64 = 120.0;
+
+/// What was left, and when it was so.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Estimate {
+    pub(super) at: Stamp,
+    pub(super) left: Duration,
+}
+
+impl Estimate {
+    /// It supposes that the training goes on as it did, and its source shows that by speaking. Without a word it can be
+    /// believed for a pause or some of the usual gaps, and for half of what was left at most: whoever counts it down
+    /// further says that the training is nearly over, which nobody does. One gap is always usual: of slow steps the last
+    /// one is all that is left.
+    pub(super) fn believed(self, gap: f64, now: Stamp) -> Option<Self> {
+        let half = self.left.as_secs_f64() / 2.0;
+        let limit = (GAPS * gap).max(PAUSE).min(half).max(gap);
+        (seconds(self.at, now) <= limit).then_some(self)
+    }
+
+    /// The same, counted from a later moment.
+    pub(super) fn left_at(self, at: Stamp) -> Option<Duration> {
+        span(self.left.as_secs_f64() - seconds(self.at, at).max(0.0))
+    }
+}
 
 /// Readings of a value that only grows.
 #[derive(Clone, Debug, Default)]
@@ -52,9 +80,18 @@ impl Pace {
     }
 
     /// Until the value is `goal`.
-    pub(super) fn until(&self, goal: f64) -> Option<Duration> {
-        let (_, value) = self.latest?;
-        span(((goal - value) / self.speed()?).max(0.0))
+    pub(super) fn until(&self, goal: f64) -> Option<Estimate> {
+        let (at, value) = self.latest?;
+        let left = span(((goal - value) / self.speed()?).max(0.0))?;
+        Some(Estimate { at, left })
+    }
+
+    /// How long it mostly takes until the next reading.
+    pub(super) fn gap(&self) -> f64 {
+        let ends = self.samples.front().zip(self.samples.back());
+        let passed = ends.map_or(0.0, |((first, _), (last, _))| seconds(*first, *last));
+        let gaps = self.samples.len().saturating_sub(1).max(1);
+        passed / u32::try_from(gaps).map_or(f64::INFINITY, f64::from)
     }
 }
 
@@ -86,7 +123,7 @@ mod tests {
                 f64::from(i32::try_from(second).unwrap()) / 200.0,
             );
         }
-        let left = pace.until(1.0).unwrap();
+        let left = pace.until(1.0).unwrap().left;
         assert!((left.as_secs_f64() - 101.0).abs() < 1.0, "{left:?}");
     }
 
@@ -112,7 +149,7 @@ mod tests {
         }
         assert!(
             pace.until(1.0)
-                .is_some_and(|left| (599..=601).contains(&left.as_secs()))
+                .is_some_and(|estimate| (599..=601).contains(&estimate.left.as_secs()))
         );
     }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::pace::seconds;
+use super::pace::{Estimate, seconds};
 use crate::{
     cluster::TrainerStatus,
     logs::stamp::Stamp,
     progress::{
         reading::{Count, Metric},
-        scan::whole,
+        scan::{span_of, whole},
     },
 };
 
@@ -38,7 +38,7 @@ impl Report {
         });
         Some(Self {
             percentage: status.percentage,
-            remaining: status.remaining_seconds.map(Duration::from_secs),
+            remaining: status.remaining_seconds.and_then(span_of),
             metrics: metrics.collect(),
             updated: updated.into(),
         })
@@ -52,6 +52,13 @@ impl Report {
 
     pub(super) fn is_fresh(&self, now: Stamp) -> bool {
         seconds(self.updated, now) <= FRESH
+    }
+
+    /// As far as it can be believed at `now`, where reports come after so many seconds.
+    pub(super) fn remaining(&self, gap: f64, now: Stamp) -> Option<Duration> {
+        let (at, left) = (self.updated, self.remaining?);
+        let estimate = Estimate { at, left };
+        estimate.believed(gap, now).map(|estimate| estimate.left)
     }
 
     /// The callback of transformers reports steps as metrics; they are finer than whole per cent.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{pace::seconds, training::LastValue};
+use super::{
+    pace::{Estimate, seconds},
+    training::LastValue,
+};
 use crate::{
     logs::stamp::Stamp,
     progress::reading::{Count, Epoch, Kind, Role},
@@ -69,6 +72,16 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// As it stands at `now`.
+    pub(super) fn at(&self, now: Stamp) -> Self {
+        let estimate = self.remaining.map(|left| Estimate { at: self.at, left });
+        let believed = estimate.and_then(|estimate| estimate.believed(0.0, now));
+        Self {
+            remaining: believed.map(|estimate| estimate.left),
+            ..self.clone()
+        }
+    }
+
     /// What is done is shown for a moment more; what is silent for long was left without a word.
     pub(super) fn is_current(&self, now: Stamp) -> bool {
         const LINGER: f64 = 5.0;

@@ -1,12 +1,12 @@
 //! The tracker on logs of several containers, as their lines come.
 
-use std::time::Duration;
+mod anew;
+mod reports;
 
 use super::*;
-use crate::cluster::{ReportedMetric, TrainerStatus};
 use crate::progress::{
     format::Readers,
-    reading::{Metric, Span},
+    reading::{Count, Span},
     segment::PieceEnd,
 };
 
@@ -132,6 +132,154 @@ fn a_bar_as_long_as_the_training_was_announced_to_be_is_the_trainings() {
 }
 
 #[test]
+fn what_was_only_announced_is_no_step() {
+    let mut logs = Logs::default();
+    for plan in ["  Num Epochs = 5", "  Total optimization steps = 97"] {
+        let said = format!("[INFO|trainer.py:1149] 2021-05-25 06:30:55,249 >> {plan}");
+        logs.line(FIRST, 0, &said);
+    }
+    logs.line(
+        FIRST,
+        9,
+        "{'loss': 0.86, 'learning_rate': 0.0001, 'epoch': 1.0}",
+    );
+    let training = logs.training(9);
+    assert_eq!((training.whole, training.part), (Some(0.2), None));
+    assert_eq!(training.step, None);
+    logs.line(FIRST, 20, " 40%|████      | 39/97 [00:09<00:20,  2.5it/s]");
+    let training = logs.training(20);
+    assert_eq!(training.step, Some(Count::new(39, Some(97))));
+    assert_eq!(training.whole, Some(39.0 / 97.0));
+}
+
+/// Of this many steps.
+fn bar(done: u32, total: u32) -> String {
+    format!("Training:  50%|█████     | {done}/{total} [00:08<00:08,  4.79it/s]")
+}
+
+#[test]
+fn a_loop_below_the_headline_of_an_epoch_is_of_that_epoch() {
+    let mut logs = Logs::default();
+    let close = |left: f64, right: f64| assert!((left - right).abs() < 1e-9, "{left} {right}");
+    logs.line(FIRST, 0, "Epoch 1/10")
+        .line(FIRST, 9, &bar(40, 80));
+    let training = logs.training(9);
+    close(training.whole.unwrap(), 0.05);
+    assert_eq!((training.part, training.remaining), (Some(0.5), None));
+    logs.line(FIRST, 18, &bar(80, 80));
+    close(logs.whole(18).unwrap(), 0.1);
+    logs.line(FIRST, 20, "Epoch 2/10")
+        .line(FIRST, 21, &bar(4, 80));
+    close(logs.whole(21).unwrap(), 0.105);
+}
+
+#[test]
+fn a_loop_that_goes_on_below_the_next_headline_is_of_the_whole() {
+    let mut logs = Logs::default();
+    logs.line(FIRST, 0, "Epoch 1/2")
+        .line(FIRST, 9, &bar(50, 100));
+    assert_eq!(logs.whole(9), Some(0.25));
+    logs.line(FIRST, 10, "Epoch 2/2")
+        .line(FIRST, 11, &bar(51, 100));
+    assert_eq!(logs.whole(11), Some(0.51));
+    logs.line(FIRST, 30, &bar(90, 100));
+    assert_eq!(logs.whole(30), Some(0.9));
+}
+
+#[test]
+fn a_loop_as_long_as_the_training_was_announced_to_be_is_of_the_whole() {
+    let mut logs = Logs::default();
+    let plan = "[INFO|trainer.py:1149] 2021-05-25 06:30:55,249 >>   Total optimization steps = 80";
+    logs.line(FIRST, 0, plan).line(FIRST, 1, "Epoch 1/10");
+    logs.line(FIRST, 9, &bar(40, 80));
+    assert_eq!(logs.whole(9), Some(0.5));
+}
+
+fn nanogpt(step: u32) -> String {
+    format!("step {step:05}/01000 (0.02%) | loss: {step}.5 | dt: 2000.00ms")
+}
+
+#[test]
+fn what_is_behind_makes_nothing_look_fresh_though_the_leader_still_speaks() {
+    let mut logs = Logs::default();
+    logs.line(FIRST, 0, &nanogpt(600));
+    logs.line(FIRST, 100, &nanogpt(50));
+    logs.line(node(1), 130, &nanogpt(700));
+    let training = logs.training(130);
+    assert_eq!((training.at, training.whole), (at(0), Some(0.6)));
+    assert_eq!(training.metrics["loss"].value.to_string(), "600.5");
+}
+
+#[test]
+fn the_speed_of_later_epochs_is_their_own() {
+    let mut logs = Logs::default();
+    let line = |epoch: u32, done: i64| {
+        let percent = done / 600;
+        format!("Train Epoch: {epoch} [{done}/60000 ({percent}%)]\tLoss: 2.3")
+    };
+    for second in 0..60 {
+        logs.line(FIRST, second, &line(1, second * 1000));
+    }
+    assert!((logs.training(59).rate.unwrap() - 1000.0).abs() < 1.0);
+    for second in 0..200 {
+        logs.line(FIRST, 60 + second, &line(2, second * 200));
+    }
+    let rate = logs.training(259).rate.unwrap();
+    assert!((rate - 200.0).abs() < 1.0, "{rate}");
+}
+
+#[test]
+fn numbers_are_those_of_the_node_that_is_named() {
+    let mut logs = Logs::default();
+    logs.line(node(1), 0, &nanogpt(600));
+    assert_eq!(logs.whole(0), Some(0.6));
+    logs.line(node(0), 1, &nanogpt(400));
+    let training = logs.training(1);
+    assert!(matches!(training.source, Source::Log { node: 0, .. }));
+    assert_eq!(training.metrics["loss"].value.to_string(), "400.5");
+    assert_eq!((training.whole, training.step), (Some(0.6), None));
+    logs.line(node(0), 2, &nanogpt(610));
+    let training = logs.training(2);
+    assert_eq!(training.step, Some(Count::new(610, Some(1000))));
+}
+
+#[test]
+fn what_is_done_is_finished() {
+    let mut logs = Logs::default();
+    logs.line(FIRST, 0, &nanogpt(999));
+    assert!(!logs.training(0).is_finished);
+    logs.line(FIRST, 1, &nanogpt(1000));
+    assert!(logs.training(1).is_finished);
+}
+
+/// What is left, that long after the last of so many steps of a thousand, each of which takes so many seconds.
+fn left(steps: u32, each: i64, silence: i64) -> Option<u64> {
+    let mut logs = Logs::default();
+    let mut last = 0;
+    for step in 1..=steps {
+        last = i64::from(step) * each;
+        logs.line(FIRST, last, &nanogpt(step));
+    }
+    let training = logs.training(last + silence);
+    assert_eq!(training.whole, Some(f64::from(steps) / 1000.0));
+    training.remaining.map(|left| left.as_secs())
+}
+
+#[test]
+fn an_estimate_is_withdrawn_when_the_silence_is_long_for_it_or_for_its_source() {
+    // 100 s are left.
+    assert_eq!(left(950, 2, 49), Some(100));
+    assert_eq!(left(950, 2, 51), None);
+    // 1,800 s are left, and the source speaks every two seconds.
+    assert_eq!(left(100, 2, 119), Some(1800));
+    assert_eq!(left(100, 2, 121), None);
+    // It speaks every ten minutes, and many steps are left, or one.
+    assert_eq!(left(100, 600, 1799), Some(540_000));
+    assert_eq!(left(100, 600, 1801), None);
+    assert_eq!(left(999, 600, 599), Some(600));
+}
+
+#[test]
 fn rank_0_leads_and_others_speak_only_where_it_is_silent() {
     let mut logs = Logs::default();
     logs.line(node(1), 0, "Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.3");
@@ -161,106 +309,6 @@ fn rank_0_leads_and_others_speak_only_where_it_is_silent() {
         "Train Epoch: 1 [18000/60000 (30%)]\tLoss: 1.0",
     );
     assert_eq!(logs.training(500).part, Some(0.3));
-}
-
-#[test]
-fn late_lines_do_not_take_it_back_and_a_new_attempt_begins_anew() {
-    let mut logs = Logs::default();
-    let line = |step: u32| {
-        format!(
-            " iteration {step:8}/     100 | elapsed time per iteration (ms): 10.0 | lm loss: 2.0E+00 |"
-        )
-    };
-    logs.line(FIRST, 0, &line(40)).line(FIRST, 1, &line(39));
-    assert_eq!(logs.whole(1), Some(0.4));
-    let second = Origin {
-        attempt: 1,
-        ..FIRST
-    };
-    logs.line(second, 60, &line(20));
-    assert_eq!(logs.whole(60), Some(0.2));
-    logs.line(FIRST, 61, &line(99));
-    assert_eq!(logs.whole(61), Some(0.2));
-    logs.line(Origin { round: 1, ..FIRST }, 90, &line(5));
-    assert_eq!(logs.whole(90), Some(0.05));
-}
-
-#[test]
-fn a_pod_that_takes_anothers_place_begins_anew_and_the_other_ones_late_lines_do_not_count() {
-    let mut logs = Logs::default();
-    let line = |step: u32| format!("step {step:05}/01000 (0.02%) | loss: {step}.5 | dt: 2000.00ms");
-    let other = |seconds: i64, logs: &mut Logs| {
-        let training = logs.training(seconds);
-        (
-            training.whole,
-            training.at.seconds,
-            training.metrics["loss"].value,
-        )
-    };
-    logs.line(FIRST, 0, &line(600));
-    let second = Origin { pod: 1, ..FIRST };
-    logs.tracker.attempt_began(second);
-    assert_eq!(logs.tracker.standing(at(30)).training, None);
-    logs.line(second, 60, &line(50));
-    assert_eq!(other(60, &mut logs), (Some(0.05), 60, 50.5));
-    logs.line(FIRST, 61, &line(610));
-    assert_eq!(other(61, &mut logs), (Some(0.05), 60, 50.5));
-}
-
-#[test]
-fn a_launcher_that_starts_its_processes_again_begins_anew() {
-    let mut logs = Logs::default();
-    let start = "INFO:torch.distributed.elastic.agent.server.api:[default] Starting worker group";
-    logs.line(FIRST, 0, start);
-    logs.line(
-        FIRST,
-        1,
-        "step 00420/01000 (0.02%) | loss: 8.8 | dt: 2000.00ms",
-    );
-    logs.line(FIRST, 9, start);
-    assert_eq!(logs.tracker.standing(at(9)).training, None);
-    logs.line(
-        FIRST,
-        10,
-        "step 00400/01000 (0.02%) | loss: 8.8 | dt: 2000.00ms",
-    );
-    assert_eq!(logs.whole(10), Some(0.4));
-}
-
-#[test]
-fn a_restart_of_another_node_alone_changes_nothing() {
-    let mut logs = Logs::default();
-    let line =
-        " iteration       40/     100 | elapsed time per iteration (ms): 10.0 | lm loss: 2.0E+00 |";
-    logs.line(node(0), 0, line).line(node(1), 0, line);
-    logs.line(
-        Origin {
-            attempt: 1,
-            ..node(1)
-        },
-        5,
-        line,
-    );
-    assert_eq!(logs.whole(5), Some(0.4));
-}
-
-#[test]
-fn a_count_that_begins_anew_was_not_of_the_whole_and_says_so() {
-    let mut logs = Logs::default();
-    logs.line(
-        FIRST,
-        0,
-        "100%|██████████| 79/79 [00:19<00:00,  4.79it/s, loss=0.5]",
-    );
-    assert_eq!(logs.whole(0), Some(1.0));
-    logs.line(
-        FIRST,
-        30,
-        "  3%|▎         | 2/79 [00:01<00:19,  4.79it/s, loss=0.4]",
-    );
-    let training = logs.training(30);
-    assert_eq!(training.whole, None);
-    assert_eq!(training.part, Some(2.0 / 79.0));
 }
 
 #[test]
@@ -294,130 +342,6 @@ fn the_estimate_is_the_trackers_own_and_steady() {
     assert!((training.rate.unwrap() - 0.5).abs() < 0.01);
 }
 
-fn report(percentage: u8, updated: i64, metrics: &[(&str, f64)]) -> Report {
-    let metric = |(name, value): &(&str, f64)| Metric {
-        name: (*name).to_owned(),
-        value: *value,
-    };
-    Report {
-        percentage: Some(percentage),
-        remaining: Some(Duration::from_mins(1)),
-        metrics: metrics.iter().map(metric).collect(),
-        updated: at(updated),
-    }
-}
-
-#[test]
-fn a_report_from_before_the_pods_started_is_ignored() {
-    let mut tracker = Tracker::new();
-    tracker.report(report(80, 100, &[]));
-    assert_eq!(tracker.standing(at(101)).training, None);
-    tracker.leader_started(at(150));
-    assert_eq!(tracker.standing(at(151)).training, None);
-    tracker.report(report(5, 160, &[]));
-    let training = tracker.standing(at(161)).training.unwrap();
-    assert_eq!(
-        (training.whole, training.source),
-        (Some(0.05), Source::TrainerStatus)
-    );
-}
-
-#[test]
-fn a_report_of_the_second_in_which_the_container_started_is_of_this_attempt() {
-    let mut tracker = Tracker::new();
-    tracker.leader_started(Stamp {
-        seconds: 100,
-        nanoseconds: 900_000_000,
-    });
-    tracker.report(report(80, 99, &[]));
-    assert_eq!(tracker.standing(at(101)).training, None);
-    tracker.report(report(1, 100, &[]));
-    assert_eq!(
-        tracker.standing(at(101)).training.unwrap().whole,
-        Some(0.01)
-    );
-}
-
-#[test]
-fn a_job_of_which_only_reports_tell_begins_anew_with_its_pods() {
-    let mut tracker = Tracker::new();
-    tracker.leader_started(at(0));
-    tracker.report(report(80, 100, &[]));
-    assert_eq!(tracker.standing(at(101)).training.unwrap().whole, Some(0.8));
-    tracker.leader_started(at(150));
-    tracker.report(report(5, 160, &[]));
-    assert_eq!(
-        tracker.standing(at(161)).training.unwrap().whole,
-        Some(0.05)
-    );
-}
-
-#[test]
-fn what_the_log_said_is_kept_until_a_new_one_is_opened() {
-    let mut logs = Logs::default();
-    logs.tracker.leader_started(at(0));
-    logs.line(
-        FIRST,
-        3,
-        "step 00020/01000 (0.02%) | loss: 8.8 | dt: 2000.00ms",
-    );
-    logs.tracker.leader_started(at(5));
-    assert_eq!(logs.whole(6), Some(0.02));
-}
-
-#[test]
-fn a_fresh_report_leads_and_an_old_one_gives_way_to_a_newer_log() {
-    let mut logs = Logs::default();
-    logs.tracker.leader_started(at(0));
-    logs.tracker.report(report(
-        10,
-        100,
-        &[("current_step", 108.0), ("total_steps", 1000.0)],
-    ));
-    logs.line(
-        FIRST,
-        101,
-        "step 00110/01000 (0.02%) | loss: 8.8 | dt: 2000.00ms",
-    );
-    let training = logs.training(110);
-    assert_eq!(
-        (training.whole, training.source),
-        (Some(0.108), Source::TrainerStatus)
-    );
-    logs.line(
-        FIRST,
-        400,
-        "step 00300/01000 (0.02%) | loss: 8.8 | dt: 2000.00ms",
-    );
-    assert_eq!(logs.whole(400), Some(0.3));
-}
-
-#[test]
-fn what_was_shown_does_not_go_back_when_the_source_changes() {
-    let mut logs = Logs::default();
-    logs.tracker.leader_started(at(0));
-    logs.line(
-        FIRST,
-        10,
-        "step 00420/01000 (0.02%) | loss: 8.8 | dt: 2000.00ms",
-    );
-    assert_eq!(logs.whole(10), Some(0.42));
-    logs.tracker.report(report(40, 11, &[]));
-    assert_eq!(logs.whole(12), Some(0.42));
-}
-
-#[test]
-fn steps_of_a_report_that_contradict_its_percentage_are_not_believed() {
-    let mut tracker = Tracker::new();
-    tracker.leader_started(at(0));
-    tracker.report(report(
-        99,
-        1,
-        &[("current_step", 5.0), ("total_steps", 1000.0)],
-    ));
-    assert_eq!(tracker.standing(at(2)).training.unwrap().whole, Some(0.99));
-}
-
 #[test]
 fn a_reading_of_an_epoch_is_of_the_epoch_only() {
     let progress = Progress::training().with_step(1, Some(2)).of(Span::Epoch);
@@ -440,31 +364,4 @@ fn what_everybody_looks_for_comes_first_and_once() {
         ("wps", 52922.0),
     ];
     assert_eq!(training.foremost(), expected);
-}
-
-#[test]
-fn a_report_is_what_the_cluster_has_of_it() {
-    let metric = |name: &str, value: &str| ReportedMetric {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    };
-    let mut status = TrainerStatus {
-        percentage: Some(45),
-        remaining_seconds: Some(90),
-        metrics: vec![metric("loss", " 0.25"), metric("stage", "warm-up")],
-        updated: "1970-01-01T00:00:07Z".parse().ok(),
-    };
-    let loss = Metric {
-        name: "loss".to_owned(),
-        value: 0.25,
-    };
-    let expected = Report {
-        percentage: Some(45),
-        remaining: Some(Duration::from_secs(90)),
-        metrics: vec![loss],
-        updated: at(7),
-    };
-    assert_eq!(Report::of(&status), Some(expected));
-    status.updated = None;
-    assert_eq!(Report::of(&status), None);
 }

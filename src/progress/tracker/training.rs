@@ -1,15 +1,24 @@
 //! The state of the training in one attempt, made of the readings of one speaker: where it is, how fast, its last metrics.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
-use super::{manner::Manner, pace::Pace};
+use super::{
+    manner::Manner,
+    pace::{Estimate, Pace},
+};
 use crate::{
     logs::stamp::Stamp,
     progress::reading::{Count, Epoch, Metric, Progress, Span, Stage},
 };
 
-/// A loop that has come this far may begin anew; before that, a smaller count is a late line.
-const NEARLY_DONE: f64 = 0.99;
+/// What has come this far may begin anew; before that, a smaller count is a late line.
+pub(super) const NEARLY_DONE: f64 = 0.99;
+/// And so far back it goes then: late lines are not that late.
+const ANEW: f64 = 0.5;
+/// A loop over the whole training stands this close to the end of an epoch when the next one begins.
+const CLOSE: f64 = 0.05;
+/// Those who draw counts of whatever a program tells them to. All others say what they count.
+const DRAWN: [&str; 2] = ["tqdm", "rich"];
 /// Names beyond these are not kept.
 const MOST_METRICS: usize = 64;
 /// The weight of a new rate in the mean.
@@ -31,6 +40,9 @@ struct Place {
 
 #[derive(Clone, Debug)]
 pub(super) struct TrainingState {
+    /// When anything was said last, also what is thrown away.
+    pub(super) heard: Stamp,
+    /// When it was said last where the training is.
     pub(super) at: Stamp,
     pub(super) step: Option<Count>,
     pub(super) epoch: Option<Epoch>,
@@ -39,25 +51,59 @@ pub(super) struct TrainingState {
     manner: Manner,
     place: Option<Place>,
     whole: Option<f64>,
-    /// A count that was taken for the whole began anew: nobody knows how often it will.
+    /// The same, also where it is not believed.
+    reached: f64,
     laps: Laps,
+    /// The steps that were announced.
+    planned: Option<u64>,
+    loops: Loops,
     whole_pace: Pace,
     step_pace: Pace,
+    /// Those of the epochs before the present one, which counts its own.
+    steps_before: f64,
     rate: Option<f64>,
-    stated_remaining: Option<Duration>,
+    stated: Option<Estimate>,
 }
 
 /// Whether counts of the whole can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Laps {
-    None,
-    /// So many began.
-    Seen(u32),
+    First,
+    /// What was taken for the whole began anew: nobody knows how often it will.
+    More,
+}
+
+/// What counts that do not say it are of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Loops {
+    Unknown,
+    /// The epoch of this headline.
+    OfEpoch(Epoch),
+    /// They went on below the next headline.
+    OfWhole,
+}
+
+/// What became of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Move {
+    On,
+    /// A late line.
+    Behind,
+    /// Its count is not the one that is followed.
+    Beside,
+}
+
+/// Whether the training went on, or another one began in the same attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    GoesOn,
+    BeganAnew,
 }
 
 impl TrainingState {
     pub(super) fn new(format: &'static str, at: Stamp) -> Self {
         Self {
+            heard: at,
             at,
             step: None,
             epoch: None,
@@ -66,22 +112,43 @@ impl TrainingState {
             manner: Manner::new(format, at),
             place: None,
             whole: None,
-            laps: Laps::None,
+            reached: 0.0,
+            laps: Laps::First,
+            planned: None,
+            loops: Loops::Unknown,
             whole_pace: Pace::default(),
             step_pace: Pace::default(),
+            steps_before: 0.0,
             rate: None,
-            stated_remaining: None,
+            stated: None,
         }
     }
 
-    pub(super) fn take(&mut self, format: &'static str, at: Stamp, progress: &Progress) {
-        self.at = self.at.max(at);
-        self.take_metrics(at, &progress.metrics);
+    pub(super) fn take(&mut self, format: &'static str, at: Stamp, said: &Progress) -> Course {
+        self.hear(at);
+        let said = self.scoped(format, said);
+        let progress = said.as_ref();
+        let course = self.course(progress);
+        if course == Course::BeganAnew {
+            self.begin_anew(progress);
+        }
         self.is_finished |= progress.stage == Stage::Over;
-        if self.move_to(at, progress) {
+        let moved = self.move_to(progress);
+        if moved != Move::Behind {
+            self.take_metrics(at, &progress.metrics);
+        }
+        if moved == Move::On {
+            self.at = self.at.max(at);
             self.manner.heed(format, at, progress.step);
+            self.take_whole(at, progress);
             self.take_speed(at, progress);
         }
+        course
+    }
+
+    /// Who speaks is not silent, whatever it is about.
+    pub(super) fn hear(&mut self, at: Stamp) {
+        self.heard = self.heard.max(at);
     }
 
     pub(super) fn take_metrics(&mut self, at: Stamp, metrics: &[Metric]) {
@@ -114,84 +181,114 @@ impl TrainingState {
         self.rate.or_else(|| self.step_pace.speed())
     }
 
-    /// Until the end of the whole training.
-    pub(super) fn remaining(&self) -> Option<Duration> {
-        if self.whole.is_some() {
-            return self.whole_pace.until(1.0).or(self.stated_remaining);
-        }
-        self.stated_remaining
+    /// Of how many steps, where that was said.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.step.and_then(|step| step.total).or(self.planned)
     }
 
-    /// Whether the reading is the newest; a late one, or one of another count, changes nothing.
-    fn move_to(&mut self, at: Stamp, progress: &Progress) -> bool {
-        if let Some(part) = progress.part() {
-            let next = match progress.span {
-                Span::Epoch => Place {
-                    lap: progress.epoch.map_or(0.0, |epoch| epoch.stated),
-                    part,
-                },
-                Span::Whole => match self.whole_place(progress, part) {
-                    Some(place) => place,
-                    None => return false,
-                },
-            };
-            if self
-                .place
-                .is_some_and(|place| (next.lap, next.part) < (place.lap, place.part))
-            {
-                return false;
+    /// Until the end of the whole training, counted from `at`, as far as that can be believed at `now`.
+    pub(super) fn remaining(&self, now: Stamp) -> Option<Duration> {
+        let own = self.whole.and_then(|_| self.whole_pace.until(1.0));
+        let estimate = own.or(self.stated)?;
+        let believed = estimate.believed(self.whole_pace.gap(), now)?;
+        believed.left_at(self.at)
+    }
+
+    /// Programs train more than once: folds, sweeps, a second `fit`. What is behind when all was done is the next one.
+    fn course(&self, said: &Progress) -> Course {
+        let is_done = self.is_finished || self.reached >= NEARLY_DONE;
+        let begins = match (said.whole(), said.epoch, self.place) {
+            (Some(whole), ..) => is_done && whole <= ANEW,
+            // Nobody says of how many epochs.
+            (None, Some(epoch), Some(place)) => {
+                let is_back = epoch.stated < place.lap && epoch.stated <= place.lap * ANEW;
+                place.part >= NEARLY_DONE && is_back
             }
-            self.place = Some(next);
-        } else if self.is_behind(progress) {
+            _ => false,
+        };
+        if begins {
+            Course::BeganAnew
+        } else {
+            Course::GoesOn
+        }
+    }
+
+    fn begin_anew(&mut self, said: &Progress) {
+        *self = Self {
+            heard: self.heard,
+            epoch: self.epoch.filter(|_| said.epoch.is_none()),
+            metrics: std::mem::take(&mut self.metrics),
+            manner: self.manner,
+            laps: Laps::More,
+            rate: self.rate,
+            ..Self::new(self.manner.format(), self.at)
+        };
+    }
+
+    /// A loop that is drawn below the headline of an epoch is of that epoch, unless it is as long as the training was
+    /// announced to be.
+    fn scoped<'a>(&mut self, format: &str, said: &'a Progress) -> Cow<'a, Progress> {
+        let total = said.step.and_then(|step| step.total);
+        let is_drawn = DRAWN.contains(&format) && said.span == Span::Whole;
+        let (true, Some(part), Loops::OfEpoch(epoch)) = (is_drawn, said.part(), self.loops) else {
+            return Cow::Borrowed(said);
+        };
+        if total.is_some() && total == self.planned {
+            return Cow::Borrowed(said);
+        }
+        if self.goes_on(epoch, part) {
+            (self.loops, self.place) = (Loops::OfWhole, None);
+            return Cow::Borrowed(said);
+        }
+        let scoped = said.clone().with_epoch(epoch).of(Span::Epoch);
+        Cow::Owned(scoped)
+    }
+
+    /// Whether a loop stood at the last epoch's end when this one began, and stands behind it now.
+    fn goes_on(&self, epoch: Epoch, part: f64) -> bool {
+        let Some((place, total)) = self.place.zip(epoch.total) else {
             return false;
-        }
-        self.take_counts(progress);
-        if let Some(whole) = progress.whole().filter(|_| self.laps == Laps::None) {
-            let whole = self.whole.map_or(whole, |before| before.max(whole));
-            self.whole = Some(whole);
-            // What passed before the first step was compiling and loading.
-            if whole > 0.0 {
-                self.whole_pace.push(at, whole);
-            }
-        }
-        true
+        };
+        let end = epoch.done / total;
+        let is_close = |part: f64| (part - end).abs() <= CLOSE;
+        place.lap < epoch.stated && place.part <= part && is_close(place.part) && is_close(part)
     }
 
-    /// Where a count of the whole stands; none for a count that is not the one that is followed.
-    fn whole_place(&mut self, progress: &Progress, part: f64) -> Option<Place> {
-        let lap = match self.laps {
-            Laps::None => 0.0,
-            Laps::Seen(laps) => f64::from(laps),
+    fn move_to(&mut self, progress: &Progress) -> Move {
+        let Some(part) = progress.part() else {
+            return self.move_without_count(progress);
         };
-        let Some(before) = self.place.filter(|_| self.step.is_some()) else {
-            return Some(Place { lap, part });
+        let total = progress.step.and_then(|step| step.total);
+        let lap = match progress.span {
+            Span::Epoch => progress.epoch.map_or(0.0, |epoch| epoch.stated),
+            Span::Whole => {
+                if self.total().is_some() && self.total() != total {
+                    return Move::Beside;
+                }
+                0.0
+            }
         };
-        let total = |step: Option<Count>| step.and_then(|step| step.total);
-        let same = total(self.step) == total(progress.step) || total(self.step).is_none();
-        if same && part >= before.part {
-            return Some(Place { lap, part });
+        let next = Place { lap, part };
+        let is_behind = |place: Place| (next.lap, next.part) < (place.lap, place.part);
+        if self.place.is_some_and(is_behind) {
+            return Move::Behind;
         }
-        if before.part < NEARLY_DONE {
-            // Late, or of another loop.
-            return None;
+        if self.place.is_some_and(|place| place.lap < lap) {
+            self.steps_before += self.step.map_or(0.0, |step| float(step.done));
         }
-        let laps = match self.laps {
-            Laps::None => 1,
-            Laps::Seen(laps) => laps.saturating_add(1),
-        };
-        self.laps = Laps::Seen(laps);
-        self.whole = None;
-        self.whole_pace = Pace::default();
-        self.step_pace = Pace::default();
-        self.stated_remaining = None;
-        Some(Place {
-            lap: f64::from(laps),
-            part,
-        })
+        self.take_epoch(progress);
+        if progress.span == Span::Whole && total.is_some() && part <= 0.0 {
+            // Nothing is counted yet: it may as well be a plan.
+            self.planned = total;
+        } else {
+            self.place = Some(next);
+            self.take_step(progress);
+        }
+        Move::On
     }
 
     /// Without a total: a smaller step or an earlier epoch is a late line.
-    fn is_behind(&self, progress: &Progress) -> bool {
+    fn move_without_count(&mut self, progress: &Progress) -> Move {
         let behind_epoch = match (self.epoch, progress.epoch) {
             (Some(before), Some(next)) => next.done < before.done,
             _ => false,
@@ -200,19 +297,48 @@ impl TrainingState {
             (Some(before), Some(next)) => before.total.is_none() && next.done < before.done,
             _ => false,
         };
-        behind_epoch || behind_step
+        if behind_epoch || behind_step {
+            return Move::Behind;
+        }
+        if let (Span::Epoch, Some(epoch)) = (progress.span, progress.epoch)
+            && epoch.total.is_some_and(|total| total > 1.0)
+            && self.loops != Loops::OfWhole
+        {
+            self.loops = Loops::OfEpoch(epoch);
+        }
+        self.take_epoch(progress);
+        self.take_step(progress);
+        Move::On
     }
 
-    fn take_counts(&mut self, progress: &Progress) {
-        if let Some(step) = progress.step {
-            // A count with a total says more than one without.
-            if step.total.is_some() || self.step.is_none_or(|step| step.total.is_none()) {
-                self.step = Some(step);
-            }
-        }
+    /// A count with a total says more than one without.
+    fn take_step(&mut self, progress: &Progress) {
+        let counts = |step: Count| step.total.is_some();
+        let is_less = |step: &Count| !counts(*step) && self.step.is_some_and(counts);
+        let step = progress.step.filter(|step| !is_less(step));
+        self.step = step.or(self.step);
+    }
+
+    fn take_epoch(&mut self, progress: &Progress) {
         if let Some(epoch) = progress.epoch {
             let total = epoch.total.or(self.epoch.and_then(|epoch| epoch.total));
             self.epoch = Some(Epoch { total, ..epoch });
+        }
+    }
+
+    fn take_whole(&mut self, at: Stamp, progress: &Progress) {
+        let Some(whole) = progress.whole() else {
+            return;
+        };
+        self.reached = self.reached.max(whole);
+        if self.laps == Laps::More {
+            return;
+        }
+        let whole = self.whole.map_or(whole, |before| before.max(whole));
+        self.whole = Some(whole);
+        // What passed before the first step was compiling and loading.
+        if whole > 0.0 {
+            self.whole_pace.push(at, whole);
         }
     }
 
@@ -224,15 +350,23 @@ impl TrainingState {
             self.rate = Some(mean);
         }
         if let Some(step) = progress.step {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "a pace is shown with few digits"
-            )]
-            self.step_pace.push(at, step.done as f64);
+            self.step_pace
+                .push(at, self.steps_before + float(step.done));
         }
         let of_whole = progress.remaining_of.unwrap_or(progress.span) == Span::Whole;
-        if of_whole && (self.laps == Laps::None || progress.remaining.is_none()) {
-            self.stated_remaining = progress.remaining.or(self.stated_remaining);
+        if let Some(left) = progress.remaining
+            && of_whole
+            && self.laps == Laps::First
+        {
+            self.stated = Some(Estimate { at, left });
         }
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a pace is shown with few digits"
+)]
+const fn float(count: u64) -> f64 {
+    count as f64
 }

@@ -14,11 +14,11 @@ use crate::{
         log_json::JsonLines,
         log_note::render_heartbeat,
         progress_json::{ProgressEvents, Reading, RunEnd},
-        progress_line::{ProgressLines, render_standing},
+        progress_line::{ProgressLines, render_lines, render_standing},
         progress_rows::{JobProgress, RowsLook, render_rows},
         progress_words::percent,
     },
-    style::{Role, Style},
+    style::{Glyphs, Role, Style},
     train_job::{Phase, PhaseKind, PhaseState},
     ui::{Gauge, LastRows, Room},
 };
@@ -37,6 +37,8 @@ pub(in crate::commands::logs) enum Means {
     Rows,
     Lines(ProgressLines),
     Events(Events),
+    /// In the end, and nothing before it.
+    End,
 }
 
 /// Events, and when which was written.
@@ -110,7 +112,7 @@ impl Sheet {
             return;
         };
         let texts = match &mut progress.means {
-            Means::Rows => return,
+            Means::Rows | Means::End => return,
             Means::Lines(lines) => {
                 progress.board.pass_time();
                 lines.news(progress.board.progress(), progress.board.now())
@@ -159,7 +161,7 @@ impl Sheet {
     fn wants_heartbeat(&self) -> bool {
         match self.progress.as_ref().map(|progress| &progress.means) {
             // They have their own.
-            Some(Means::Events(_)) => false,
+            Some(Means::Events(_) | Means::End) => false,
             _ if self.look.lines == Lines::Hidden => !self.pen.answers_to_terminal(),
             _ => !self.pen.is_status_terminal(),
         }
@@ -168,8 +170,8 @@ impl Sheet {
     fn standing(&self) -> Option<String> {
         let ShownProgress { board, means } = self.progress.as_ref()?;
         match means {
-            Means::Lines(_) => render_standing(board.progress(), board.now()),
-            Means::Rows | Means::Events(_) => None,
+            Means::Lines(_) => render_standing(board.progress(), board.now(), Glyphs::Unicode),
+            Means::Rows | Means::Events(_) | Means::End => None,
         }
     }
 
@@ -198,26 +200,46 @@ impl Sheet {
 
     /// Whether it is of interest also to who does not read lines. What is waited for stands in the rows.
     pub(super) fn is_about_job(&self, entry: &Entry<'_>) -> bool {
+        let means = self.progress.as_ref().map(|progress| &progress.means);
         match entry {
+            _ if matches!(means, Some(Means::End)) => false,
             Entry::Notice { .. } => true,
             Entry::Wait { .. } => !self.takes_rows(),
             _ => false,
         }
     }
 
+    /// Where lines are hidden, how far the job came stays: in rows, or in lines where none may stand, as in the background.
     pub(super) fn leave_rows(&mut self, tally: &Tally) {
+        let may_stand = self.pen.room().is_some();
         let last = match self.look.lines {
             Lines::Shown => LastRows::Erased,
-            Lines::Hidden if self.takes_rows() => {
-                self.set_rows(tally);
-                let drawn = self.pen.answer(b"");
-                self.keep_trouble(drawn);
-                LastRows::Kept
-            }
             Lines::Hidden => LastRows::Kept,
         };
+        if last == LastRows::Kept && may_stand {
+            self.set_rows(tally);
+            let drawn = self.pen.answer(b"");
+            self.keep_trouble(drawn);
+        }
         let left = self.pen.leave_rows(last);
         self.keep_trouble(left);
+        if last == LastRows::Kept && !may_stand {
+            self.tell_last();
+        }
+    }
+
+    fn tell_last(&mut self) {
+        let Some(ShownProgress {
+            board,
+            means: Means::Rows | Means::End,
+        }) = &mut self.progress
+        else {
+            return;
+        };
+        board.pass_time();
+        for text in render_lines(board.progress(), board.now(), Glyphs::Unicode) {
+            self.tell(&text);
+        }
     }
 
     pub(super) fn status_style(&self) -> Style {
