@@ -279,7 +279,7 @@ impl<'a> Walk<'a> {
         let (first, count) = (self.next, number - self.next);
         match (self.open.take(), count) {
             (None, _) => self.judge_missing(first, number),
-            (Some(_), 0) if first > 1 && self.written.file_starts.contains(&number) => {
+            (Some(_), 0) if first > 1 && self.is_between_files(number) => {
                 self.verdict.boundary_markers += 1;
             }
             (Some(_), 0) => self.fault(format!(
@@ -287,6 +287,13 @@ impl<'a> Walk<'a> {
             )),
             (Some(_), _) => self.verdict.marked += count,
         }
+    }
+
+    /// Between a line and the one before it, or behind the last one where the file that follows has none.
+    fn is_between_files(&self, number: u64) -> bool {
+        let is_behind_all = number > self.written.stamps.len() as u64;
+        self.written.file_starts.contains(&number)
+            || (is_behind_all && self.written.last_file == LastFile::Empty)
     }
 
     /// Without a marker, only what no stream carried, and one stream passed over, is not the follower's loss.
@@ -566,6 +573,25 @@ mod tests {
         let verdict = judged(&around(5, marker(5, 6), 6));
         assert_eq!((verdict.boundary_markers, verdict.markers), (1, 1));
         assert!(verdict.faults.is_empty());
+    }
+
+    #[test]
+    fn a_marker_behind_the_last_line_is_excused_only_where_an_empty_file_follows() {
+        let mut printed = lines(1..=10);
+        printed.push(Printed::Marker {
+            after: Some(stamp(10)),
+            before: None,
+            reason: Some(Reason::Rotated),
+        });
+        for (last_file, faults) in [(LastFile::Empty, 0), (LastFile::Filled, 1)] {
+            let written = Written {
+                last_file,
+                ..written(10, &[6])
+            };
+            let verdict = judge(&written, &printed, &Carried::default(), &[Reason::Rotated]);
+            assert_eq!(verdict.faults.len(), faults, "{last_file:?}");
+            assert_eq!(verdict.boundary_markers, 1 - faults as u64);
+        }
     }
 
     #[test]
