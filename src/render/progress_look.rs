@@ -4,9 +4,7 @@
 use super::{
     Look,
     progress_line::{render_lines, render_standing},
-    progress_rows::{
-        JobProgress, RowsLook, phases_row, render_last_rows, render_steps, wait_words,
-    },
+    progress_rows::{JobProgress, RowsLook, phases_row, render_steps, wait_words},
 };
 use crate::{
     progress::look::JobLook,
@@ -56,21 +54,13 @@ fn drawn_rows(job: &JobLook, look: &Look, (width, glyphs): (usize, Glyphs)) -> V
             .flat_map(|(text, role)| folded(&text, role, look)),
     );
     rows.extend(render_steps(progress(job), rows_look));
-    if is_over(job) {
-        rows.extend(last_rows(job, rows_look, look));
+    if progress(job).is_over() && job.standings.training.training.is_none() {
+        let standing = render_standing(progress(job), look.now, glyphs);
+        let fold = |text: String| prose::wrap(&text, 0, look.width);
+        let lines = standing.map(fold).unwrap_or_default();
+        rows.extend(lines.lines().map(str::to_owned));
     }
     rows
-}
-
-/// How far a job came that is over.
-fn last_rows(job: &JobLook, rows_look: RowsLook, look: &Look) -> Vec<String> {
-    if job.standings.training.training.is_some() {
-        return render_last_rows(&job.standings, rows_look);
-    }
-    let standing = render_standing(progress(job), look.now, rows_look.glyphs);
-    let fold = |text: String| prose::wrap(&text, 0, look.width);
-    let lines = standing.map(fold).unwrap_or_default();
-    lines.lines().map(str::to_owned).collect()
 }
 
 /// A sentence in as many rows as it needs.
@@ -78,11 +68,6 @@ fn folded(text: &str, role: Role, look: &Look) -> Vec<String> {
     let rows = prose::wrap(text, 0, look.width);
     let rows = rows.lines().map(|row| look.style.paint(role, row));
     rows.collect()
-}
-
-fn is_over(job: &JobLook) -> bool {
-    job.phase()
-        .is_some_and(|phase| phase.kind == PhaseKind::Done && phase.state != PhaseState::Waiting)
 }
 
 /// Why there is no bar of the training, where one is to be expected.

@@ -26,7 +26,7 @@ const LONGEST_BAR: usize = 40;
 /// A shorter bar shows nothing that its per cent does not.
 const SHORTEST_BAR: usize = 10;
 
-/// Whether a step still goes on.
+/// Whether a training still goes on: a bar is of what runs, and of what is over nobody waits for another word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     Runs,
@@ -71,6 +71,12 @@ impl JobProgress<'_> {
                 .any(|(kind, is_told)| is_told && self.running(kind).is_some())
     }
 
+    pub fn is_over(&self) -> bool {
+        let is_end =
+            |phase: &Phase| phase.kind == PhaseKind::Done && phase.state != PhaseState::Waiting;
+        self.phases.iter().any(is_end)
+    }
+
     /// The phase of this kind, as long as it runs.
     fn running(&self, kind: PhaseKind) -> Option<&Phase> {
         let runs = |phase: &&Phase| phase.kind == kind && phase.state == PhaseState::Running;
@@ -87,7 +93,7 @@ pub fn render_rows(progress: JobProgress<'_>, look: RowsLook) -> Vec<String> {
     rows.chain(render_steps(progress, look)).collect()
 }
 
-/// Of the steps that run, those of which something is known.
+/// Of the steps that run, those of which something is known; of a job that is over, how far its training came.
 pub fn render_steps(progress: JobProgress<'_>, look: RowsLook) -> Vec<String> {
     let standings = progress.standings;
     let mut rows = Vec::new();
@@ -102,13 +108,9 @@ pub fn render_steps(progress: JobProgress<'_>, look: RowsLook) -> Vec<String> {
     }
     if progress.running(PhaseKind::Training).is_some() {
         rows.extend(training_rows(standings, Life::Runs, look));
+    } else if progress.is_over() && standings.training.training.is_some() {
+        rows.extend(training_rows(standings, Life::Over, look));
     }
-    rows.iter().map(|row| prose::cut(row, look.width)).collect()
-}
-
-/// How far a training came that is over: a bar is of what runs, and nobody waits for another word.
-pub fn render_last_rows(standings: &Standings, look: RowsLook) -> Vec<String> {
-    let rows = training_rows(standings, Life::Over, look);
     rows.iter().map(|row| prose::cut(row, look.width)).collect()
 }
 
@@ -515,6 +517,20 @@ mod tests {
             "training    epoch 2/3 · reported by the training, 4s ago"
         );
         assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn of_a_job_that_is_over_stays_how_far_it_came_without_a_bar_or_a_time_left() {
+        let mut phases = trains();
+        phases[4].state = PhaseState::Failed;
+        phases[5].state = PhaseState::Failed;
+        let text = rows(&phases, &standings(Some(training()), None), WIDE);
+        let (_, training) = text.split_once('\n').unwrap();
+        assert_eq!(
+            training,
+            "training     42%  step 4,201/10,000 · 12.3 steps/s\n\
+             \x20           epoch 2/3 · loss 0.4321 · eval_loss 1.250 · lr 9.6e-05 · log of node-0 (tqdm), 4s ago"
+        );
     }
 
     #[test]

@@ -499,3 +499,27 @@ fn a_watch_in_the_background_of_a_terminal_tells_in_the_end_how_far_the_job_came
     assert!(text.contains(" · done"), "{text}");
     assert!(!text.contains("━"), "{text}");
 }
+
+#[test]
+fn the_last_rows_of_a_job_that_is_over_tell_how_far_it_came_and_of_no_waiting() {
+    let Some(bed) = Testbed::shared() else { return };
+    let namespace = bed.namespace("progress-last").unwrap();
+    let environment = [("NO_COLOR", "1"), ("LANG", "C.UTF-8")];
+    let mut terminal = Terminal::new(&bed, &namespace, &environment);
+    apply(&bed, &namespace, torch("stops", 1, STOPS));
+    let program = env!("CARGO_BIN_EXE_kubectl-trainer");
+    let name = namespace.name();
+    terminal.press(&format!("{program} progress -n {name} stops -w\n"));
+    // A key that is typed before would stand among the rows.
+    terminal.wait_for("the end", |text| {
+        text.contains(" · done") && text.trim_end().ends_with(PROMPT.trim_end())
+    });
+    assert_eq!(terminal.exit_code(), "0");
+    let sent = String::from_utf8(terminal.finish()).unwrap();
+    let lines = Screen::after(&sent).lines;
+    let has = |text: &str| lines.iter().any(|line| line.contains(text));
+    assert!(has(" · done"), "{lines:#?}");
+    assert!(has("training     24%  step 40/100"), "{lines:#?}");
+    assert!(!has("still "), "{lines:#?}");
+    assert!(!has("━"), "{lines:#?}");
+}

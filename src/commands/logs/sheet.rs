@@ -211,7 +211,7 @@ impl Sheet {
     /// Writes what is there, and says what was gathered for long enough.
     pub(super) fn settle(&mut self, now: Duration, tally: &Tally) -> io::Result<()> {
         if self.pen.rest().is_zero() {
-            self.set_rows(tally);
+            self.set_rows(Some(tally));
             self.write_block();
         }
         self.refresh_rows();
@@ -234,7 +234,7 @@ impl Sheet {
             lines.break_off(&mut self.block);
         }
         self.write_block();
-        self.leave_rows(tally);
+        self.leave_rows();
         self.say_notes();
         self.tell_progress(now, tally);
         self.outcome()

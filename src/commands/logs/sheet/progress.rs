@@ -86,7 +86,8 @@ impl Sheet {
         }
     }
 
-    pub(super) fn set_rows(&mut self, tally: &Tally) {
+    /// How the reading goes is a sign of life, as long as it goes on.
+    pub(super) fn set_rows(&mut self, reading: Option<&Tally>) {
         let Some(progress) = &mut self.progress else {
             return;
         };
@@ -96,8 +97,9 @@ impl Sheet {
             let known = progress.board.progress();
             let look = rows_look(room, now);
             let mut rows = render_rows(known, look);
-            if !known.is_told() {
-                // How the reading goes is the only sign of life.
+            if let Some(tally) = reading
+                && !known.is_told()
+            {
                 let reading = render_heartbeat(tally, self.awaited.as_deref());
                 rows.push(room.style.paint(Role::Muted, &reading));
             }
@@ -210,14 +212,14 @@ impl Sheet {
     }
 
     /// Where lines are hidden, how far the job came stays: in rows, or in lines where none may stand, as in the background.
-    pub(super) fn leave_rows(&mut self, tally: &Tally) {
+    pub(super) fn leave_rows(&mut self) {
         let may_stand = self.pen.room().is_some();
         let last = match self.look.lines {
             Lines::Shown => LastRows::Erased,
             Lines::Hidden => LastRows::Kept,
         };
         if last == LastRows::Kept && may_stand {
-            self.set_rows(tally);
+            self.set_rows(None);
             let drawn = self.pen.answer(b"");
             self.keep_trouble(drawn);
         }
