@@ -129,6 +129,9 @@ enum Purpose {
     LastLine,
 }
 
+/// The right to ask for a last line now, given back when dropped.
+pub struct LastLineTurn(#[expect(dead_code, reason = "held")] Option<Place>);
+
 /// The right to open a stream now, given back when dropped.
 struct Turn<'a>(#[expect(dead_code, reason = "held")] Option<SemaphorePermit<'a>>);
 
@@ -202,9 +205,18 @@ impl LogPool {
         }
     }
 
+    /// Waits until a last line may be asked for: where each takes a connection, few are at a time. Held until it is there.
+    pub async fn wait_for_last_line(&self) -> LastLineTurn {
+        LastLineTurn(match self.seats.protocol() {
+            Protocol::Http1 => Some(self.places.wait_for_last_line().await),
+            Protocol::Http2 => None,
+        })
+    }
+
     /// The last line of the log, as it is served. `None`: the file is empty.
     pub async fn fetch_last_line(
         &self,
+        _turn: &LastLineTurn,
         request: &LogStreamRequest,
     ) -> Result<Option<Bytes>, LogRefusal> {
         let request = request.of_last_line();
@@ -303,7 +315,7 @@ impl LogPool {
         };
         // Where each stream makes a connection, there may be few of these at a time, and not too many together.
         let (place, turn) = match self.seats.protocol() {
-            Protocol::Http1 => (Some(self.place(purpose).await?), Some(self.turn().await)),
+            Protocol::Http1 => (Some(self.place(purpose)?), Some(self.turn().await)),
             Protocol::Http2 => (None, None),
         };
         let limit = ANSWER_LIMIT;
@@ -314,7 +326,7 @@ impl LogPool {
                 dialing.find_http1();
                 let place = match place {
                     Some(place) => place,
-                    None => self.place(purpose).await?,
+                    None => self.place(purpose)?,
                 };
                 Carrier::Wire(wire, place)
             }
@@ -330,10 +342,11 @@ impl LogPool {
         Ok((carrier, turn))
     }
 
-    async fn place(&self, purpose: Purpose) -> Result<Place, NoPlace> {
+    fn place(&self, purpose: Purpose) -> Result<Place, NoPlace> {
         match purpose {
             Purpose::Log => self.places.take(),
-            Purpose::LastLine => Ok(self.places.wait_for_last_line().await),
+            // Whoever asks for it has waited for its turn.
+            Purpose::LastLine => Ok(Place::beside()),
         }
     }
 

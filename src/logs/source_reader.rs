@@ -274,13 +274,11 @@ impl SourceReader {
     }
 
     /// What runs may be silent for as long as its stream is open: a job's pods get time to end. Whoever waits for others
-    /// is not to blame; a last line may wait for those of others too, and has limits of its own.
+    /// is not to blame.
     fn clock(&self) -> Clock {
         let is_read = self.stream.is_some() && self.shared.follow == Follow::Yes;
         let is_healthy = is_read && self.obeyed.standing == Standing::Running;
-        let asked = self.asked.as_ref();
-        let is_checked = asked.is_some_and(|asked| asked.subject == Subject::LastLine);
-        if is_healthy || is_checked || self.is_queued() {
+        if is_healthy || self.is_queued() {
             Clock::Stands
         } else {
             Clock::Runs

@@ -144,9 +144,10 @@ impl Asked {
         let turn = Turn::default();
         let begun = Arc::clone(&turn);
         let answer = async move {
+            let place = shared.pool.wait_for_last_line().await;
             let _turn = shared.opening.acquire().await;
             begun.get_or_init(|| ());
-            Answer::LastLine(shared.pool.fetch_last_line(&request).await)
+            Answer::LastLine(shared.pool.fetch_last_line(&place, &request).await)
         };
         Self {
             subject: Subject::LastLine,

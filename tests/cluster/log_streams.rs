@@ -171,7 +171,12 @@ fn a_log_is_read_to_its_end_from_any_place() {
         let mut whole = pool.open(&request).await.unwrap();
         assert_eq!(first_line(&mut whole).await, "first\n");
         assert!(whole.chunk().await.unwrap().is_none());
-        let last = pool.fetch_last_line(&request).await.unwrap().unwrap();
+        let turn = pool.wait_for_last_line().await;
+        let last = pool
+            .fetch_last_line(&turn, &request)
+            .await
+            .unwrap()
+            .unwrap();
         assert!(last.ends_with(b" first\n"));
         request.range = LogRange::Tail(0);
         let mut nothing = pool.open(&request).await.unwrap();

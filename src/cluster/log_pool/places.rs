@@ -32,6 +32,13 @@ pub(super) struct NoPlace {
     pub(super) message: String,
 }
 
+impl Place {
+    /// For what is counted elsewhere.
+    pub(super) const fn beside() -> Self {
+        Self(None)
+    }
+}
+
 impl Places {
     /// A place for a log, or why there is none.
     pub(super) fn take(&self) -> Result<Place, NoPlace> {
