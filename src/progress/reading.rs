@@ -106,6 +106,20 @@ impl Epoch {
         }
     }
 
+    /// The one whose steps follow a line that names this one: the next, where this one is over. None behind the last.
+    pub fn under_way(self) -> Option<Self> {
+        let epoch = if self.done >= self.stated {
+            Self {
+                stated: self.done + 1.0,
+                ..self
+            }
+        } else {
+            self
+        };
+        let is_last = |total: f64| epoch.done >= total;
+        (!epoch.total.is_some_and(is_last)).then_some(epoch)
+    }
+
     /// `Epoch 2`, and nobody knows whether the first was 0 or 1: good for order and for showing.
     pub fn numbered(number: u64) -> Self {
         let number = ratio(number, 1);

@@ -76,6 +76,16 @@ pub struct Tracker {
     report_gap: f64,
     /// What was shown last; it does not go back.
     shown: Option<f64>,
+    guess: Guess,
+}
+
+/// Whether what was shown last is still believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Guess {
+    #[default]
+    Holds,
+    /// It was of one epoch. Nothing is shown until the training has come so far.
+    WasWrong,
 }
 
 impl Tracker {
@@ -152,15 +162,18 @@ impl Tracker {
         }
     }
 
-    /// What was shown stays. What others say of less has no steps and no time of it then.
+    /// What was shown stays, unless it was wrong. What others say of less has no steps and no time of it then.
     fn keep(&mut self, training: &mut Training) {
         let Some(whole) = training.whole else { return };
-        match self.shown {
-            Some(shown) if shown > whole => {
+        match (self.shown, self.guess) {
+            (Some(shown), Guess::Holds) if shown > whole => {
                 training.whole = Some(shown);
                 (training.step, training.remaining) = (None, None);
             }
-            _ => self.shown = Some(whole),
+            (Some(shown), Guess::WasWrong) if shown > whole => {
+                (training.whole, training.remaining) = (None, None);
+            }
+            _ => (self.shown, self.guess) = (Some(whole), Guess::Holds),
         }
         training.is_finished |= training.whole >= Some(1.0);
     }
@@ -206,7 +219,7 @@ impl Tracker {
         self.unnamed.clear();
         self.confirmed.clear();
         self.activity = None;
-        self.shown = None;
+        (self.shown, self.guess) = (None, Guess::Holds);
     }
 
     fn forget(&mut self, node: u32) {
@@ -231,8 +244,11 @@ impl Tracker {
         let state = state.or_insert_with(|| TrainingState::new(format, at));
         let course = state.take(format, at, progress);
         // A training that is over has no part in the next one.
-        if course == Course::BeganAnew && self.shown >= Some(NEARLY_DONE) {
+        if course != Course::GoesOn && self.shown >= Some(NEARLY_DONE) {
             self.shown = None;
+        }
+        if course == Course::WasOneEpoch {
+            self.guess = Guess::WasWrong;
         }
     }
 
@@ -257,7 +273,10 @@ impl Tracker {
         if self.confirmed.contains_key(&speaker) && !self.has_ended(speaker) {
             return;
         }
-        let is_candidate = |bar: &&Unnamed| bar.speaker == speaker && bar.total.is_some();
+        // Of several that are over nobody knows which was the training's.
+        let is_over = |bar: &Unnamed| bar.progress.part().is_some_and(|part| part >= 1.0);
+        let is_candidate =
+            |bar: &&Unnamed| bar.speaker == speaker && bar.total.is_some() && !is_over(bar);
         let Some(bar) = self.unnamed.iter().rfind(is_candidate).cloned() else {
             return;
         };

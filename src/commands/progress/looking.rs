@@ -217,7 +217,8 @@ async fn fetch_part(
     let mut excerpt = Excerpt::new(described, text);
     if matches!(range, LogRange::Tail(_)) && excerpt.hides_its_age() {
         request.range = LogRange::Tail(1);
-        if let Ok(last) = cluster.fetch_log(&request).await {
+        // What has come already counts also where its age is not known.
+        if let Ok(Ok(last)) = timeout(SHARE / 3, cluster.fetch_log(&request)).await {
             excerpt.take_last_line(&last);
         }
     }

@@ -98,6 +98,8 @@ enum Move {
 pub(super) enum Course {
     GoesOn,
     BeganAnew,
+    /// It went on, but the loop that was taken for all of it was one epoch of it.
+    WasOneEpoch,
 }
 
 impl TrainingState {
@@ -129,11 +131,13 @@ impl TrainingState {
         let said = self.scoped(format, said);
         let progress = said.as_ref();
         let course = self.course(progress);
-        if course == Course::BeganAnew {
-            self.begin_anew(progress);
+        match course {
+            Course::GoesOn => {}
+            Course::BeganAnew => self.begin_anew(progress, Laps::More),
+            Course::WasOneEpoch => self.begin_anew(progress, Laps::First),
         }
         self.is_finished |= progress.stage == Stage::Over;
-        let moved = self.move_to(progress);
+        let moved = self.move_to(format, progress);
         if moved != Move::Behind {
             self.take_metrics(at, &progress.metrics);
         }
@@ -196,8 +200,9 @@ impl TrainingState {
 
     /// Programs train more than once: folds, sweeps, a second `fit`. What is behind when all was done is the next one.
     fn course(&self, said: &Progress) -> Course {
-        let is_done = self.is_finished || self.reached >= NEARLY_DONE;
+        let is_done = self.is_finished || self.reached >= self.end_for(said);
         let begins = match (said.whole(), said.epoch, self.place) {
+            _ if self.was_one_epoch(said) => return Course::WasOneEpoch,
             (Some(whole), ..) => is_done && whole <= ANEW,
             // Nobody says of how many epochs.
             (None, Some(epoch), Some(place)) => {
@@ -213,13 +218,37 @@ impl TrainingState {
         }
     }
 
-    fn begin_anew(&mut self, said: &Progress) {
+    /// How far all must have come. The last per cent can last: a loop of another length is no new training in it.
+    fn end_for(&self, said: &Progress) -> f64 {
+        let total = said.step.and_then(|step| step.total);
+        let is_other = said.span == Span::Whole && total.is_some() && self.total().is_some();
+        if is_other && total != self.total() {
+            1.0
+        } else {
+            NEARLY_DONE
+        }
+    }
+
+    /// Whoever comes late may hear a loop before its headline: it does not stand where the next one does, or has ended
+    /// before the last epoch has.
+    fn was_one_epoch(&self, said: &Progress) -> bool {
+        let (Some(place), Some((epoch, total))) = (self.place, headline(said)) else {
+            return false;
+        };
+        let is_guess = self.loops == Loops::Unknown && is_drawn(self.manner.format());
+        let is_too_early = place.part >= 1.0 && epoch.done < total;
+        let is_elsewhere = (place.part - epoch.done / total).abs() > CLOSE;
+        let is_whole = self.planned.is_some() || place.lap > 0.0;
+        is_guess && !is_whole && (is_too_early || is_elsewhere)
+    }
+
+    fn begin_anew(&mut self, said: &Progress, laps: Laps) {
         *self = Self {
             heard: self.heard,
             epoch: self.epoch.filter(|_| said.epoch.is_none()),
             metrics: std::mem::take(&mut self.metrics),
             manner: self.manner,
-            laps: Laps::More,
+            laps,
             rate: self.rate,
             ..Self::new(self.manner.format(), self.at)
         };
@@ -229,7 +258,7 @@ impl TrainingState {
     /// announced to be.
     fn scoped<'a>(&mut self, format: &str, said: &'a Progress) -> Cow<'a, Progress> {
         let total = said.step.and_then(|step| step.total);
-        let is_drawn = DRAWN.contains(&format) && said.span == Span::Whole;
+        let is_drawn = is_drawn(format) && said.span == Span::Whole;
         let (true, Some(part), Loops::OfEpoch(epoch)) = (is_drawn, said.part(), self.loops) else {
             return Cow::Borrowed(said);
         };
@@ -254,7 +283,7 @@ impl TrainingState {
         place.lap < epoch.stated && place.part <= part && is_close(place.part) && is_close(part)
     }
 
-    fn move_to(&mut self, progress: &Progress) -> Move {
+    fn move_to(&mut self, format: &str, progress: &Progress) -> Move {
         let Some(part) = progress.part() else {
             return self.move_without_count(progress);
         };
@@ -278,8 +307,8 @@ impl TrainingState {
         }
         self.take_epoch(progress);
         if progress.span == Span::Whole && total.is_some() && part <= 0.0 {
-            // Nothing is counted yet: it may as well be a plan.
-            self.planned = total;
+            // Nothing is counted yet: it may as well be a plan. Who draws begins every loop so.
+            self.planned = total.filter(|_| !is_drawn(format)).or(self.planned);
         } else {
             self.place = Some(next);
             self.take_step(progress);
@@ -300,8 +329,8 @@ impl TrainingState {
         if behind_epoch || behind_step {
             return Move::Behind;
         }
-        if let (Span::Epoch, Some(epoch)) = (progress.span, progress.epoch)
-            && epoch.total.is_some_and(|total| total > 1.0)
+        if let Some((epoch, _)) = headline(progress)
+            && let Some(epoch) = epoch.under_way()
             && self.loops != Loops::OfWhole
         {
             self.loops = Loops::OfEpoch(epoch);
@@ -361,6 +390,17 @@ impl TrainingState {
             self.stated = Some(Estimate { at, left });
         }
     }
+}
+
+fn is_drawn(format: &str) -> bool {
+    DRAWN.contains(&format)
+}
+
+/// A line that names an epoch, and of how many, and counts nothing.
+fn headline(said: &Progress) -> Option<(Epoch, f64)> {
+    let epoch = said.epoch.filter(|_| said.span == Span::Epoch)?;
+    let total = epoch.total.filter(|total| *total > 1.0)?;
+    said.part().is_none().then_some((epoch, total))
 }
 
 #[expect(

@@ -102,6 +102,97 @@ fn a_count_that_begins_anew_was_not_of_the_whole_and_says_so() {
     assert_eq!(training.part, Some(2.0 / 79.0));
 }
 
+/// What is shown after each line, one a second.
+fn shown(lines: &[&str]) -> Vec<Option<f64>> {
+    let mut logs = Logs::default();
+    let mut shown = Vec::new();
+    for (second, line) in (0..).zip(lines) {
+        logs.line(FIRST, second, line);
+        let training = logs.tracker.standing(at(second)).training;
+        let thousandth = |whole: f64| (whole * 1000.0).round() / 1000.0;
+        shown.push(training.and_then(|training| training.whole.map(thousandth)));
+    }
+    shown
+}
+
+#[test]
+fn who_comes_late_takes_a_loop_for_the_whole_only_until_the_next_headline() {
+    let (half, full, next) = (&*bar(40, 80), &*bar(80, 80), &*bar(4, 80));
+    assert_eq!(
+        shown(&[full, "Epoch 141/200", next, "Epoch 142/200"]),
+        [Some(1.0), Some(0.7), Some(0.7), Some(0.705)]
+    );
+    assert_eq!(
+        shown(&[&bar(0, 80), full, "Epoch 2/10", next, full]),
+        [Some(0.0), Some(1.0), Some(0.1), Some(0.105), Some(0.2)]
+    );
+    // What was shown was wrong, and does not go back either.
+    assert_eq!(
+        shown(&[half, "Epoch 2/10", next, "Epoch 6/10", half]),
+        [Some(0.5), None, None, Some(0.5), Some(0.55)]
+    );
+}
+
+#[test]
+fn a_training_that_came_late_in_its_last_epoch_is_not_over() {
+    let mut logs = Logs::default();
+    logs.line(FIRST, 0, &bar(80, 80))
+        .line(FIRST, 1, "Epoch 200/200")
+        .line(FIRST, 2, &bar(4, 80));
+    let training = logs.training(2);
+    assert!(training.whole.unwrap() < 1.0 && !training.is_finished);
+}
+
+#[test]
+fn a_line_at_the_end_of_an_epoch_counts_it_once_and_its_loop_never() {
+    let unnamed = |done: u32| {
+        format!(
+            "{}%|█▎| {done}/79 [00:08<00:08,  4.79it/s]",
+            done * 100 / 79
+        )
+    };
+    let ended = |epoch: u32| format!("Epoch {epoch}/3 - Loss: 0.5693");
+    let lines = [
+        unnamed(40),
+        unnamed(79),
+        ended(1),
+        unnamed(40),
+        unnamed(79),
+        ended(2),
+        unnamed(79),
+        ended(3),
+    ];
+    let seen = shown(&lines.each_ref().map(String::as_str));
+    let (third, two) = (Some(0.333), Some(0.667));
+    assert_eq!(seen[2..7], [third, third, third, two, two]);
+    assert_eq!(seen[7], Some(1.0));
+}
+
+#[test]
+fn a_loop_with_a_loss_is_of_the_epoch_that_the_line_at_its_end_will_name() {
+    let with_loss = |done: u32| {
+        format!(
+            "{}%|█▎| {done}/80 [00:08<00:08,  4.79it/s, loss=0.5]",
+            done * 100 / 80
+        )
+    };
+    let ended = "Epoch 1/4 - Loss: 0.5693";
+    let seen = shown(&[
+        &with_loss(80),
+        ended,
+        &with_loss(40),
+        &with_loss(80),
+        "Epoch 2/4 - Loss: 0.4",
+    ]);
+    assert_eq!(seen[1..], [Some(0.25), Some(0.375), Some(0.5), Some(0.5)]);
+}
+
+#[test]
+fn in_the_last_per_cent_a_loop_of_another_length_is_no_new_training() {
+    let seen = shown(&[&bar(995, 1000), &bar(0, 8), &bar(4, 8), &bar(996, 1000)]);
+    assert_eq!(seen, [Some(0.995), Some(0.995), Some(0.995), Some(0.996)]);
+}
+
 #[test]
 fn what_the_log_said_is_kept_until_a_new_one_is_opened() {
     let mut logs = Logs::default();
