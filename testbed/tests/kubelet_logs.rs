@@ -76,9 +76,10 @@ impl Reading {
 
     /// What somebody else than the container said: no part of what it wrote.
     fn told(&self) -> Vec<&str> {
-        let torn = |line: &&str| {
-            line.ends_with("can follow") || line.ends_with("xxx") || line.starts_with("line ")
-        };
+        // A part of a line may be as short as its first letter.
+        let begun = |line: &str| line.starts_with("line ") || "line ".starts_with(line);
+        let torn =
+            |line: &&str| line.ends_with("can follow") || line.ends_with("xxx") || begun(line);
         self.foreign
             .iter()
             .map(String::as_str)
