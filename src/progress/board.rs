@@ -300,6 +300,7 @@ mod tests {
     use crate::logs::{
         instance::Outcome,
         record::{LineEnd, SourceEnd},
+        stamp::at,
     };
 
     /// A job of two nodes whose trainers started at 1000.
@@ -313,13 +314,6 @@ mod tests {
             }
         }
         JobObservation::of_objects(&objects)
-    }
-
-    fn at(seconds: i64) -> Stamp {
-        Stamp {
-            seconds,
-            nanoseconds: 0,
-        }
     }
 
     /// A board that has seen the job, and opened these steps as sources 0, 1, and so on.

@@ -106,13 +106,7 @@ pub(super) fn seconds(from: Stamp, to: Stamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(seconds: i64) -> Stamp {
-        Stamp {
-            seconds,
-            nanoseconds: 0,
-        }
-    }
+    use crate::logs::stamp::at;
 
     #[test]
     fn a_steady_pace_gives_a_steady_estimate() {

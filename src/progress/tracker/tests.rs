@@ -4,10 +4,13 @@ mod anew;
 mod reports;
 
 use super::*;
-use crate::progress::{
-    format::Readers,
-    reading::{Count, Span},
-    segment::PieceEnd,
+use crate::{
+    logs::stamp::at,
+    progress::{
+        format::Readers,
+        reading::{Count, Span},
+        segment::PieceEnd,
+    },
 };
 
 const FIRST: Origin = Origin {
@@ -16,13 +19,6 @@ const FIRST: Origin = Origin {
     pod: 0,
     attempt: 0,
 };
-
-fn at(seconds: i64) -> Stamp {
-    Stamp {
-        seconds,
-        nanoseconds: 0,
-    }
-}
 
 fn node(node: u32) -> Origin {
     Origin { node, ..FIRST }

@@ -532,6 +532,15 @@ mod tests {
         assert_eq!(judged(&lines(1..=11)).faults, ["line 11 was never written"]);
     }
 
+    /// Behind this line, and nothing follows.
+    fn marker_at_end(after: u64) -> Printed {
+        Printed::Marker {
+            after: Some(stamp(after)),
+            before: None,
+            reason: Some(Reason::Rotated),
+        }
+    }
+
     #[test]
     fn a_marker_where_lines_are_missing_is_right() {
         let verdict = judged(&around(3, marker(3, 6), 6));
@@ -542,11 +551,7 @@ mod tests {
     #[test]
     fn a_marker_at_the_end_is_right_where_lines_are_missing_there() {
         let mut printed = lines(1..=7);
-        printed.push(Printed::Marker {
-            after: Some(stamp(7)),
-            before: None,
-            reason: Some(Reason::Rotated),
-        });
+        printed.push(marker_at_end(7));
         let verdict = judged(&printed);
         assert_eq!((verdict.marked, verdict.lost), (3, 0));
         assert!(verdict.faults.is_empty(), "{:?}", verdict.faults);
@@ -560,11 +565,7 @@ mod tests {
             assert_eq!(verdict.faults, [text]);
         }
         let mut printed = lines(1..=10);
-        printed.push(Printed::Marker {
-            after: Some(stamp(10)),
-            before: None,
-            reason: Some(Reason::Rotated),
-        });
+        printed.push(marker_at_end(10));
         assert_eq!(judged(&printed).faults.len(), 1, "at the end");
     }
 
@@ -578,11 +579,7 @@ mod tests {
     #[test]
     fn a_marker_behind_the_last_line_is_excused_only_where_an_empty_file_follows() {
         let mut printed = lines(1..=10);
-        printed.push(Printed::Marker {
-            after: Some(stamp(10)),
-            before: None,
-            reason: Some(Reason::Rotated),
-        });
+        printed.push(marker_at_end(10));
         for (last_file, faults) in [(LastFile::Empty, 0), (LastFile::Filled, 1)] {
             let written = Written {
                 last_file,
