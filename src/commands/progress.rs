@@ -33,7 +33,8 @@ use crate::{
 /// else the end of its log. What nothing tells is not shown. Without a name: the only job of the namespace, or a table
 /// of all.
 ///
-/// With -w it follows until the job is over, and ends with 0 when it is complete, with 1 when it failed.
+/// With -w it follows until the job is over, and ends with 0 when it is complete, with 1 when it failed. With
+/// --progress none it shows only how the job stands in the end.
 #[derive(clap::Args, Debug)]
 pub struct ProgressArgs {
     /// TrainJob: its name, the beginning of it, trainjob/NAME, or @last; without one, all of the namespace
@@ -204,8 +205,8 @@ impl Seen {
 /// Says why it is not known how far jobs are, where the answer has no room for it. What may not be read is the command's
 /// error; a node that does not answer is not.
 fn report_unheard(ui: &mut Ui, seen: &Seen) -> Result<(), CommandError> {
-    if let Seen::Several(jobs, _) = seen {
-        for text in render_unheard(jobs) {
+    if let Seen::Several(jobs, namespaces) = seen {
+        for text in render_unheard(jobs, *namespaces) {
             ui.warning(&text);
         }
     }

@@ -61,6 +61,8 @@ struct Listener {
     part: Part,
     origin: Origin,
     readers: Readers,
+    /// Of what was heard at once, before it is read: its newest moment, until that has come again.
+    repeats_until: Option<Stamp>,
     /// The newest of a line without an end, and when it came.
     pending: Option<(Stamp, Vec<u8>)>,
     /// What was read last of such a line.
@@ -170,6 +172,7 @@ impl Board {
                 attempt: described.attempt,
             },
             readers: Readers::new(),
+            repeats_until: None,
             pending: None,
             heard: Vec::new(),
             line: Line::Unread,
@@ -190,6 +193,9 @@ impl Board {
         };
         // What was kept of the line is in it.
         listener.pending = None;
+        if listener.repeats(stamp) {
+            return;
+        }
         let at = match listener.line {
             Line::Unread => stamp,
             Line::ReadGrowing => now,
@@ -204,6 +210,13 @@ impl Board {
         let (part, origin) = (listener.part, listener.origin);
         for reading in &readings {
             self.tracker(part).observe(origin, at, reading);
+        }
+    }
+
+    /// What this source says until then was heard already, and comes again.
+    pub(super) fn expect_again(&mut self, source: SourceId, until: Option<Stamp>) {
+        if let Some(listener) = self.listeners.get_mut(&source) {
+            listener.repeats_until = until;
         }
     }
 
@@ -251,6 +264,11 @@ struct Growth {
 }
 
 impl Listener {
+    fn repeats(&mut self, stamp: Stamp) -> bool {
+        self.repeats_until = self.repeats_until.filter(|until| stamp < *until);
+        self.repeats_until.is_some()
+    }
+
     fn keep(&mut self, now: Stamp, text: &[u8]) {
         // A stream that was opened again tells the same once more.
         if self.heard != text {

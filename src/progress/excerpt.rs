@@ -48,8 +48,14 @@ impl Excerpt {
         self.text.insert_str(0, &news);
     }
 
+    /// Without a last line that has no end: whoever reads on reads it whole.
+    pub fn keep_whole_lines(&mut self) {
+        let end = self.text.rfind('\n').map_or(0, |last| last + 1);
+        self.text.truncate(end);
+    }
+
     /// Of an earlier part of the same log, the whole lines that are not in it already.
-    pub fn news<'a>(&self, earlier: &'a str) -> &'a str {
+    fn news<'a>(&self, earlier: &'a str) -> &'a str {
         let first = self.text.split_inclusive('\n').next().unwrap_or_default();
         let end = match earlier.find(first) {
             Some(place) if !first.is_empty() => place,
@@ -73,11 +79,13 @@ impl Board {
         self.hear_text(excerpt, source, now);
     }
 
-    /// Hears it as a part of this source, whose log was opened before.
+    /// Hears it as a part of this source, whose log was opened before. What is read of it may begin within this part.
     pub fn hear_text(&mut self, excerpt: &Excerpt, source: SourceId, now: Stamp) {
+        let mut newest = None;
         let mut hear = |stamp, part, text: &[u8]| {
             // Without a stamp it is a server that speaks.
             let Some(stamp) = stamp else { return };
+            newest = newest.max(Some(stamp));
             let entry = Entry::Piece {
                 source,
                 stamp,
@@ -101,6 +109,7 @@ impl Board {
                 hear(stamp, Part::First, piece.text());
             }
         });
+        self.expect_again(source, newest);
     }
 }
 
@@ -136,6 +145,14 @@ mod tests {
     }
 
     fn hear(excerpt: Excerpt) -> Option<Training> {
+        let mut board = board();
+        let now = moment("2026-11-21T12:00:00Z");
+        board.hear(&[excerpt], now);
+        board.standings(now).training.training
+    }
+
+    /// That has seen a job of one node.
+    fn board() -> Board {
         let mut board = Board::new();
         board.observe(&JobObservation::of_objects(&json!({
             "trainJob": {"metadata": {"name": "train"}},
@@ -147,9 +164,7 @@ mod tests {
                 "spec": {"containers": [{"name": "node"}]}
             }]
         })));
-        let now = moment("2026-11-21T12:00:00Z");
-        board.hear(&[excerpt], now);
-        board.standings(now).training.training
+        board
     }
 
     #[test]
@@ -198,6 +213,48 @@ mod tests {
         assert_eq!(joined("1 a\n2 b\n3", "8 h\n"), "1 a\n2 b\n8 h\n");
         assert_eq!(joined("1 a", "8 h\n"), "8 h\n");
         assert_eq!(joined("1 a\n", ""), "1 a\n");
+    }
+
+    #[test]
+    fn what_was_heard_at_once_changes_nothing_when_it_is_read_again() {
+        let loss = "Train loss 1.500, Learning Rate 1.000e-05, It/sec 2.000";
+        let iteration =
+            |done: u32| format!("Iter {done}: {loss}, Tokens/sec 100.0, Trained Tokens 9");
+        let lines = [
+            ("2026-11-21T11:59:10.000000000Z", iteration(250)),
+            ("2026-11-21T11:59:50.000000000Z", iteration(1000)),
+            (
+                "2026-11-21T11:59:55.000000000Z",
+                "Starting training..., iters: 10".to_owned(),
+            ),
+        ];
+        let stamped = |(stamp, text): &(&str, String)| format!("{stamp} {text}\n");
+        let tail: String = lines[..2].iter().map(stamped).collect();
+        let mut excerpt = excerpt(&format!("{tail}2026-11-21T11:59:55.000000000Z Star"));
+        excerpt.precede("2026-11-21T11:58:00.000000000Z Starting training..., iters: 1000\n");
+        excerpt.keep_whole_lines();
+        let mut board = board();
+        let (source, now) = (SourceId(0), moment("2026-11-21T12:00:00Z"));
+        let described = excerpt.described.clone();
+        board.heed(&Entry::Opened { source, described }, now);
+        board.hear_text(&excerpt, source, now);
+        let mut wholes = Vec::new();
+        for (stamp, text) in &lines {
+            let standings = board.standings(now);
+            wholes.push(standings.training.training.unwrap().whole);
+            let entry = Entry::Piece {
+                source,
+                stamp: moment(stamp),
+                part: Part::Whole,
+                end: LineEnd::Newline,
+                text: text.as_bytes(),
+            };
+            board.heed(&entry, now);
+        }
+        assert_eq!(wholes, [Some(1.0); 3]);
+        // What follows is heard.
+        let standings = board.standings(now);
+        assert_eq!(standings.training.training.unwrap().whole, None);
     }
 
     #[test]

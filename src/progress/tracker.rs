@@ -117,8 +117,12 @@ impl Tracker {
     }
 
     /// When the container of the node that leads started last. Reports from before are of an attempt that is over; what
-    /// the logs said is kept until its new log is opened.
+    /// the logs said is kept until its new log is opened. An earlier moment than is known is that of a pod that is still
+    /// there, or of the job, and says nothing new.
     pub fn leader_started(&mut self, at: Stamp) {
+        if self.started.is_some_and(|started| at < started) {
+            return;
+        }
         let is_valid = |started| {
             let report = self.report.as_ref();
             report.is_some_and(|report| report.is_of_this_attempt(started))
@@ -132,9 +136,15 @@ impl Tracker {
 
     /// Takes what the training told the cluster.
     pub fn report(&mut self, report: Report) {
-        let before = self.report.as_ref().map(|before| before.updated);
-        if let Some(before) = before.filter(|before| *before < report.updated) {
-            self.report_gap = seconds(before, report.updated);
+        if let Some(before) = &self.report
+            && before.updated < report.updated
+        {
+            // Between two attempts is no usual pause.
+            self.report_gap = if before.is_of_this_attempt(self.started) {
+                seconds(before.updated, report.updated)
+            } else {
+                0.0
+            };
         }
         self.report = Some(report);
     }

@@ -71,7 +71,7 @@ pub fn render_progress_table(jobs: &[JobLook], namespaces: Namespaces, look: &Lo
 }
 
 /// Why rows do not tell how far their jobs are, where it is not that logs may not be read.
-pub fn render_unheard(jobs: &[JobLook]) -> Vec<String> {
+pub fn render_unheard(jobs: &[JobLook], namespaces: Namespaces) -> Vec<String> {
     let mut not_asked = 0;
     let mut texts = Vec::new();
     for job in jobs {
@@ -79,7 +79,13 @@ pub fn render_unheard(jobs: &[JobLook]) -> Vec<String> {
             None => {}
             Some(Unheard::NotAsked) => not_asked += 1,
             Some(reason) if reason.missing_right().is_some() => {}
-            Some(reason) => texts.push(format!("TrainJob \"{}\": {reason}", job.name)),
+            Some(reason) => {
+                let place = match namespaces {
+                    Namespaces::One => String::new(),
+                    Namespaces::All => format!("{}/", job.namespace),
+                };
+                texts.push(format!("TrainJob \"{place}{}\": {reason}", job.name));
+            }
         }
     }
     texts.extend(match not_asked {
@@ -265,15 +271,20 @@ mod tests {
         let later = |name| unheard(name, Unheard::NotAsked);
         let jobs = [slow, later("a"), later("b")];
         assert_eq!(
-            render_unheard(&jobs),
+            render_unheard(&jobs, Namespaces::One),
             [
                 "TrainJob \"slow\": its log was not there within 3 s",
                 "2 logs were not asked for: those before them took too long"
             ]
         );
         assert_eq!(
-            render_unheard(&jobs[1..2]),
+            render_unheard(&jobs[1..2], Namespaces::One),
             ["1 log was not asked for: those before it took too long"]
+        );
+        // Two namespaces may have a job of the same name.
+        assert_eq!(
+            render_unheard(&jobs[..1], Namespaces::All),
+            ["TrainJob \"team/slow\": its log was not there within 3 s"]
         );
         let look = Look::plain(Timestamp::UNIX_EPOCH);
         assert_data_eq!(

@@ -41,10 +41,31 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
+      --context <NAME>     Context of the kubeconfig; several for verify, runtimes list and access
+                           kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
+"#]])
+        .stderr_eq(str![]);
+}
+
+#[test]
+fn the_help_says_what_is_shown_where_no_progress_is_wanted() {
+    plugin()
+        .args(["progress", "--help"])
+        .assert()
+        .code(0)
+        .stdout_eq(str![[r#"
+Show how far TrainJobs are
+
+Of one job: [..]
+...
+With -w it follows until the job is over, and ends with 0 when it is complete, with 1 when it
+failed. With --progress none it shows only how the job stands in the end.
+
+Usage: kubectl trainer progress [OPTIONS] [JOB]
+...
 "#]])
         .stderr_eq(str![]);
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{Read, Write},
     os::fd::OwnedFd,
     process::{Command, Stdio},
 };
@@ -22,7 +22,16 @@ pub(crate) fn on_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> S
 
 /// Runs a program on a terminal of its own, 80 columns wide, to its end, and gives everything that the terminal was sent.
 /// Before and after it, `look` has a look at the terminal.
-pub(crate) fn sent_to_terminal(mut command: Command, mut look: impl FnMut(&File)) -> String {
+pub(crate) fn sent_to_terminal(command: Command, look: impl FnMut(&File)) -> String {
+    typed_on_terminal(command, "", look)
+}
+
+/// The same while somebody types this; what is typed waits until the program reads it.
+pub(crate) fn typed_on_terminal(
+    mut command: Command,
+    typed: &str,
+    mut look: impl FnMut(&File),
+) -> String {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
@@ -51,6 +60,7 @@ pub(crate) fn sent_to_terminal(mut command: Command, mut look: impl FnMut(&File)
     drop((command, theirs));
     let mut sent = Vec::new();
     let mut ours = File::from(ours);
+    ours.write_all(typed.as_bytes()).unwrap();
     // A terminal whose other side is gone ends with an error.
     let _ = ours.read_to_end(&mut sent);
     child.wait().unwrap();

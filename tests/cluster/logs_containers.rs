@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
 use kubectl_trainer::{
     logs::{
         LogRequest, UserStart,
@@ -229,14 +230,16 @@ fn one_look_at_a_bar_without_an_end_tells_when_its_newest_part_was_written() {
         let output = progress.output().unwrap();
         let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let training = &document["items"][0]["training"];
-        let time = training["sourceTime"].as_str().unwrap_or_default();
-        (training["step"]["done"].as_u64(), time.to_owned())
+        let done = training["step"]["done"].as_u64()?;
+        let time: Timestamp = training["sourceTime"].as_str()?.parse().unwrap();
+        Some((done, time))
     };
-    wait_until("the first steps", || looked().0.is_some());
-    let (_, begun) = looked();
+    wait_until("the first steps", || looked().is_some());
+    let (_, begun) = looked().unwrap();
     let_go(&bed, &namespace, &pod_of(&bed, &namespace));
-    wait_until("the last steps", || looked().0 > Some(400));
-    let (_, newest) = looked();
+    let is_late = |(done, _)| done > 400;
+    wait_until("the last steps", || looked().is_some_and(is_late));
+    let (_, newest) = looked().unwrap();
     assert!(newest > begun, "{newest} {begun}");
 }
 

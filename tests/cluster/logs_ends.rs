@@ -116,7 +116,25 @@ fn a_job_that_failed_before_it_had_a_pod_has_lost_no_logs() {
     apply(&bed, &namespace, quota);
     let mut job = torch("never", 2, "echo hello");
     job["spec"]["activeDeadlineSeconds"] = json!(8);
+    // Where the deadline is over before the status tells of any pod, nobody could know that there was none.
+    job["spec"]["suspend"] = json!(true);
     apply(&bed, &namespace, job);
+    let active = "jsonpath={.status.jobsStatus[0].active}";
+    let told = [
+        "get",
+        "trainjob",
+        "never",
+        "-n",
+        namespace.name(),
+        "-o",
+        active,
+    ];
+    wait_until("a status that tells of no pod", || {
+        kubectl(&bed, &told) == "0"
+    });
+    let resume = json!({"spec": {"suspend": false}}).to_string();
+    let patch = ["patch", "trainjob", "never", "--type=merge", "-p", &resume];
+    in_namespace(&bed, &namespace, &patch);
     let kubeconfig = bed.kubeconfig(&User::Admin).unwrap();
     logs(&kubeconfig, namespace.name(), &["never", "-f", "-q"])
         .assert()

@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read},
-    process::{Child, Stdio},
+    process::Stdio,
     sync::{Arc, Condvar, Mutex},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -14,7 +14,7 @@ use testbed::{Fault, Matcher, Namespace, ProxyControl, Reach, Rule, Testbed, Tim
 
 use crate::{
     reading::run_job,
-    support::{binary, kubectl, wait_until},
+    support::{Running, binary, kubectl, wait_until},
 };
 
 const JOB: &str = "steady";
@@ -84,7 +84,7 @@ impl Written {
 
 /// `logs -f` of the job, at work.
 struct Follower {
-    process: Child,
+    process: Running,
     output: Written,
     messages: Written,
     threads: Vec<JoinHandle<()>>,
@@ -92,18 +92,18 @@ struct Follower {
 
 impl Follower {
     fn start(bed: &Testbed, namespace: &Namespace, user: &User<'_>) -> Self {
-        let mut process = binary()
+        let mut command = binary();
+        command
             .args(["logs", "-f", JOB, "-o", "raw", "-v", "-n", namespace.name()])
             .arg("--kubeconfig")
             .arg(bed.kubeconfig(user).unwrap())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        let mut process = Running::start(&mut command);
         let (output, messages) = (Written::default(), Written::default());
         let threads = vec![
-            output.collect(process.stdout.take().unwrap()),
-            messages.collect(process.stderr.take().unwrap()),
+            output.collect(process.0.stdout.take().unwrap()),
+            messages.collect(process.0.stderr.take().unwrap()),
         ];
         Self {
             process,
@@ -119,7 +119,7 @@ impl Follower {
     fn expect_everything(mut self) -> u64 {
         self.output
             .wait("whole", |lines| lines.last() == Some(&line(LINES)));
-        let code = self.process.wait().unwrap().code();
+        let code = self.process.exit_code();
         for thread in self.threads.drain(..) {
             thread.join().unwrap();
         }
@@ -150,13 +150,6 @@ fn reconnects(messages: &[String]) -> u64 {
     let counts = parts.filter_map(|part| part.split_once(" reconnect"));
     let count = counts.last().and_then(|(count, _)| count.parse().ok());
     count.unwrap_or_else(|| panic!("no summary: {messages:#?}"))
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
 }
 
 /// A job at work, and somebody who follows it.

@@ -1,90 +1,64 @@
 //! `logs -f` of jobs that begin again: the lines of every round are printed, nothing is said to be missing. And what is said
 //! of jobs that the caller may not see.
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Child, Stdio},
-    sync::mpsc::{self, Receiver},
-    thread,
-    time::Duration,
-};
+use std::{io::Read as _, process::Stdio};
 
 use serde_json::json;
 use snapbox::{cmd::Command, str};
 use testbed::{Namespace, Reach, Rule, Testbed, User};
 
 use crate::{
-    support::{binary, kubectl, wait_until},
+    support::{Lines, Running, binary, kubectl, wait_until},
     watched::{apply, in_namespace, torch},
 };
 
 const JOB: &str = "again";
-const LIMIT: Duration = Duration::from_mins(2);
 /// Ends well when it is let go, and badly when it is told to stop.
 const WAITS: &str = "trap 'echo stopped; exit 1' TERM; echo begun; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo done";
 
 /// `logs -f` of the job, at work.
 struct Follower {
-    process: Child,
-    lines: Receiver<String>,
+    process: Running,
+    lines: Lines,
     printed: Vec<String>,
 }
 
 impl Follower {
     fn start(bed: &Testbed, namespace: &Namespace) -> Self {
-        let mut process = binary()
+        let mut command = binary();
+        command
             .args(["logs", "-f", JOB, "-o", "raw", "-n", namespace.name()])
             .arg("--kubeconfig")
             .arg(bed.kubeconfig(&User::Admin).unwrap())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (sender, lines) = mpsc::channel();
-        let output = process.stdout.take().unwrap();
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                drop(sender.send(line));
-            }
-        });
+            .stderr(Stdio::piped());
+        let mut process = Running::start(&mut command);
         Self {
+            lines: Lines::of(process.0.stdout.take()),
             process,
-            lines,
             printed: Vec::new(),
         }
     }
 
     #[track_caller]
     fn expect(&mut self, expected: &str) {
-        loop {
-            let line = self.lines.recv_timeout(LIMIT);
-            let line = line.unwrap_or_else(|_| panic!("no {expected:?} in {:?}", self.printed));
-            self.printed.push(line);
-            if self.printed.last().is_some_and(|line| line == expected) {
-                return;
-            }
-        }
+        let lines = self.lines.by_ref();
+        let mut printed = lines.inspect(|line| self.printed.push(line.clone()));
+        let is_there = printed.any(|line| line == expected);
+        assert!(is_there, "no {expected:?} in {:?}", self.printed);
     }
 
     /// Waits for the end: the job is complete, these lines were printed, and none is missing.
     #[track_caller]
     fn expect_end(mut self, lines: &[&str]) {
-        let rest: Vec<_> = self.lines.iter().collect();
-        self.printed.extend(rest);
+        self.printed.extend(self.lines);
         let mut messages = String::new();
-        let mut stream = self.process.stderr.take().unwrap();
+        let mut stream = self.process.0.stderr.take().unwrap();
         stream.read_to_string(&mut messages).unwrap();
-        let code = self.process.wait().unwrap().code();
+        let code = self.process.exit_code();
         assert_eq!(self.printed, lines, "{messages}");
         assert!(!messages.contains("missing"), "{messages}");
         assert_eq!(code, Some(0), "{messages}");
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
     }
 }
 

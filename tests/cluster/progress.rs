@@ -1,12 +1,7 @@
 //! `progress` on a real cluster: one look at one job and at several, jobs that are followed to their end, and how little
 //! is asked for.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::Stdio,
-    time::Instant,
-};
+use std::{path::Path, process::Stdio, time::Instant};
 
 use serde_json::{Value, json};
 use snapbox::{cmd::Command, str};
@@ -17,7 +12,7 @@ use crate::{
     logs_terminal::{PROMPT, Terminal},
     schemas::assert_follows,
     screen::Screen,
-    support::{Running, binary, kubectl, wait_until},
+    support::{Lines, Running, binary, kubectl, wait_until},
     watched::{apply, in_namespace, torch},
 };
 
@@ -231,7 +226,10 @@ hint: ask an administrator for verb "get" on resource "pods/log" of apiGroup "";
     let mut held = torch("held", 1, "echo hello");
     held["spec"]["suspend"] = json!(true);
     apply(&bed, &namespace, held);
-    wait_until_said(&admin, &namespace, "held", "suspended");
+    wait_until("the held job has its JobSet", || {
+        let (table, _) = said(&admin, &namespace, &[]);
+        table.contains("0/1")
+    });
     progress(&kubeconfig, namespace.name(), &[])
         .assert()
         .code(4)
@@ -452,11 +450,9 @@ fn who_follows_from_the_last_lines_on_knows_as_much_as_who_looks_once() {
         .arg(&kubeconfig)
         .stdout(Stdio::piped());
     let mut watch = Running::start(&mut command);
-    let lines = BufReader::new(watch.0.stdout.take().unwrap()).lines();
-    let told = lines
-        .map_while(Result::ok)
-        .find(|line| line.contains("step 250"))
-        .unwrap();
+    let mut lines = Lines::of(watch.0.stdout.take());
+    let is_told = |line: &String| line.starts_with("progress: training ");
+    let told = lines.find(is_told).unwrap();
     assert!(
         told.starts_with("progress: training 25% · step 250/1,000 "),
         "{told}"

@@ -339,7 +339,7 @@ impl Iterator for Lines {
 
 /// `kubectl proxy`: a server without TLS, and so without HTTP/2. Ends with the test.
 pub(crate) struct PlainServer {
-    process: Child,
+    _process: Running,
     pub(crate) url: String,
 }
 
@@ -347,19 +347,12 @@ impl PlainServer {
     pub(crate) fn start(bed: &Testbed) -> Self {
         let mut command = bed.kubectl_command();
         command.args(["proxy", "--port=0"]).stdout(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let mut line = String::new();
-        let output = process.stdout.as_mut().unwrap();
-        BufReader::new(output).read_line(&mut line).unwrap();
+        let mut process = Running::start(&mut command);
+        let line = Lines::of(process.0.stdout.take()).next().unwrap();
         let address = line.trim().rsplit_once(' ').unwrap().1;
-        let url = format!("http://{address}");
-        Self { process, url }
-    }
-}
-
-impl Drop for PlainServer {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
+        Self {
+            url: format!("http://{address}"),
+            _process: process,
+        }
     }
 }

@@ -63,7 +63,8 @@ pub(super) async fn look_at(cluster: &Cluster, job: &ListedJob) -> JobLook {
     look_for(cluster, job, Effort::Whole, Some(LIMIT)).await
 }
 
-/// For who follows a job from the last lines on: what was said first, where these do not tell of how much they speak.
+/// For who follows a job from the last lines on, where these do not tell of how much they speak: what was said first, and
+/// they, so that nothing less than what is known is shown until they come.
 pub(in crate::commands) async fn fetch_beginning(
     cluster: &Cluster,
     job: &ListedJob,
@@ -74,11 +75,11 @@ pub(in crate::commands) async fn fetch_beginning(
         heard.fetch_ends(cluster, job, &leaders).await;
         heard.fetch_beginning(cluster, job, &leaders).await
     };
-    let (place, mut first) = timeout(SHARE, said_first).await.ok()??;
-    // The rest comes with the last lines.
-    let news = heard.excerpts.get(&place)?.news(&first.text).len();
-    first.text.truncate(news);
-    Some(first)
+    let (place, first) = timeout(SHARE, said_first).await.ok()??;
+    let mut told = heard.excerpts.remove(&place)?;
+    told.precede(&first.text);
+    told.keep_whole_lines();
+    Some(told)
 }
 
 /// Without patience, no log is asked for.

@@ -130,7 +130,7 @@ impl TrainingState {
         self.hear(at);
         let said = self.scoped(format, said);
         let progress = said.as_ref();
-        let course = self.course(progress);
+        let course = self.course(format, progress);
         match course {
             Course::GoesOn => {}
             Course::BeganAnew => self.begin_anew(progress, Laps::More),
@@ -199,13 +199,13 @@ impl TrainingState {
     }
 
     /// Programs train more than once: folds, sweeps, a second `fit`. What is behind when all was done is the next one.
-    fn course(&self, said: &Progress) -> Course {
+    fn course(&self, format: &str, said: &Progress) -> Course {
         let is_done = self.is_finished || self.reached >= self.end_for(said);
         let begins = match (said.whole(), said.epoch, self.place) {
             _ if self.was_one_epoch(said) => return Course::WasOneEpoch,
             (Some(whole), ..) => is_done && whole <= ANEW,
-            // Nobody says of how many epochs.
-            (None, Some(epoch), Some(place)) => {
+            // Nobody says of how many epochs. Another format may count them from 0, or in parts.
+            (None, Some(epoch), Some(place)) if format == self.manner.format() => {
                 let is_back = epoch.stated < place.lap && epoch.stated <= place.lap * ANEW;
                 place.part >= NEARLY_DONE && is_back
             }

@@ -255,3 +255,21 @@ fn late_lines_at_the_end_do_not_take_it_back() {
         .line(FIRST, 1, &nanogpt(999));
     assert_eq!(logs.whole(1), Some(1.0));
 }
+
+#[test]
+fn a_late_line_that_counts_epochs_in_another_way_begins_no_training() {
+    let mut logs = Logs::default();
+    logs.line(
+        FIRST,
+        0,
+        "Epoch 1:  99%|█████████▉| 99/100 [00:40<00:00,  2.4it/s, loss=0.5]",
+    );
+    assert_eq!(logs.training(0).part, Some(0.99));
+    logs.line(
+        FIRST,
+        1,
+        "{'loss': 0.86, 'learning_rate': 0.0001, 'epoch': 0.5}",
+    );
+    let training = logs.training(1);
+    assert_eq!((training.part, training.at), (Some(0.99), at(0)));
+}

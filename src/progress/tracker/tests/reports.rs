@@ -67,6 +67,19 @@ fn a_job_of_which_only_reports_tell_begins_anew_with_its_pods() {
 }
 
 #[test]
+fn a_report_from_before_the_last_start_does_not_count_again_when_the_pods_are_gone() {
+    let mut logs = Logs::default();
+    logs.tracker.leader_started(at(0));
+    logs.tracker.report(report(60, 100, &[]));
+    logs.tracker.leader_started(at(150));
+    logs.line(FIRST, 160, &nanogpt(50));
+    assert_eq!(logs.whole(161), Some(0.05));
+    // Then the objects tell no more than when the job was made.
+    logs.tracker.leader_started(at(0));
+    assert_eq!(logs.whole(162), Some(0.05));
+}
+
+#[test]
 fn a_fresh_report_leads_and_an_old_one_gives_way_to_a_newer_log() {
     let mut logs = Logs::default();
     logs.tracker.leader_started(at(0));
@@ -142,6 +155,22 @@ fn an_estimate_that_was_reported_is_withdrawn_when_the_training_is_silent() {
     assert!(left(10, 119, 6000) && !left(10, 121, 6000));
     // It reports every five minutes.
     assert!(left(310, 899, 6000) && !left(310, 901, 6000));
+}
+
+#[test]
+fn the_pause_between_two_attempts_is_no_usual_pause_between_reports() {
+    let mut tracker = Tracker::new();
+    let lasting = |updated: i64| Report {
+        remaining: Some(Duration::from_mins(100)),
+        ..report(5, updated, &[])
+    };
+    tracker.leader_started(at(0));
+    tracker.report(lasting(10));
+    tracker.leader_started(at(600));
+    tracker.report(lasting(610));
+    let mut left = |now: i64| tracker.standing(at(now)).training.unwrap().remaining;
+    assert!(left(729).is_some());
+    assert_eq!(left(731), None);
 }
 
 #[test]
