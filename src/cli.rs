@@ -17,8 +17,8 @@ pub use refused::refusal;
 
 use crate::{
     commands::{
-        explain::ExplainArgs, logs::LogsArgs, progress::ProgressArgs, runtimes::RuntimesArgs,
-        verify::VerifyArgs, version::VersionArgs,
+        access::AccessArgs, bootstrap::BootstrapArgs, explain::ExplainArgs, logs::LogsArgs,
+        progress::ProgressArgs, runtimes::RuntimesArgs, verify::VerifyArgs, version::VersionArgs,
     },
     ui::{ColourChoice, Loudness},
 };
@@ -66,6 +66,8 @@ pub enum Command {
     Tail(LogsArgs),
     Progress(ProgressArgs),
     Runtimes(RuntimesArgs),
+    Bootstrap(Box<BootstrapArgs>),
+    Access(AccessArgs),
     Explain(ExplainArgs),
     Version(VersionArgs),
 }
@@ -203,6 +205,11 @@ pub fn parse_account(text: &str) -> Result<AccountReference, String> {
     })
 }
 
+/// A name as Kubernetes takes it.
+pub fn parse_name(text: &str) -> Result<String, String> {
+    parse_object_name(text).map(|()| text.to_owned())
+}
+
 /// The rule of Kubernetes for names: those that can be part of a DNS name.
 fn parse_object_name(text: &str) -> Result<(), String> {
     let known = |character: char| matches!(character, 'a'..='z' | '0'..='9' | '-' | '.');
@@ -227,7 +234,13 @@ pub fn help_as_flag(words: &[OsString]) -> Vec<OsString> {
     // A second word may also be the value of a flag or an argument; only groups of commands take it for the flag.
     let asked = match position {
         Some(0) => Some(1),
-        Some(_) if words.get(1).is_some_and(|word| word == "runtimes") => Some(2),
+        Some(_)
+            if words
+                .get(1)
+                .is_some_and(|word| word == "runtimes" || word == "access") =>
+        {
+            Some(2)
+        }
         _ => None,
     };
     if let Some(position) = asked {

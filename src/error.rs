@@ -132,7 +132,7 @@ pub fn kind_of(failure: &Failure) -> ErrorKind {
         FailureKind::Forbidden(_) => ErrorKind::Forbidden,
         FailureKind::NotFound { .. } => ErrorKind::NotFound,
         kind @ FailureKind::Rejected { .. } if kind.is_bad_selector() => ErrorKind::Usage,
-        FailureKind::Rejected { .. } => ErrorKind::Refused,
+        FailureKind::Conflict(_) | FailureKind::Rejected { .. } => ErrorKind::Refused,
         FailureKind::TimedOut { .. } => ErrorKind::TimedOut,
         FailureKind::Unexpected { .. } => ErrorKind::Failed,
     }

@@ -3,6 +3,8 @@
 //! Data flows one way through the rooms: **type** ([`cli`]) -> **ask** ([`cluster`]) -> **think** ([`check`],
 //! [`runtimes`]) -> **say** ([`render`]) -> **write** ([`ui`]). [`commands`] leads it through, one file a verb.
 
+pub mod access;
+pub mod apply;
 pub mod check;
 pub mod cli;
 pub mod cluster;
@@ -28,6 +30,15 @@ use crate::{
     error::{CommandError, ErrorKind},
     ui::{Loudness, Ui},
 };
+
+// What libraries would tell a logger or a tracer is left out of the release: there is neither.
+#[cfg(not(debug_assertions))]
+const _: () = assert!(
+    matches!(log::STATIC_MAX_LEVEL, log::LevelFilter::Off)
+        && tracing::level_filters::STATIC_MAX_LEVEL
+            .into_level()
+            .is_none()
+);
 
 /// Runs one command line, program name first, and says how it ended.
 pub fn run(words: &[OsString]) -> ExitCode {

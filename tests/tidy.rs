@@ -15,12 +15,16 @@ mod documents;
 
 /// The rooms of `src/` and the doors of each: which other rooms it may import from.
 const DOORS: &[(&str, &[&str])] = &[
+    ("access", &["cluster"]),
+    ("apply", &["cluster"]),
     ("check", &["cluster", "releases", "runtimes"]),
     ("cli", &["cluster"]),
     ("cluster", &[]),
     (
         "commands",
         &[
+            "access",
+            "apply",
             "check",
             "cli",
             "cluster",
@@ -39,6 +43,8 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "render",
         &[
+            "access",
+            "apply",
             "check",
             "cluster",
             "logs",
@@ -101,6 +107,7 @@ const RESERVED: &[(&str, &[&str], &[&str])] = &[
 
 /// Rooms that only think or say: nothing in them waits.
 const PURE: &[&str] = &[
+    "src/access",
     "src/progress",
     "src/render",
     "src/releases",

@@ -17,7 +17,7 @@ pub struct ConnectionArgs {
     /// Namespace; without it, the context's, else `default`
     #[arg(short, long, global = true, value_name = "NAME", value_parser = parse_namespace)]
     namespace: Option<String>,
-    /// Context of the kubeconfig; several for verify and runtimes list
+    /// Context of the kubeconfig; several for verify, runtimes list and access kubeconfig
     #[arg(long, global = true, value_name = "NAME")]
     context: Vec<String>,
     /// The one kubeconfig file to read; without it, the KUBECONFIG list, else ~/.kube/config

@@ -11,7 +11,7 @@ const REFUSED: [(&str, &str); 6] = [
     ("--kuberc", "kubectl does not hand its kuberc on to plugins"),
     (
         "--warnings-as-errors",
-        "warnings of the server are kubectl's to show; the plugin prints none",
+        "warnings of the server are shown where something is made, and end nothing",
     ),
     (
         "--vmodule",

@@ -31,6 +31,20 @@ pub struct Access<'a> {
     pub namespace: Option<&'a str>,
 }
 
+/// One question about a right: also about an object by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessQuestion<'a> {
+    pub access: Access<'a>,
+    /// `None` asks about all objects.
+    pub name: Option<&'a str>,
+}
+
+impl<'a> From<Access<'a>> for AccessQuestion<'a> {
+    fn from(access: Access<'a>) -> Self {
+        Self { access, name: None }
+    }
+}
+
 /// What the API server says, with its reason: `RBAC: allowed by RoleBinding "NAME/NAMESPACE" of …`. Often empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccessAnswer {
@@ -55,12 +69,13 @@ impl AccountName {
         })
     }
 
-    fn user(&self) -> String {
+    /// As whom the API server knows it.
+    pub fn user(&self) -> String {
         format!("{ACCOUNT_PREFIX}{}:{}", self.namespace, self.name)
     }
 
     /// The groups that its token carries; a review about a user does not add them itself.
-    fn groups(&self) -> Vec<String> {
+    pub fn groups(&self) -> Vec<String> {
         vec![
             "system:serviceaccounts".to_owned(),
             format!("system:serviceaccounts:{}", self.namespace),
@@ -100,7 +115,15 @@ impl Way {
 impl Cluster {
     /// Whether the caller may do this. Everybody with an identity may ask.
     pub async fn fetch_own_access(&self, access: &Access<'_>) -> Result<AccessAnswer, Failure> {
-        self.review_self(access, None).await
+        self.fetch_own_answer(&(*access).into()).await
+    }
+
+    /// The same, about an object by its name.
+    pub async fn fetch_own_answer(
+        &self,
+        question: &AccessQuestion<'_>,
+    ) -> Result<AccessAnswer, Failure> {
+        self.review_self(question, None).await
     }
 
     /// Whether a service account may do each of these, by the first way of asking that the caller may go: as the
@@ -110,6 +133,16 @@ impl Cluster {
         &self,
         account: &AccountName,
         questions: &[Access<'_>],
+    ) -> Vec<Result<AccessAnswer, Failure>> {
+        let questions: Vec<_> = questions.iter().copied().map(Into::into).collect();
+        self.fetch_answers_of(account, &questions).await
+    }
+
+    /// The same, about objects by their names.
+    pub async fn fetch_answers_of(
+        &self,
+        account: &AccountName,
+        questions: &[AccessQuestion<'_>],
     ) -> Vec<Result<AccessAnswer, Failure>> {
         let Some((first, rest)) = questions.split_first() else {
             return Vec::new();
@@ -121,13 +154,37 @@ impl Cluster {
                     closed.get_or_insert(way.lacking(account, failure));
                 }
                 answer => {
-                    let others = rest.iter().map(|access| self.review(account, way, access));
+                    let others = rest.iter().map(|one| self.review(account, way, one));
                     return [answer].into_iter().chain(join_all(others).await).collect();
                 }
             }
         }
         let closed = closed.into_iter().cycle().map(Err);
         closed.take(questions.len()).collect()
+    }
+
+    /// Whether a person or the members of a group may do this, by a review in the cluster. The groups that a person is in
+    /// beyond these are not known here.
+    pub async fn fetch_access_of_people(
+        &self,
+        user: Option<&str>,
+        groups: Vec<String>,
+        access: &Access<'_>,
+    ) -> Result<AccessAnswer, Failure> {
+        let subject = user.or(groups.first().map(String::as_str));
+        let words = AccessQuestion::from(*access).words(subject.unwrap_or("nobody"));
+        let review = SubjectAccessReview {
+            spec: SubjectAccessReviewSpec {
+                groups: Some(groups),
+                resource_attributes: Some(access.attributes()),
+                user: user.map(str::to_owned),
+                ..SubjectAccessReviewSpec::default()
+            },
+            ..SubjectAccessReview::default()
+        };
+        let request = self.creation(&words, &review, None)?;
+        let review: SubjectAccessReview = self.fetch_review(&words, request).await?;
+        Ok(answer(review.status))
     }
 
     /// Who already acts as somebody else cannot act as the account too.
@@ -141,17 +198,17 @@ impl Cluster {
         &self,
         account: &AccountName,
         way: Way,
-        access: &Access<'_>,
+        question: &AccessQuestion<'_>,
     ) -> Result<AccessAnswer, Failure> {
         let spec = || SubjectAccessReviewSpec {
             groups: Some(account.groups()),
-            resource_attributes: Some(access.attributes()),
+            resource_attributes: Some(question.attributes()),
             user: Some(account.user()),
             ..SubjectAccessReviewSpec::default()
         };
-        let words = access.question(&account.user());
-        match (way, access.namespace) {
-            (Way::Impersonation, _) => self.review_self(access, Some(account)).await,
+        let words = question.words(&account.user());
+        match (way, question.access.namespace) {
+            (Way::Impersonation, _) => self.review_self(question, Some(account)).await,
             (Way::Review, _) | (Way::LocalReview, None) => {
                 let review = SubjectAccessReview {
                     spec: spec(),
@@ -177,14 +234,14 @@ impl Cluster {
     /// Asks as the caller, or as an account that the caller may act as; the server adds the account's groups.
     async fn review_self(
         &self,
-        access: &Access<'_>,
+        question: &AccessQuestion<'_>,
         account: Option<&AccountName>,
     ) -> Result<AccessAnswer, Failure> {
         let user = account.map(AccountName::user);
-        let words = access.question(user.as_deref().unwrap_or("you"));
+        let words = question.words(user.as_deref().unwrap_or("you"));
         let review = SelfSubjectAccessReview {
             spec: SelfSubjectAccessReviewSpec {
-                resource_attributes: Some(access.attributes()),
+                resource_attributes: Some(question.attributes()),
                 ..SelfSubjectAccessReviewSpec::default()
             },
             ..SelfSubjectAccessReview::default()
@@ -236,15 +293,23 @@ impl Access<'_> {
             ..ResourceAttributes::default()
         }
     }
+}
 
-    fn question(&self, subject: &str) -> String {
-        let place = self.namespace.map_or(String::new(), |namespace| {
+impl AccessQuestion<'_> {
+    fn attributes(&self) -> ResourceAttributes {
+        ResourceAttributes {
+            name: self.name.map(str::to_owned),
+            ..self.access.attributes()
+        }
+    }
+
+    fn words(&self, subject: &str) -> String {
+        let Access { verb, resource, .. } = self.access;
+        let name = self.name.map_or(String::new(), |name| format!(" {name}"));
+        let place = self.access.namespace.map_or(String::new(), |namespace| {
             format!(" in namespace {namespace}")
         });
-        format!(
-            "ask whether {subject} may {} {}{place}",
-            self.verb, self.resource
-        )
+        format!("ask whether {subject} may {verb} {resource}{name}{place}")
     }
 }
 

@@ -1,6 +1,6 @@
 //! From flags and kubeconfig to a `Cluster`: which server, which credential, which way there.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
 use kube::{
     Config,
@@ -23,6 +23,7 @@ use super::{
     options::{Attendance, ConnectionOptions},
     proxy::{self, Proxy, without_credentials},
     request_log::RequestLog,
+    server_entry::ServerEntry,
     transport,
     way::{Way, Ways},
 };
@@ -39,6 +40,7 @@ pub struct Cluster {
     pub(super) limit: Duration,
     pub(super) log: RequestLog,
     pub(super) gate: Arc<Gate>,
+    entry: Arc<ServerEntry>,
 }
 
 impl Cluster {
@@ -65,6 +67,8 @@ impl Cluster {
         )
         .map_err(|problem| fault(source.bad_cluster(problem)))?;
         let acts_as = config.auth_info.impersonate.clone();
+        let files = source.files(environment.kubeconfig_files(options).paths);
+        let entry = ServerEntry::new(&config, source.proxy_url(), files);
         let way = prepare(&source, config, proxy.clone())
             .await
             .map_err(fault)?;
@@ -79,6 +83,7 @@ impl Cluster {
                 .unwrap_or(transport::DEFAULT_RESPONSE_LIMIT),
             log: options.request_log.clone(),
             gate: Arc::default(),
+            entry: Arc::new(entry),
         })
     }
 
@@ -90,6 +95,11 @@ impl Cluster {
     /// URL of the API server.
     pub fn server(&self) -> &str {
         &self.target.server
+    }
+
+    /// What somebody else needs to reach the same server.
+    pub fn server_entry(&self) -> &ServerEntry {
+        &self.entry
     }
 
     /// `-n`, else the context's namespace, else `default`.
@@ -140,6 +150,14 @@ impl Source {
         match self {
             Self::Kubeconfig(selection) => selection.cluster.proxy_url.as_deref(),
             Self::Pod(_) => None,
+        }
+    }
+
+    /// Which of the files the connection is read from.
+    fn files(&self, kubeconfig: Vec<PathBuf>) -> Vec<PathBuf> {
+        match self {
+            Self::Kubeconfig(_) => kubeconfig,
+            Self::Pod(_) => Vec::new(),
         }
     }
 
@@ -203,7 +221,7 @@ fn before_connection(fault: KubeconfigFault, target: Target) -> Failure {
 }
 
 /// A server's URL as it may be shown.
-fn shown_server(url: &str) -> String {
+pub(super) fn shown_server(url: &str) -> String {
     without_credentials(url).trim_end_matches('/').to_owned()
 }
 
@@ -248,7 +266,10 @@ fn select(
     environment: &Environment,
 ) -> Result<Source, KubeconfigFault> {
     let files = environment.kubeconfig_files(options);
-    let kubeconfig = kubeconfig::load(&files)?;
+    let kubeconfig = match &options.kubeconfig_text {
+        Some(text) => kubeconfig::parse(text)?,
+        None => kubeconfig::load(&files)?,
+    };
     let may_ask_pod =
         environment.surroundings == Surroundings::Pod && files.named_by == NamedBy::Environment;
     match kubeconfig::select(&kubeconfig, options) {

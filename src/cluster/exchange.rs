@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use http::{HeaderMap, Request, header::WARNING};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde::de::DeserializeOwned;
@@ -76,6 +76,8 @@ struct Answer {
     protocol: String,
     /// When the server wants to be asked again.
     wait: Option<Duration>,
+    /// What the server says beside it, such as that a request will not be taken for ever.
+    warnings: Vec<String>,
     body: String,
 }
 
@@ -113,6 +115,26 @@ impl Cluster {
         words: &str,
         request: Result<Request<Vec<u8>>, impl Error>,
     ) -> Result<String, Failure> {
+        Ok(self.fetch_answer(words, request).await?.body)
+    }
+
+    /// Like [`Self::fetch_json`], with the warnings that came beside the answer.
+    pub(super) async fn fetch_with_warnings(
+        &self,
+        words: &str,
+        request: Result<Request<Vec<u8>>, impl Error>,
+    ) -> Result<(serde_json::Value, Vec<String>), Failure> {
+        let answer = self.fetch_answer(words, request).await?;
+        let value = serde_json::from_str(&answer.body)
+            .map_err(|problem| self.failure(words, judge_unreadable(&answer.body, &problem)))?;
+        Ok((value, answer.warnings))
+    }
+
+    async fn fetch_answer(
+        &self,
+        words: &str,
+        request: Result<Request<Vec<u8>>, impl Error>,
+    ) -> Result<Answer, Failure> {
         let request = request.map_err(|error| self.unexpected(words, &error))?;
         let way = self.way();
         let mut judged = self.ask(&way, request.clone()).await;
@@ -124,10 +146,10 @@ impl Cluster {
         judged.map_err(|kind| self.failure(words, kind))
     }
 
-    async fn ask(&self, way: &Way, request: Request<Vec<u8>>) -> Result<String, FailureKind> {
+    async fn ask(&self, way: &Way, request: Request<Vec<u8>>) -> Result<Answer, FailureKind> {
         let answer = self.pass_gate(way, request).await?;
         let judged = match answer.code {
-            200..300 => Ok(answer.body),
+            200..300 => Ok(answer),
             _ => Err(answer.judge()),
         };
         if !matches!(judged, Err(FailureKind::Unauthorized { .. })) {
@@ -239,11 +261,13 @@ impl Cluster {
         let code = response.status().as_u16();
         let protocol = format!("{:?}", response.version());
         let wait = wanted_wait(response.headers());
+        let warnings = warnings(response.headers());
         let body = read_whole(response.into_body()).await;
         Ok(Answer {
             code,
             protocol,
             wait,
+            warnings,
             body: text_of(body.map_err(|error| self.judge(&error))?),
         })
     }
@@ -272,6 +296,17 @@ impl Cluster {
             },
         )
     }
+}
+
+/// The texts of `Warning: 299 - "TEXT"`, in which a quotation mark has a backslash before it.
+fn warnings(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(WARNING).iter();
+    let texts = values.filter_map(|value| {
+        let (_, text) = value.to_str().ok()?.split_once('"')?;
+        let (text, _) = text.rsplit_once('"')?;
+        Some(text.replace("\\\"", "\""))
+    });
+    texts.collect()
 }
 
 /// A page of pods is some megabytes: each part is given back as soon as it is copied, else all of them are held twice.

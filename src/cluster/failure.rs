@@ -53,7 +53,9 @@ pub enum FailureKind {
         object: Option<MissingObject>,
         message: String,
     },
-    /// The request was understood and refused (validation, admission, quota, conflict).
+    /// HTTP 409 to a server-side apply: others have set fields to something else. Nothing was changed.
+    Conflict(Vec<FieldConflict>),
+    /// The request was understood and refused (validation, admission, quota).
     Rejected {
         message: String,
         webhook: Option<WebhookFault>,
@@ -71,6 +73,15 @@ pub struct MissingObject {
     /// Plural, with the group: `trainjobs.trainer.kubeflow.org`.
     pub resource: String,
     pub name: String,
+}
+
+/// A field that another manager has set otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldConflict {
+    /// As the server knows it: `kubectl-client-side-apply`.
+    pub manager: String,
+    /// As the server writes it: `.spec.replicas`; empty for the whole object.
+    pub field: String,
 }
 
 /// The rule that a 403 says is missing, in the words of RBAC.
@@ -102,7 +113,7 @@ impl Failure {
                 "see what the server offers: {} api-resources",
                 target.kubectl()
             )),
-            FailureKind::NotFound { .. } => None,
+            FailureKind::NotFound { .. } | FailureKind::Conflict(_) => None,
             FailureKind::Rejected { .. } if self.kind.is_bad_selector() => Some(
                 "write selectors as kubectl takes them, such as: -l team=vision,tier!=test"
                     .to_owned(),
@@ -176,6 +187,10 @@ impl FailureKind {
                 object: Some(object),
                 ..
             } => format!("{} \"{}\" not found", object.resource, object.name),
+            Self::Conflict(conflicts) => {
+                let words: Vec<_> = conflicts.iter().map(ToString::to_string).collect();
+                words.join(", ")
+            }
             Self::TimedOut { limit } => {
                 format!("{server} gave no answer within {} s", limit.as_secs_f64())
             }
@@ -262,6 +277,15 @@ impl Target {
                 self.kubectl_config(),
                 shell_word(user)
             ),
+        }
+    }
+}
+
+impl fmt::Display for FieldConflict {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => write!(formatter, "{} has made it", self.manager),
+            field => write!(formatter, "{} has set {field}", self.manager),
         }
     }
 }

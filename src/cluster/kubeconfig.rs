@@ -4,7 +4,7 @@
 use std::{io, path::Path, sync::Arc};
 
 use kube::config::{AuthInfo, Cluster as ClusterEntry, ExecConfig, Kubeconfig, KubeconfigError};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     environment::{KubeconfigFiles, NamedBy},
@@ -46,6 +46,12 @@ pub(super) fn load(files: &KubeconfigFiles) -> Result<Kubeconfig, KubeconfigFaul
         }
     }
     Ok(merged)
+}
+
+/// Reads a kubeconfig that is in no file yet.
+pub(super) fn parse(text: &SecretString) -> Result<Kubeconfig, KubeconfigFault> {
+    Kubeconfig::from_yaml(text.expose_secret())
+        .map_err(|error| malformed(Path::new("(not written yet)"), &error))
 }
 
 fn malformed(file: &Path, error: &KubeconfigError) -> KubeconfigFault {

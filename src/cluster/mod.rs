@@ -3,6 +3,7 @@
 //! Start at `connect.rs` for "which cluster, as whom", at `transport.rs` for the wire, at `failure.rs` for errors.
 
 mod access_review;
+mod change;
 mod connect;
 mod credential_plugin;
 mod environment;
@@ -19,6 +20,7 @@ mod job_records;
 mod job_watch;
 mod kubeconfig;
 mod kubeconfig_fault;
+mod listing;
 mod log_pool;
 mod log_request;
 mod observe;
@@ -30,15 +32,20 @@ mod redact;
 mod request_log;
 mod requests;
 pub mod resources;
+mod server_entry;
 mod status;
+mod token_request;
 mod trainer_status;
 mod transport;
 mod unreachable;
 mod way;
 
-pub use access_review::{Access, AccessAnswer, AccountName};
+pub use access_review::{Access, AccessAnswer, AccessQuestion, AccountName};
+pub use change::{DryRun, FIELD_MANAGER, MANAGED_BY, Manifest, ObjectKind, ObjectPlace};
 pub use connect::Cluster;
-pub use failure::{Failure, FailureKind, MissingObject, MissingRule, Target, shell_word};
+pub use failure::{
+    Failure, FailureKind, FieldConflict, MissingObject, MissingRule, Target, shell_word,
+};
 pub use job_list::{ListedJob, fetch_jobs};
 pub use job_objects::{
     ContainerKind, ContainerState, JobCondition, JobGroup, JobSet, JobWarning, PodPlace, PodsHad,
@@ -54,6 +61,8 @@ pub use observe::{
 pub use options::{Attendance, Compression, ConnectionOptions, Impersonation};
 pub use request_log::{RequestLog, RequestObserver, RequestRecord};
 pub use requests::{Attempt, Identity, LogTail, Scope, ServerVersion};
+pub use server_entry::{CertificateCheck, ProxyLogin, ServerEntry};
 pub use status::{WebhookFault, WebhookOutcome};
+pub use token_request::{IssuedToken, TokenWish};
 pub use trainer_status::{ReportedMetric, TrainerStatus};
 pub use unreachable::{CertificateFault, UnreachableCause};

@@ -16,6 +16,8 @@ pub(super) const IMPERSONATE: &str = "--as";
 pub struct ConnectionOptions {
     /// `--kubeconfig`: the one file to read, in place of the `KUBECONFIG` list.
     pub kubeconfig: Option<PathBuf>,
+    /// A kubeconfig's text, which is then all that is read: for a credential that is tried before it is written down.
+    pub kubeconfig_text: Option<SecretString>,
     /// `--context`: the entry under `contexts`.
     pub context: Option<String>,
     /// `--cluster`: the entry under `clusters`.
@@ -55,6 +57,28 @@ pub struct ConnectionOptions {
 }
 
 impl ConnectionOptions {
+    /// Whether flags say more of the server or the caller than which context, namespace and file.
+    pub fn has_login_flags(&self) -> bool {
+        let paths = [
+            &self.certificate_authority,
+            &self.client_certificate,
+            &self.client_key,
+        ];
+        let texts = [
+            &self.cluster,
+            &self.user,
+            &self.server,
+            &self.tls_server_name,
+            &self.username,
+            &self.impersonate.user,
+        ];
+        let secrets = [&self.token, &self.password];
+        paths.iter().any(|path| path.is_some())
+            || texts.iter().any(|text| text.is_some())
+            || secrets.iter().any(|secret| secret.is_some())
+            || self.insecure_skip_tls_verify.is_some()
+    }
+
     /// The given flags with which kubectl reaches the same cluster as the same caller, each ready for a shell.
     /// Credentials are left out, because these flags are shown.
     pub(super) fn kubectl_flags(&self) -> Vec<String> {

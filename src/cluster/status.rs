@@ -3,7 +3,7 @@
 use kube::core::Status;
 
 use super::{
-    failure::{FailureKind, MissingObject, MissingRule, Target},
+    failure::{FailureKind, FieldConflict, MissingObject, MissingRule, Target},
     unreachable::UnreachableCause,
 };
 
@@ -58,6 +58,9 @@ pub(super) fn judge_status(code: u16, body: &str) -> FailureKind {
             object: missing_object(&status),
             message: status.message,
         },
+        409 if !field_conflicts(&status).is_empty() => {
+            FailureKind::Conflict(field_conflicts(&status))
+        }
         400 | 409 | 422 if status.message.is_empty() => {
             judge_refusal(format!("the server answered HTTP {code} without a reason"))
         }
@@ -134,6 +137,27 @@ fn parse_webhook_fault(message: &str) -> Option<WebhookFault> {
         name: name.to_owned(),
         outcome: WebhookOutcome::Denied(reason.to_owned()),
     })
+}
+
+/// What a refused server-side apply says of the fields that others own.
+fn field_conflicts(status: &Status) -> Vec<FieldConflict> {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let causes = causes.filter(|cause| cause.reason == "FieldManagerConflict");
+    let conflict = |message: &str, field: &str| FieldConflict {
+        manager: quoted_manager(message).to_owned(),
+        field: field.to_owned(),
+    };
+    causes
+        .map(|cause| conflict(&cause.message, &cause.field))
+        .collect()
+}
+
+/// The name in `conflict with "kubectl" using v1`.
+fn quoted_manager(message: &str) -> &str {
+    let quoted = message
+        .split_once('"')
+        .and_then(|(_, rest)| rest.split_once('"'));
+    quoted.map_or(message, |(manager, _)| manager)
 }
 
 fn missing_object(status: &Status) -> Option<MissingObject> {
@@ -227,6 +251,31 @@ mod tests {
         assert!(matches!(
             judged(403, message),
             FailureKind::Unauthorized { .. }
+        ));
+    }
+
+    #[test]
+    fn a_conflict_names_each_field_and_who_has_set_it() {
+        let cause = |field: &str| {
+            json!({ "reason": "FieldManagerConflict", "field": field,
+                "message": "conflict with \"helm\" using rbac.authorization.k8s.io/v1" })
+        };
+        let body = json!({ "kind": "Status", "code": 409, "reason": "Conflict",
+            "message": "Apply failed with 2 conflicts", "details": {
+                "causes": [cause(".subjects"), cause(".roleRef.name")] } });
+        let FailureKind::Conflict(conflicts) = judge_status(409, &body.to_string()) else {
+            panic!("no conflict")
+        };
+        let words: Vec<_> = conflicts.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            words,
+            ["helm has set .subjects", "helm has set .roleRef.name"]
+        );
+        let other =
+            json!({ "kind": "Status", "code": 409, "message": "the object has been modified" });
+        assert!(matches!(
+            judge_status(409, &other.to_string()),
+            FailureKind::Rejected { .. }
         ));
     }
 

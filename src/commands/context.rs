@@ -97,7 +97,7 @@ impl CommandContext {
                     several.join(", ")
                 ),
             )
-            .with_hint("name one; verify and runtimes list take several")),
+            .with_hint("name one; verify, runtimes list and access kubeconfig take several")),
         }
     }
 

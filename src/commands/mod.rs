@@ -1,5 +1,8 @@
 //! One file a command: arguments in, one question to the cluster, one rendered answer out.
 
+pub mod access;
+mod applying;
+pub mod bootstrap;
 mod check_notes;
 pub mod context;
 pub mod explain;
@@ -33,6 +36,8 @@ pub(crate) async fn dispatch(
         Command::Tail(args) => logs::run(ui, context, args, Follow::Yes).await,
         Command::Progress(args) => Box::pin(progress::run(ui, context, args)).await,
         Command::Runtimes(args) => until_signal(runtimes::run(ui, context, args)).await,
+        Command::Bootstrap(args) => Box::pin(until_signal(bootstrap::run(ui, context, args))).await,
+        Command::Access(args) => Box::pin(access::run(ui, context, args)).await,
         Command::Explain(args) => explain::run(ui, context, args),
         Command::Version(args) => Box::pin(until_signal(version::run(ui, context, args))).await,
     }
@@ -42,7 +47,9 @@ fn takes_several_contexts(command: &Command) -> bool {
     match command {
         Command::Verify(_) => true,
         Command::Runtimes(args) => args.takes_several_contexts(),
-        Command::Logs(_)
+        Command::Access(args) => args.takes_several_contexts(),
+        Command::Bootstrap(_)
+        | Command::Logs(_)
         | Command::Tail(_)
         | Command::Progress(_)
         | Command::Explain(_)

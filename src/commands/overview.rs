@@ -25,6 +25,7 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
     (
         "You own a namespace",
         &[
+            ("bootstrap NAMESPACE", "make it ready for training"),
             ("runtimes list -n NAMESPACE", "the recipes of its people"),
             (
                 "runtimes list --as USER",

@@ -139,6 +139,12 @@ pub fn render_yaml(value: &impl Serialize) -> String {
     text
 }
 
+/// The same with every text on one line, however long: tokens and certificates are looked for and copied.
+pub fn render_unfolded_yaml(value: &Value) -> String {
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    serde_saphyr::to_string_with_options(value, options).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use snapbox::{assert_data_eq, str};

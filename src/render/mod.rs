@@ -1,5 +1,6 @@
 //! From values to text. Everything here is pure: time, width and colours are parameters ([`Look`]).
 
+pub mod access_list;
 pub mod bar;
 pub mod check;
 mod check_json;
@@ -12,6 +13,8 @@ pub mod log_json;
 pub mod log_line;
 pub mod log_note;
 mod log_terminal;
+pub mod plan;
+pub mod plan_document;
 pub mod progress_document;
 pub mod progress_json;
 pub mod progress_line;

@@ -9,6 +9,8 @@ mod gauge;
 mod panic;
 mod pause;
 mod pen;
+mod private_file;
+mod question;
 mod rows;
 mod sanitize;
 mod screen;
@@ -25,6 +27,8 @@ pub use gauge::Gauge;
 pub use panic::install_panic_hook;
 pub use pause::Pause;
 pub use pen::{Pen, Reader};
+pub use private_file::{Existing, write_private};
+pub use question::Answer;
 pub use rows::{LastRows, Room};
 
 /// How much is said beside the answer.
@@ -91,6 +95,11 @@ impl Ui {
     /// Columns of the terminal that answers go to; `None` when they go elsewhere and need no cutting.
     pub fn width(&self) -> Option<usize> {
         self.answer.width
+    }
+
+    /// Whether a person sees the answer, rather than a file or a program.
+    pub fn answers_to_terminal(&self) -> bool {
+        self.answer.width.is_some()
     }
 
     /// Writes an answer (or a part) to standard output.

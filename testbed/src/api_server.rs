@@ -11,6 +11,15 @@ use crate::process::{log_tail, run};
 use crate::site::{CONTROL_PLANE_ADDRESS, SERVICE_RANGE, Site, flags};
 
 const COMPONENT: &str = "kube-apiserver";
+/// The log of requests, beside those of the programs.
+const AUDIT: &str = "audit";
+/// The cluster's own parts, which ask all the time.
+const CLUSTER_GROUPS: [&str; 4] = [
+    "system:nodes",
+    "system:serviceaccounts:kube-system",
+    "system:serviceaccounts:kubeflow-system",
+    "system:serviceaccounts:jobset-system",
+];
 const AGGREGATOR_HEADERS: [(&str, &str); 4] = [
     ("requestheader-allowed-names", "front-proxy-client"),
     ("requestheader-username-headers", "X-Remote-User"),
@@ -25,8 +34,31 @@ pub(crate) fn start(site: &Site, set: &NamespaceSet) -> Result<Service, Error> {
         "--egress-selector-config-file={}",
         write_egress_selector(site)?
     ));
+    arguments.extend(audit_flags(site)?);
     arguments.extend(site.options.api_server_flags.iter().cloned());
     site.start(set, COMPONENT, &arguments)
+}
+
+/// What service accounts that are no part of the cluster ask for, and every token that is issued. All else, such as what
+/// an administrator or a controller asks for, is not written down: it would be most of all requests, and slow.
+fn audit_flags(site: &Site) -> Result<[String; 2], Error> {
+    let policy = json!({
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [
+            {"level": "None", "userGroups": CLUSTER_GROUPS},
+            {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
+            {"level": "Metadata", "verbs": ["create"], "resources": [{"resources": ["serviceaccounts/token"]}]},
+            {"level": "None"},
+        ],
+    });
+    let path = site.folder.join("audit-policy.json");
+    write_whole(&path, policy.to_string().as_bytes())?;
+    Ok([
+        format!("--audit-policy-file={}", path.display()),
+        format!("--audit-log-path={}", site.log(AUDIT).display()),
+    ])
 }
 
 /// Waits until the API server is ready; one that ends instead is an error at once.

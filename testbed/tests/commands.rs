@@ -117,6 +117,7 @@ fn a_bed_is_listed_explained_and_not_started_twice() {
         .success()
         .stderr_eq(str![])
         .stdout_eq(str![[r#"
+audit
 connect-proxy
 containerd-n1
 coredns

@@ -162,7 +162,7 @@ fn commands_that_speak_of_one_cluster_take_one_context() {
             .stdout_eq(str![])
             .stderr_eq(str![[r#"
 error: this command speaks of one cluster, but --context names 2: dev, moon
-hint: name one; verify and runtimes list take several
+hint: name one; verify, runtimes list and access kubeconfig take several
 
 "#]]);
     }

@@ -19,6 +19,7 @@ You run the platform
   kubectl trainer explain                     each check, and how to mend it
 
 You own a namespace
+  kubectl trainer bootstrap NAMESPACE         make it ready for training
   kubectl trainer runtimes list -n NAMESPACE  the recipes of its people
   kubectl trainer runtimes list --as USER     the same, as one of them sees it
 
@@ -47,13 +48,15 @@ Check a Kubeflow Trainer v2 installation, see what it offers, and read what its 
 Usage: kubectl trainer [OPTIONS] <COMMAND>
 
 Commands:
-  verify    Check that Kubeflow Trainer is installed and working [aliases: check, status]
-  logs      Show the log lines of every node of a TrainJob
-  tail      Follow the log lines of every node: the same as logs --follow
-  progress  Show how far TrainJobs are
-  runtimes  Show the training runtimes: the recipes that TrainJobs name
-  explain   Explain a check or a reason: what is looked at, why it matters, and how to mend it
-  version   Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
+  verify     Check that Kubeflow Trainer is installed and working [aliases: check, status]
+  logs       Show the log lines of every node of a TrainJob
+  tail       Follow the log lines of every node: the same as logs --follow
+  progress   Show how far TrainJobs are
+  runtimes   Show the training runtimes: the recipes that TrainJobs name
+  bootstrap  Make a namespace ready for training, with just enough rights for somebody
+  access     Give service accounts credentials, see which are out, and take them back
+  explain    Explain a check or a reason: what is looked at, why it matters, and how to mend it
+  version    Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
 
 Options:
   -h, --help     Print help (see more with '--help')
@@ -67,7 +70,8 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
+      --context <NAME>     Context of the kubeconfig; several for verify, runtimes list and access
+                           kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -90,13 +94,15 @@ Check a Kubeflow Trainer v2 installation, see what it offers, and read what its 
 Usage: kubectl trainer [OPTIONS] <COMMAND>
 
 Commands:
-  verify    Check that Kubeflow Trainer is installed and working [aliases: check, status]
-  logs      Show the log lines of every node of a TrainJob
-  tail      Follow the log lines of every node: the same as logs --follow
-  progress  Show how far TrainJobs are
-  runtimes  Show the training runtimes: the recipes that TrainJobs name
-  explain   Explain a check or a reason: what is looked at, why it matters, and how to mend it
-  version   Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
+  verify     Check that Kubeflow Trainer is installed and working [aliases: check, status]
+  logs       Show the log lines of every node of a TrainJob
+  tail       Follow the log lines of every node: the same as logs --follow
+  progress   Show how far TrainJobs are
+  runtimes   Show the training runtimes: the recipes that TrainJobs name
+  bootstrap  Make a namespace ready for training, with just enough rights for somebody
+  access     Give service accounts credentials, see which are out, and take them back
+  explain    Explain a check or a reason: what is looked at, why it matters, and how to mend it
+  version    Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
 
 Options:
   -h, --help
@@ -120,7 +126,7 @@ Connection (the same as kubectl's):
           Namespace; without it, the context's, else `default`
 
       --context <NAME>
-          Context of the kubeconfig; several for verify and runtimes list
+          Context of the kubeconfig; several for verify, runtimes list and access kubeconfig
 
       --kubeconfig <FILE>
           The one kubeconfig file to read; without it, the KUBECONFIG list, else ~/.kube/config
@@ -219,7 +225,8 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
+      --context <NAME>     Context of the kubeconfig; several for verify, runtimes list and access
+                           kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -253,7 +260,8 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
+      --context <NAME>     Context of the kubeconfig; several for verify, runtimes list and access
+                           kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -288,7 +296,8 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
+      --context <NAME>     Context of the kubeconfig; several for verify, runtimes list and access
+                           kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -323,7 +332,8 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
+      --context <NAME>     Context of the kubeconfig; several for verify, runtimes list and access
+                           kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -356,7 +366,8 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
+      --context <NAME>     Context of the kubeconfig; several for verify, runtimes list and access
+                           kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 
@@ -388,7 +399,8 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
+      --context <NAME>     Context of the kubeconfig; several for verify, runtimes list and access
+                           kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod access;
+mod bootstrap;
 mod certificates;
 mod colours;
 mod contexts;
@@ -22,6 +24,7 @@ mod schemas;
 mod screen;
 mod secrets;
 mod terminal;
+mod two_tiers;
 mod unreachable;
 mod usage;
 mod verify;

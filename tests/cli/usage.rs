@@ -105,7 +105,8 @@ Output:
 
 Connection (the same as kubectl's):
   -n, --namespace <NAME>   Namespace; without it, the context's, else `default`
-      --context <NAME>     Context of the kubeconfig; several for verify and runtimes list
+      --context <NAME>     Context of the kubeconfig; several for verify, runtimes list and access
+                           kubeconfig
       --kubeconfig <FILE>  The one kubeconfig file to read; without it, the KUBECONFIG list, else
                            ~/.kube/config
 

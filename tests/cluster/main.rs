@@ -6,7 +6,9 @@
     reason = "a test that meets an error has failed"
 )]
 
+mod access_diff;
 mod before_installing;
+mod bootstrap;
 mod broken_controllers;
 mod broken_definitions;
 mod broken_installs;
@@ -18,7 +20,10 @@ mod broken_webhooks;
 mod callers;
 mod causes;
 mod contexts;
+mod credentials;
+mod credentials_kept_secret;
 mod in_a_pod;
+mod install_roles;
 mod log_streams;
 mod logs_containers;
 mod logs_ends;
@@ -47,6 +52,8 @@ mod schemas;
 mod screen;
 mod selection;
 mod support;
+mod team;
 mod torch;
+mod two_tiers;
 mod watched;
 mod without_trainer;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use crate::cluster::MANAGED_BY;
+
 /// Who would undo, or be confused by, a change by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Keeper {
@@ -25,7 +27,6 @@ impl fmt::Display for Keeper {
 }
 
 const HELM_RELEASE: &str = "meta.helm.sh/release-name";
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Argo CD's marks: the annotation is its default, the labels are what it can be set to.
 const ARGO_MARKS: [&str; 2] = [
     "argocd.argoproj.io/tracking-id",

@@ -1,17 +1,16 @@
-//! A program that is measured while it runs and when it has ended: time, processor time, memory, from `/proc`.
+//! A program that is measured while it runs, by `/proc`, and when it has ended: time, processor time to the microsecond.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::{StepError, words};
+use nix::sys::{
+    resource::{Usage as Totals, UsageWho, getrusage},
+    time::{TimeVal, TimeValLike as _},
+};
 
-/// `/proc` counts processor time in these, on every Linux.
-const TICKS_A_SECOND: f64 = 100.0;
-/// How exactly the end of a program is seen.
-const PERIOD: Duration = Duration::from_millis(1);
+use crate::process::{StepError, words};
 
 /// A program that runs; dropping it kills it.
 pub(super) struct Running {
@@ -83,20 +82,20 @@ impl Running {
         self.start.elapsed()
     }
 
-    /// Waits for the end, which must be a success; its processor time is read before the kernel forgets it.
+    /// Waits for the end, which must be a success. Its processor time is what waiting for it adds to that of all programs
+    /// that were waited for; one thread does that, one program after the other.
     pub(super) fn finish(mut self) -> Result<Usage, StepError> {
-        let (user, system) = loop {
-            let status = self.status()?;
-            if status.state == "Z" {
-                break (status.user, status.system);
-            }
-            thread::sleep(PERIOD);
-        };
-        let wall = self.elapsed().as_secs_f64();
+        let before = reaped()?;
         let ended = self.child.wait();
+        let wall = self.elapsed().as_secs_f64();
         let status = ended.map_err(|error| StepError::io(&self.command, error))?;
         if status.success() {
-            return Ok(Usage { wall, user, system });
+            let after = reaped()?;
+            return Ok(Usage {
+                wall,
+                user: seconds(after.user_time()) - seconds(before.user_time()),
+                system: seconds(after.system_time()) - seconds(before.system_time()),
+            });
         }
         let said = fs::read_to_string(&self.errors).unwrap_or_default();
         let last: Vec<&str> = said.lines().rev().take(5).collect();
@@ -121,12 +120,6 @@ impl Running {
         }
     }
 
-    fn status(&self) -> Result<Status, StepError> {
-        let text = self.read("stat")?;
-        parse_status(&text)
-            .ok_or_else(|| StepError::Steps(format!("{text:?} is no status of a process")))
-    }
-
     fn read(&self, name: &str) -> Result<String, StepError> {
         let path = format!("/proc/{}/{name}", self.child.id());
         fs::read_to_string(&path).map_err(|error| StepError::io(&path, error))
@@ -141,25 +134,15 @@ impl Drop for Running {
     }
 }
 
-struct Status {
-    state: String,
-    user: f64,
-    system: f64,
+/// Of all programs that were waited for.
+fn reaped() -> Result<Totals, StepError> {
+    getrusage(UsageWho::RUSAGE_CHILDREN)
+        .map_err(|error| StepError::io("the processor time of what ran", error.into()))
 }
 
-/// Of `PID (NAME) STATE …`; the name may hold anything.
-fn parse_status(text: &str) -> Option<Status> {
-    let (_, rest) = text.rsplit_once(") ")?;
-    let fields: Vec<&str> = rest.split(' ').collect();
-    let seconds = |index: usize| {
-        let ticks: f64 = fields.get(index)?.parse().ok()?;
-        Some(ticks / TICKS_A_SECOND)
-    };
-    Some(Status {
-        state: (*fields.first()?).to_owned(),
-        user: seconds(11)?,
-        system: seconds(12)?,
-    })
+fn seconds(time: TimeVal) -> f64 {
+    let microseconds = u64::try_from(time.num_microseconds()).unwrap_or_default();
+    Duration::from_micros(microseconds).as_secs_f64()
 }
 
 /// A thousand addresses are no text for people.
@@ -175,16 +158,16 @@ fn shortened(words: String) -> String {
 mod tests {
     use std::process::{Command, Stdio};
 
-    use super::{Running, parse_status};
+    use super::Running;
 
     #[test]
-    fn the_times_of_a_process_are_read_whatever_its_name_is() {
-        let text = "7 (a) b) Z 1 1 1 0 -1 4 0 0 0 0 250 50 0 0 20 0 1 0 1 0 0";
-        let status = parse_status(text).unwrap();
-        assert_eq!(
-            (status.state.as_str(), status.user, status.system),
-            ("Z", 2.5, 0.5)
-        );
+    fn a_program_that_calculates_takes_processor_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"]);
+        let running = Running::start(command, Stdio::null(), folder.path()).unwrap();
+        let usage = running.finish().unwrap();
+        assert!(usage.user > 0.01 && usage.wall > 0.01, "{usage:?}");
     }
 
     #[test]

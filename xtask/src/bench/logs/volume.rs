@@ -19,6 +19,8 @@ const STERN_LIMIT: f64 = 0.2;
 const KUBECTL_LIMIT: f64 = 1.0;
 /// A line of a thousand pods beside a line of three.
 const MANY_LIMIT: f64 = 1.5;
+/// curl is a program of its own for every ninety pods.
+const CURL_LIMIT: f64 = 1.0;
 
 /// What came out, and the plugin's own runs.
 pub(super) struct Volume {
@@ -74,36 +76,48 @@ pub(super) fn measure(tools: &Tools<'_>, args: &LogsArgs) -> Result<Volume, Step
     Ok(Volume { figures, plugin })
 }
 
-/// As many lines of many pods, read by the plugin alone, beside its own runs with three.
+/// As many lines as of few pods, but of many: processor time a line beside that of few, and beside curl's own.
 pub(super) fn measure_many(
     tools: &Tools<'_>,
     args: &LogsArgs,
     few: &[Usage],
-) -> Result<Figure, StepError> {
+) -> Result<Vec<Figure>, StepError> {
     let job = &tools.ground.many;
     let written = write_log(tools, job, args.lines)?;
-    let lines = written.lines() * job.pods.len();
-    let a_million = |usage: &Usage, lines: usize| usage.processor() * 1e6 / as_float(lines);
-    let mut many = Vec::new();
+    let (mut plugin, mut curl) = (Vec::new(), Vec::new());
     for round in 1..=args.rounds {
-        let usage = read_all(tools, Tool::Plugin, job, &written)?;
-        say_usage(round, Tool::Plugin, usage);
-        many.push(a_million(&usage, lines));
+        for (tool, usages) in [(Tool::Plugin, &mut plugin), (Tool::Curl, &mut curl)] {
+            let usage = read_all(tools, tool, job, &written)?;
+            say_usage(round, tool, usage);
+            usages.push(usage);
+        }
     }
-    let few_lines = lines_of(&tools.ground.few, args.lines);
-    let few = few.iter().map(|usage| a_million(usage, few_lines));
+    let a_million = |usages: &[Usage], lines: usize| -> Vec<f64> {
+        let processor = usages.iter().map(|usage| usage.processor());
+        processor
+            .map(|seconds| seconds * 1e6 / as_float(lines))
+            .collect()
+    };
+    let lines = written.lines() * job.pods.len();
+    let few_pods = &tools.ground.few;
+    let few = Rival {
+        name: format!("the same, {} pods", few_pods.pods.len()),
+        values: a_million(few, lines_of(few_pods, args.lines)),
+    };
+    let curl = Rival {
+        name: Tool::Curl.name().to_owned(),
+        values: a_million(&curl, lines),
+    };
     let sizes = args.sizes_of_volume(job.pods.len());
-    Ok(Figure {
+    let figure = |rival: Rival, limit: f64| Figure {
         what: format!("{sizes}: processor time for a million lines"),
         unit: Unit::Seconds,
-        ours: many,
-        rival: Some(Rival {
-            name: format!("the same, {} pods", tools.ground.few.pods.len()),
-            values: few.collect(),
-        }),
-        limit: MANY_LIMIT,
+        ours: a_million(&plugin, lines),
+        rival: Some(rival),
+        limit,
         judging: args.judging(&[Size::Lines, Size::Pods, Size::Rounds]),
-    })
+    };
+    Ok(vec![figure(few, MANY_LIMIT), figure(curl, CURL_LIMIT)])
 }
 
 /// Gives the pods of a job so many lines together, and has them read once so that the log server knows them.
@@ -164,7 +178,7 @@ fn printed(tools: &Tools<'_>, tool: Tool, job: &Job) -> Result<Printed, StepErro
 fn say_usage(round: usize, tool: Tool, usage: Usage) {
     let wall = spelled(Duration::from_secs_f64(usage.wall));
     say(format_args!(
-        "round {round}: {}: {wall}, {:.2} s user, {:.2} s system",
+        "round {round}: {}: {wall}, {:.3} s user, {:.3} s system",
         tool.name(),
         usage.user,
         usage.system
