@@ -15,10 +15,10 @@ use crate::process::run;
 /// The oldest Go that the pinned modules accept, as (major, minor).
 const OLDEST_GO: (u32, u32) = (1, 26);
 
-/// A Debian package and a file by which it is recognised.
+/// A Debian package and a file by which it is recognised. iproute2 has a `bridge`, too.
 const PACKAGES: [(&str, &str); 7] = [
     ("runc", "runc"),
-    ("containernetworking-plugins", "bridge"),
+    ("containernetworking-plugins", "host-local"),
     ("busybox-static", "busybox"),
     ("tini", "tini"),
     ("iproute2", "ip"),
