@@ -13,13 +13,6 @@ use crate::site::{CONTROL_PLANE_ADDRESS, SERVICE_RANGE, Site, flags};
 const COMPONENT: &str = "kube-apiserver";
 /// The log of requests, beside those of the programs.
 const AUDIT: &str = "audit";
-/// The cluster's own parts, which ask all the time.
-const CLUSTER_GROUPS: [&str; 4] = [
-    "system:nodes",
-    "system:serviceaccounts:kube-system",
-    "system:serviceaccounts:kubeflow-system",
-    "system:serviceaccounts:jobset-system",
-];
 const AGGREGATOR_HEADERS: [(&str, &str); 4] = [
     ("requestheader-allowed-names", "front-proxy-client"),
     ("requestheader-username-headers", "X-Remote-User"),
@@ -39,22 +32,11 @@ pub(crate) fn start(site: &Site, set: &NamespaceSet) -> Result<Service, Error> {
     site.start(set, COMPONENT, &arguments)
 }
 
-/// What service accounts that are no part of the cluster ask for, and every token that is issued. All else, such as what
-/// an administrator or a controller asks for, is not written down: it would be most of all requests, and slow.
+/// The policy that the documents give to users. What an administrator or a controller asks for is most of all requests,
+/// and is not written down but for tokens and trainings.
 fn audit_flags(site: &Site) -> Result<[String; 2], Error> {
-    let policy = json!({
-        "apiVersion": "audit.k8s.io/v1",
-        "kind": "Policy",
-        "omitStages": ["RequestReceived"],
-        "rules": [
-            {"level": "None", "userGroups": CLUSTER_GROUPS},
-            {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
-            {"level": "Metadata", "verbs": ["create"], "resources": [{"resources": ["serviceaccounts/token"]}]},
-            {"level": "None"},
-        ],
-    });
-    let path = site.folder.join("audit-policy.json");
-    write_whole(&path, policy.to_string().as_bytes())?;
+    let path = site.folder.join("audit-policy.yaml");
+    write_whole(&path, include_bytes!("../../docs/audit-policy.yaml"))?;
     Ok([
         format!("--audit-policy-file={}", path.display()),
         format!("--audit-log-path={}", site.log(AUDIT).display()),

@@ -7,6 +7,8 @@
 )]
 
 mod access_diff;
+mod attacks;
+mod audit;
 mod before_installing;
 mod bootstrap;
 mod broken_controllers;
@@ -50,6 +52,7 @@ mod reports;
 mod schemas;
 #[path = "../cli/screen.rs"]
 mod screen;
+mod secret_managers;
 mod selection;
 mod support;
 mod team;

@@ -83,6 +83,16 @@ impl Team {
         std::env::join_paths(folders).unwrap()
     }
 
+    /// A line as it is typed into a shell, in the folder of the test's files and as the administrator.
+    pub(crate) fn shell(&self, line: &str) -> Output {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]).env("KUBECONFIG", &self.admin);
+        shell
+            .env("PATH", self.path())
+            .current_dir(self.folder.path());
+        shell.output().unwrap()
+    }
+
     #[track_caller]
     pub(crate) fn run(&self, words: &[&str]) -> Output {
         let output = self.access(words).output().unwrap();

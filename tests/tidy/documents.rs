@@ -166,6 +166,37 @@ fn every_row_of_the_acceptance_table_names_a_test_or_bench_that_exists() {
 }
 
 #[test]
+fn every_proof_in_the_list_of_threats_exists() {
+    let text = fs::read_to_string(root().join("docs/threats.md")).unwrap();
+    let tries = fs::read_to_string(root().join("tests/cluster/attacks/tries.rs")).unwrap();
+    let tiers = fs::read_to_string(root().join("tests/cluster/two_tiers.rs")).unwrap();
+    let is_tried = |name: &str| match name.strip_prefix("train with ") {
+        Some(what) => tiers.contains(&format!("\"{what}\"")),
+        None => tries.contains(&format!("\"{name}\"")),
+    };
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    let cells = rows.filter_map(|line| line.trim_end_matches(" |").rsplit('|').next());
+    let cells: Vec<_> = cells.filter(|cell| cell.trim() != "shown by").collect();
+    assert!(cells.len() > 15, "the list has lost rows: {}", cells.len());
+    let proofs = cells.iter().map(|cell| cell.split('`').skip(1).step_by(2));
+    let unproven = proofs.clone().filter(|proofs| proofs.clone().count() == 0);
+    assert_eq!(unproven.count(), 0, "a row names no proof");
+    let missing = proofs.flatten().filter(|proof| {
+        let exists = if proof.contains("::") {
+            proof_exists(proof)
+        } else {
+            is_tried(proof)
+        };
+        !exists
+    });
+    let missing: Vec<_> = missing.map(str::to_owned).collect();
+    none(
+        &missing,
+        "the list of threats names these, and they do not exist",
+    );
+}
+
+#[test]
 fn every_decision_is_in_the_index() {
     let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let missing = files(&["docs/adr"], &["md"])
