@@ -34,7 +34,8 @@ async fn fetch_sight(cluster: &Cluster, wanted: &Wanted) -> Sight {
 }
 
 /// Takes the steps of a plan that write something, one after the other. What turns out to be forbidden is left to
-/// others, with all that needs it; where a conflict comes up after all, or a failure, the rest stays undone.
+/// others, with all that needs it; where a conflict comes up after all, or a failure, the rest stays undone. Who stops
+/// waiting finds in the plan how far it came.
 pub async fn execute(cluster: &Cluster, plan: &mut Plan) -> Result<(), Failure> {
     let places: Vec<ObjectPlace> = plan
         .steps
@@ -45,18 +46,17 @@ pub async fn execute(cluster: &Cluster, plan: &mut Plan) -> Result<(), Failure> 
         if !plan.steps[index].is_write() {
             continue;
         }
-        match cluster
-            .apply(&plan.steps[index].manifest, DryRun::Off)
-            .await
-        {
+        plan.steps[index].fate = Fate::Begun;
+        let manifest = &plan.steps[index].manifest;
+        match cluster.apply(manifest, DryRun::Off).await {
             Ok(_) => plan.steps[index].fate = Fate::Done,
             Err(failure) => {
-                let manifest = &plan.steps[index].manifest;
                 let verdict = judge_failure(failure.clone(), manifest, &places)?;
                 // It needs something that should be there by now.
                 if matches!(verdict, Verdict::Create) {
                     return Err(failure);
                 }
+                plan.steps[index].fate = Fate::Planned;
                 plan.steps[index].verdict = verdict;
                 if plan.steps[index].is_obstacle() {
                     return Ok(());

@@ -42,6 +42,8 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Planned,
+    /// The server was asked, and nobody waited for its answer.
+    Begun,
     Done,
 }
 

@@ -220,11 +220,11 @@ impl Cluster {
             DryRun::Server => format!("apply (dry run) {}", place.words()),
             DryRun::Off => format!("apply {}", place.words()),
         };
-        let suffix = match dry_run {
-            DryRun::Server => "&dryRun=All",
+        let trial = match dry_run {
+            DryRun::Server => "dryRun=All&",
             DryRun::Off => "",
         };
-        let path = format!("{}?fieldManager={FIELD_MANAGER}{suffix}", place.path());
+        let path = format!("{}?{trial}fieldManager={FIELD_MANAGER}", place.path());
         // JSON is YAML, and older servers know only this name of it.
         let request = Request::patch(path)
             .header(CONTENT_TYPE, "application/apply-patch+yaml")

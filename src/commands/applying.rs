@@ -2,9 +2,9 @@
 
 use clap::ValueEnum;
 
-use super::CommandContext;
+use super::{CommandContext, signals::until_signal};
 use crate::{
-    apply::{Existing, Plan, Verdict, Wanted, execute, fetch_plan},
+    apply::{Existing, Fate, Plan, Step, Verdict, Wanted, execute, fetch_plan},
     cluster::{Cluster, Manifest, ObjectKind},
     error::{CommandError, ErrorKind},
     render::{
@@ -121,27 +121,22 @@ impl ApplyArgs {
         let mut failure = None;
         if intent == Intent::Write && !plan.is_obstructed() {
             ui.glance("writing");
-            failure = execute(cluster, &mut plan).await.err();
+            failure = write(cluster, &mut plan).await.err();
         }
-        self.show(ui, context, (&plan, intent), cluster)?;
-        if let Some(failure) = failure {
-            return Err(failure.into());
-        }
-        match ending(&plan, intent) {
-            None => Ok(plan),
-            Some(error) => Err(error),
-        }
+        let ending = failure.or_else(|| ending(&plan, intent, cluster));
+        let exit_code = ending.as_ref().map_or(0, |error| error.kind.exit_code());
+        self.show(ui, context, (&plan, intent, exit_code), cluster)?;
+        ending.map_or(Ok(plan), Err)
     }
 
     fn show(
         &self,
         ui: &mut Ui,
         context: &CommandContext,
-        (plan, intent): (&Plan, Intent),
+        (plan, intent, exit_code): (&Plan, Intent, u8),
         cluster: &Cluster,
     ) -> Result<(), CommandError> {
         if let Some(format) = self.output {
-            let exit_code = ending(plan, intent).map_or(0, |error| error.kind.exit_code());
             let document = plan_document(plan, intent, exit_code);
             let text = match format {
                 Format::Json => render_json(&document),
@@ -152,7 +147,7 @@ impl ApplyArgs {
         let look = context.look(ui);
         if self.diff {
             ui.answer(&render_diff(plan, &look))?;
-            if !plan.steps.iter().any(crate::apply::Step::is_write) {
+            if !plan.steps.iter().any(Step::is_write) {
                 ui.note("Nothing would change.");
             }
         } else {
@@ -169,8 +164,28 @@ impl ApplyArgs {
     }
 }
 
+/// Takes the plan's steps, until a signal; then it is told how far they came.
+async fn write(cluster: &Cluster, plan: &mut Plan) -> Result<(), CommandError> {
+    let steps = async { Ok(execute(cluster, plan).await?) };
+    match until_signal(steps).await {
+        Err(signal) if signal.chain().is_empty() => Err(stopped(plan, signal.kind)),
+        result => result,
+    }
+}
+
+fn stopped(plan: &Plan, kind: ErrorKind) -> CommandError {
+    let writes = plan.steps.iter().filter(|step| step.is_write());
+    let (done, left): (Vec<_>, Vec<_>) = writes.partition(|step| step.fate == Fate::Done);
+    let message = format!(
+        "stopped after {} of {} objects",
+        done.len(),
+        done.len() + left.len()
+    );
+    CommandError::new(kind, message).with_hint("the same command goes on where it stopped")
+}
+
 /// How a run ends by what its plan came to; `None` is success.
-fn ending(plan: &Plan, intent: Intent) -> Option<CommandError> {
+fn ending(plan: &Plan, intent: Intent, cluster: &Cluster) -> Option<CommandError> {
     if let Some(step) = plan.steps.iter().find(|step| step.is_obstacle()) {
         let place = &step.manifest.place;
         let nothing = match intent {
@@ -178,7 +193,7 @@ fn ending(plan: &Plan, intent: Intent) -> Option<CommandError> {
                 if plan
                     .steps
                     .iter()
-                    .any(|step| step.fate == crate::apply::Fate::Done) =>
+                    .any(|step| step.fate == Fate::Done) =>
             {
                 "the rest was not done"
             }
@@ -192,7 +207,8 @@ fn ending(plan: &Plan, intent: Intent) -> Option<CommandError> {
         let scope = scope.map_or(String::new(), |namespace| format!(" -n {namespace}"));
         return Some(match step.verdict {
             Verdict::Conflict(_) => error.with_hint(format!(
-                "see who set what: kubectl get {} {}{scope} -o yaml --show-managed-fields; when nothing needs it as it is, delete it and try again",
+                "see who set what: {} get {} {}{scope} -o yaml --show-managed-fields; when nothing needs it as it is, delete it and try again",
+                cluster.target().kubectl(),
                 place.kind.resource(),
                 place.name
             )),

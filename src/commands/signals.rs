@@ -11,11 +11,13 @@ use crate::{
 #[cfg(unix)]
 const PAUSE_LIMIT: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// Runs the command to its end, or to a signal; then its requests are dropped where they stand.
-pub(crate) async fn until_signal(
-    command: impl Future<Output = Result<(), CommandError>>,
-) -> Result<(), CommandError> {
+/// Runs the command, or a part of it, to its end or to a signal; then its requests are dropped where they stand. A part
+/// hears of the signal before the whole, and may have a last word.
+pub(crate) async fn until_signal<T>(
+    command: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
     tokio::select! {
+        biased;
         result = command => result,
         kind = wait_for_signal() => Err(CommandError::silent(kind)),
     }

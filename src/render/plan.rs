@@ -27,6 +27,7 @@ pub(super) fn result(step: &Step, intent: Intent) -> &'static str {
         (Verdict::Keep, ..) => "unchanged",
         (Verdict::KeepForeign, ..) => "kept",
         (Verdict::Create, Fate::Done, _) => "created",
+        (Verdict::Create | Verdict::Change(_), Fate::Begun, _) => "interrupted",
         (Verdict::Create, Fate::Planned, Intent::LookOnly) => "to create",
         (Verdict::Change(_), Fate::Done, _) => "changed",
         (Verdict::Change(_), Fate::Planned, Intent::LookOnly) => "to change",

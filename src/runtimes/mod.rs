@@ -108,8 +108,9 @@ impl Runtime {
     /// Reads either kind. A part that cannot be decoded counts as absent, and takes no other part with it.
     pub fn parse(object: DynamicObject) -> Self {
         let (nodes, policy) = parse_policy(part(&object, "mlPolicy"));
-        let template: JobSetTemplate =
-            serde_json::from_value(part(&object, "template")).unwrap_or_default();
+        // From text, as every answer is read: a second decoder of all that a pod can have takes as much room again.
+        let template = part(&object, "template").to_string();
+        let template: JobSetTemplate = serde_json::from_str(&template).unwrap_or_default();
         let policies = template.spec.volume_claim_policies;
         let metadata = &object.metadata;
         let labels = metadata.labels.clone().unwrap_or_default();

@@ -1,11 +1,16 @@
 //! `bootstrap` on a real cluster: what it makes, for whom, and what it never changes.
 
-use std::{path::PathBuf, process::Output};
+use std::{
+    path::PathBuf,
+    process::{Output, Stdio},
+};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use testbed::{Namespace, Reach, Rule, Testbed, User};
+use snapbox::{assert_data_eq, str};
+use testbed::{Fault, Matcher, Namespace, Reach, Rule, Testbed, Times, User};
 
-use crate::support::{binary, kubectl};
+use crate::support::{binary, kubectl, wait_until};
 
 /// How a run ended.
 pub(crate) struct Ended {
@@ -510,6 +515,64 @@ fn who_may_not_grant_all_grants_the_rest_and_hands_the_others_to_an_administrato
     // With that done, only what the owner may not even read is left.
     let again = run_as(&owner, &["bootstrap", team.name(), "--namespaced-only"]);
     assert_eq!(again.code, 0, "{}{}", again.out, again.err);
+}
+
+#[test]
+fn who_interrupts_it_learns_how_far_it_came_and_goes_on_with_the_same_command() {
+    let Some(bed) = Testbed::shared() else { return };
+    let team = Team::new(&bed, "boot-stop");
+    let binding = "kubectl-trainer-submitter-trainer-submitter";
+    let write = Matcher::Request {
+        method: Some("PATCH".to_owned()),
+        path_prefix: format!(
+            "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings/{binding}?fieldManager",
+            team.name()
+        ),
+    };
+    let proxy = bed.between_client_and_server();
+    let stalled = proxy.set(write, Fault::Stall, Times::Always).unwrap();
+    let mut command = binary();
+    command
+        .args(["bootstrap", team.name(), "--core-only", "--namespaced-only"])
+        .arg("--kubeconfig")
+        .arg(bed.kubeconfig(&User::Admin).unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let process = command.spawn().unwrap();
+    wait_until("a write that gets no answer", || {
+        stalled.hits().unwrap() == Some(1)
+    });
+    let id = Pid::from_raw(process.id().try_into().unwrap()).unwrap();
+    kill_process(id, Signal::INT).unwrap();
+    let stopped = ended(&process.wait_with_output().unwrap());
+    assert_eq!(stopped.code, 130, "{}{}", stopped.out, stopped.err);
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let table: Vec<_> = stopped.out.lines().map(words).collect();
+    let here = team.name();
+    let expected = [
+        "RESULT KIND NAMESPACE NAME".to_owned(),
+        format!("kept Namespace {here}"),
+        format!("created ServiceAccount {here} trainer-submitter"),
+        format!("created Role {here} kubectl-trainer-submitter"),
+        format!("interrupted RoleBinding {here} {binding}"),
+    ];
+    assert_eq!(table, expected);
+    assert_data_eq!(
+        stopped.err,
+        str![[r#"
+error: stopped after 2 of 3 objects
+hint: the same command goes on where it stopped
+
+"#]]
+    );
+    drop(stalled);
+    let again = team.bootstrap(&["--core-only", "--namespaced-only"]);
+    assert_eq!(
+        results(&again),
+        ["kept", "unchanged", "created"],
+        "{}",
+        again.out
+    );
 }
 
 #[test]
