@@ -52,6 +52,7 @@ mod reports;
 mod schemas;
 #[path = "../cli/screen.rs"]
 mod screen;
+mod sdk;
 mod secret_managers;
 mod selection;
 mod support;
