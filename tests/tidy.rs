@@ -17,7 +17,7 @@ mod documents;
 const DOORS: &[(&str, &[&str])] = &[
     ("access", &["cluster"]),
     ("apply", &["cluster"]),
-    ("check", &["cluster", "releases", "runtimes"]),
+    ("check", &["access", "cluster", "releases", "runtimes"]),
     ("cli", &["cluster"]),
     ("cluster", &[]),
     (

@@ -1,6 +1,7 @@
 //! What access to a namespace is made of, as pure values: the labels on everything that is made, credentials and the
 //! marker Secrets behind them, and the files that carry a credential to its user. Nothing here asks a cluster.
 
+pub mod allowance;
 pub mod credential;
 pub mod env_file;
 pub mod grant;
@@ -11,6 +12,7 @@ pub mod label;
 pub mod lifetime;
 pub mod persona;
 pub mod python;
+pub mod rbac;
 pub mod reach;
 pub mod removal;
 pub mod renewal;

@@ -202,6 +202,13 @@ impl Persona {
         format!("trainer-{}", self.name())
     }
 
+    /// Whether it makes TrainJobs.
+    pub fn submits(self) -> bool {
+        let core = self.rules(Part::Core);
+        let mut jobs = core.iter().filter(|rule| rule.resources == ["trainjobs"]);
+        jobs.any(|rule| rule.verbs.contains(&"create"))
+    }
+
     /// Whether it reads the cluster's runtimes.
     pub fn reads_cluster_runtimes(self) -> bool {
         self.column().is_some()
@@ -224,6 +231,14 @@ impl Persona {
             },
         });
         rules.filter(|rule| !rule.verbs.is_empty()).collect()
+    }
+
+    /// Whether its rules allow this on all objects, in a part that everybody of the persona has, or in another.
+    pub fn part_with(self, verb: &str, group: &str, resource: &str) -> Option<Part> {
+        Part::EVERY.into_iter().find(|part| {
+            let mut rules = self.rules(*part).into_iter();
+            rules.any(|rule| rule.allows(verb, group, resource))
+        })
     }
 
     const fn column(self) -> Option<usize> {
@@ -259,6 +274,14 @@ impl Part {
 }
 
 impl Rule {
+    /// A rule about some objects allows nothing about all.
+    pub fn allows(&self, verb: &str, group: &str, resource: &str) -> bool {
+        self.names == Names::All
+            && self.group == group
+            && self.resources.contains(&resource)
+            && self.verbs.contains(&verb)
+    }
+
     /// As a Role writes it.
     pub fn in_role(&self, namespace: &str) -> Value {
         let mut rule = json!({
@@ -339,6 +362,19 @@ mod tests {
                 "kubectl-trainer-admin"
             ])
         );
+    }
+
+    #[test]
+    fn who_submits_is_everybody_but_a_viewer_and_training_code() {
+        let submits = |persona: &Persona| persona.submits();
+        let found: Vec<_> = Persona::EVERY.into_iter().filter(submits).collect();
+        let expected = [
+            Persona::Submitter,
+            Persona::Ci,
+            Persona::Admin,
+            Persona::System,
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -143,13 +143,18 @@ enum Readiness {
     Blocked(CheckId),
 }
 
-/// An unknown or warned prerequisite does not block: the check's own requests will tell.
+/// A prerequisite that is unknown, warned of or was not made on purpose does not block: the check's own requests will
+/// tell.
 fn readiness<Context>(entry: &Entry<Context>, results: &[Option<CheckResult>]) -> Readiness {
     let finished = |id: &CheckId| results.iter().flatten().find(|result| result.id == *id);
     for result in entry.requires.iter().filter_map(finished) {
         match result.state {
             State::Failed => return Readiness::Blocked(result.id),
-            State::Skipped => return Readiness::Blocked(result.skipped_for.unwrap_or(result.id)),
+            State::Skipped => {
+                if let Some(root) = result.skipped_for {
+                    return Readiness::Blocked(root);
+                }
+            }
             State::Ok | State::Warning | State::Unknown => {}
         }
     }

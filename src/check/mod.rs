@@ -1,10 +1,11 @@
 //! The proof engine's nouns: a check (constant data and one function), what it found, and why.
 //! `selection.rs` chooses from a catalogue, `engine.rs` runs what is chosen, `report.rs` is what comes out, `trainer/`
-//! is the catalogue of `kubectl trainer verify`.
+//! is the catalogue of `kubectl trainer verify`, `access/` that of `kubectl trainer access verify`.
 //!
 //! Adding a check touches one file: declare its reasons, its `const` [`Check`], a function that fetches and a pure
 //! `judge_*` that decides; then name it in its catalogue, after the checks that it requires.
 
+pub mod access;
 pub mod engine;
 pub mod page;
 pub mod report;
@@ -43,6 +44,13 @@ pub enum Category {
     Integrations,
     /// Only looked at where the question is whether Trainer can be installed.
     Installation,
+    /// The four of `access verify`: whom a credential logs in, what it must be allowed, what it must not be, and what
+    /// really happens.
+    Login,
+    Allowed,
+    #[serde(rename = "not-allowed")]
+    NotAllowed,
+    Effects,
 }
 
 impl Category {
@@ -56,6 +64,10 @@ impl Category {
             Self::Runtimes => "Training runtimes",
             Self::Integrations => "Integrations",
             Self::Installation => "Installation",
+            Self::Login => "Login",
+            Self::Allowed => "Allowed",
+            Self::NotAllowed => "Not allowed",
+            Self::Effects => "Effects",
         }
     }
 }
@@ -69,6 +81,8 @@ pub enum Question {
     Healthy,
     /// Can it be installed?
     Ready,
+    /// Does a credential, or an account, what it should and no more?
+    Granted,
 }
 
 /// How much hangs on a check.
@@ -136,6 +150,8 @@ pub type Run<Context> = for<'context> fn(&'context Context) -> LocalBoxFuture<'c
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
+    /// Not looked at, on purpose; the finding says why.
+    Skipped,
     Warning,
     /// The caller is not allowed to look.
     Unknown,
@@ -186,6 +202,13 @@ impl Finding {
     pub fn warning(reason: &'static Reason, detail: impl Into<String>) -> Self {
         Self {
             level: Level::Warning,
+            ..Self::failed(reason, detail)
+        }
+    }
+
+    pub fn skipped(reason: &'static Reason, detail: impl Into<String>) -> Self {
+        Self {
+            level: Level::Skipped,
             ..Self::failed(reason, detail)
         }
     }
@@ -254,7 +277,7 @@ impl Outcome {
         let findings = self.findings.into_iter().map(|finding| Finding {
             level: match finding.level {
                 Level::Failed => Level::Warning,
-                Level::Warning | Level::Unknown => finding.level,
+                Level::Skipped | Level::Warning | Level::Unknown => finding.level,
             },
             ..finding
         });

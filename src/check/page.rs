@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Category, Check, CheckId, EVERY_CHECKS_REASONS, Question, Reason, Severity, trainer};
+use super::{
+    Category, Check, CheckId, EVERY_CHECKS_REASONS, Question, Reason, Severity, access, trainer,
+};
 
 /// All that there is to say about one check, independent of any cluster.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,8 @@ pub fn pages() -> Vec<Page> {
             }
         }
     }
+    let access = access::CATALOGUE.checks.iter();
+    pages.extend(access.map(|check| page(check, Question::Granted)));
     pages
 }
 

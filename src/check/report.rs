@@ -16,7 +16,7 @@ use crate::cluster::Target;
 pub enum State {
     Ok,
     Warning,
-    /// A check that this one requires failed.
+    /// A check that this one requires failed, or there was no way to make it.
     Skipped,
     /// The caller is not allowed to look.
     Unknown,
@@ -77,6 +77,7 @@ impl CheckResult {
     fn of<Context>(check: &Check<Context>, outcome: Outcome) -> Self {
         let state = match outcome.findings.iter().map(|finding| finding.level).max() {
             None => State::Ok,
+            Some(Level::Skipped) => State::Skipped,
             Some(Level::Warning) => State::Warning,
             Some(Level::Unknown) => State::Unknown,
             Some(Level::Failed) => State::Failed,
@@ -179,7 +180,7 @@ impl Report {
         let counts = |level| match level {
             Level::Failed => true,
             Level::Warning => self.strictness == Strictness::Strict,
-            Level::Unknown => false,
+            Level::Skipped | Level::Unknown => false,
         };
         findings.any(|finding| counts(finding.level) && finding.retry == Retry::UntilDeadline)
     }
@@ -196,7 +197,7 @@ impl Report {
         for finding in findings.flat_map(|result| &mut result.findings) {
             let kubectl = match finding.level {
                 Level::Unknown => &asking,
-                Level::Failed | Level::Warning => &mending,
+                Level::Failed | Level::Warning | Level::Skipped => &mending,
             };
             finding.mend = finding.mend.take().map(|mend| call(kubectl, mend));
             if finding.advice_for == Reader::Caller {

@@ -20,6 +20,7 @@ use super::{
     flags,
     kubeconfig::{self, Selection},
     kubeconfig_fault::{KubeconfigFault, Section},
+    login::{Login, OtherLogin},
     options::{Attendance, ConnectionOptions},
     proxy::{self, Proxy, without_credentials},
     request_log::RequestLog,
@@ -41,6 +42,7 @@ pub struct Cluster {
     pub(super) log: RequestLog,
     pub(super) gate: Arc<Gate>,
     entry: Arc<ServerEntry>,
+    login: Arc<Login>,
 }
 
 impl Cluster {
@@ -54,6 +56,7 @@ impl Cluster {
             .map_err(|fault| before_connection(fault, flags.clone()))?;
         let target = source.target(flags);
         let fault = |fault| before_connection(fault, target.clone());
+        let others = source.other_logins();
         let config = match &mut source {
             Source::Kubeconfig(selection) => configure(selection, options.attendance)
                 .await
@@ -67,6 +70,8 @@ impl Cluster {
         )
         .map_err(|problem| fault(source.bad_cluster(problem)))?;
         let acts_as = config.auth_info.impersonate.clone();
+        let token = config.auth_info.token.clone();
+        let login = Arc::new(Login { token, others });
         let files = source.files(environment.kubeconfig_files(options).paths);
         let entry = ServerEntry::new(&config, source.proxy_url(), files);
         let way = prepare(&source, config, proxy.clone())
@@ -84,6 +89,7 @@ impl Cluster {
             log: options.request_log.clone(),
             gate: Arc::default(),
             entry: Arc::new(entry),
+            login,
         })
     }
 
@@ -100,6 +106,11 @@ impl Cluster {
     /// What somebody else needs to reach the same server.
     pub fn server_entry(&self) -> &ServerEntry {
         &self.entry
+    }
+
+    /// What it logs in with.
+    pub fn login(&self) -> &Login {
+        &self.login
     }
 
     /// `-n`, else the context's namespace, else `default`.
@@ -171,6 +182,13 @@ impl Source {
             name,
             problem,
         }
+    }
+
+    fn other_logins(&self) -> Vec<OtherLogin> {
+        OtherLogin::all_of(match self {
+            Self::Kubeconfig(selection) => &selection.user,
+            Self::Pod(config) => &config.auth_info,
+        })
     }
 
     fn user_name(&self) -> &str {

@@ -6,6 +6,7 @@ mod access_review;
 mod change;
 mod connect;
 mod credential_plugin;
+mod discovery;
 mod environment;
 mod exchange;
 mod failure;
@@ -23,6 +24,7 @@ mod kubeconfig_fault;
 mod listing;
 mod log_pool;
 mod log_request;
+mod login;
 mod observe;
 mod options;
 mod patience;
@@ -43,6 +45,7 @@ mod way;
 pub use access_review::{Access, AccessAnswer, AccessQuestion, AccountName};
 pub use change::{DryRun, FIELD_MANAGER, MANAGED_BY, Manifest, ObjectKind, ObjectPlace};
 pub use connect::Cluster;
+pub use discovery::{ResourceReach, ServedResource, find_resource};
 pub use failure::{
     Failure, FailureKind, FieldConflict, MissingObject, MissingRule, Target, shell_word,
 };
@@ -54,6 +57,7 @@ pub use job_objects::{
 pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};
 pub use log_pool::{LogPool, LogRefusal, LogStream, StreamBroken};
 pub use log_request::{Follow, LogRange, LogStreamRequest};
+pub use login::{Login, OtherLogin};
 pub use observe::{
     Change, JobObservation, Sight, fetch_job, fetch_pod, fetch_train_job, fetch_train_jobs,
     watch_job,

@@ -12,6 +12,8 @@ mod revoke;
 mod rotate;
 mod server;
 mod token;
+mod verify;
+mod why;
 
 pub(super) use self::{
     kubeconfig::write_usual,
@@ -45,6 +47,8 @@ enum AccessCommand {
     /// Replace the credential in a file by a new one, and take the old one back
     Rotate(rotate::RotateArgs),
     Diff(diff::DiffArgs),
+    Verify(verify::VerifyArgs),
+    Why(why::WhyArgs),
     InstallRoles(install_roles::InstallRolesArgs),
     /// Take back credentials, or all that was granted to a service account
     Revoke(revoke::RevokeArgs),
@@ -67,6 +71,8 @@ pub(crate) async fn run(
         AccessCommand::Env(args) => Box::pin(env::run(ui, context, args)),
         AccessCommand::List(args) => Box::pin(list::run(ui, context, args)),
         AccessCommand::Rotate(args) => Box::pin(rotate::run(ui, context, args)),
+        AccessCommand::Verify(args) => Box::pin(verify::run(ui, context, args)),
+        AccessCommand::Why(args) => Box::pin(why::run(ui, context, args)),
         AccessCommand::Diff(_) => Box::pin(diff::run(ui, context)),
         AccessCommand::InstallRoles(args) => Box::pin(install_roles::run(ui, context, args)),
         AccessCommand::Revoke(args) => Box::pin(revoke::run(ui, context, args)),

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// One check with all its requests. A webhook that hangs is given up by the API server after 10 s each way.
-const CHECK_LIMIT: Duration = Duration::from_secs(40);
+pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(40);
 
 /// Check that Kubeflow Trainer is installed and working
 ///
@@ -66,7 +66,7 @@ pub struct VerifyArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     Table,
     Json,
     Yaml,
@@ -93,7 +93,7 @@ pub(crate) async fn run(
         .iter()
         .map(|subject| subject.sheet(context))
         .collect();
-    let text = render_reports(format(args, context), &sheets, &context.look(ui));
+    let text = render_reports(args.output.of_report(context), &sheets, &context.look(ui));
     ui.answer(&text)?;
     match subjects
         .iter()
@@ -134,6 +134,7 @@ impl Subject {
             context: &self.target.context,
             server: &self.target.server,
             namespace: &self.namespace,
+            holder: "",
             exit_code: error_kind(self.report.verdict()).map_or(0, ErrorKind::exit_code),
         }
     }
@@ -202,6 +203,7 @@ fn refusal(
             Some(match (elsewhere.map(|page| page.question), near.as_str()) {
                 (Some(Question::Ready), _) => "it is made with --pre".to_owned(),
                 (Some(Question::Healthy), _) => "it is made without --pre".to_owned(),
+                (Some(Question::Granted), _) => format!("it is made by: {program} access verify"),
                 (None, "") => format!("all checks: {program} explain"),
                 (None, near) => {
                     format!("did you mean {near}? all checks: {program} explain")
@@ -276,20 +278,23 @@ fn target(cluster: &Result<Cluster, Failure>) -> Target {
     }
 }
 
-fn format(args: &VerifyArgs, context: &CommandContext) -> ReportFormat {
-    match args.output {
-        Format::Table if context.requests_shown() == RequestsShown::None => {
-            ReportFormat::Table(Depth::Folded)
+impl Format {
+    /// With -v the table unfolds.
+    pub(super) fn of_report(self, context: &CommandContext) -> ReportFormat {
+        match self {
+            Self::Table if context.requests_shown() == RequestsShown::None => {
+                ReportFormat::Table(Depth::Folded)
+            }
+            Self::Table => ReportFormat::Table(Depth::Full),
+            Self::Json => ReportFormat::Json,
+            Self::Yaml => ReportFormat::Yaml,
+            Self::Junit => ReportFormat::Junit,
         }
-        Format::Table => ReportFormat::Table(Depth::Full),
-        Format::Json => ReportFormat::Json,
-        Format::Yaml => ReportFormat::Yaml,
-        Format::Junit => ReportFormat::Junit,
     }
 }
 
 /// How the program ends after a report with this verdict; `None` is success.
-fn error_kind(verdict: Verdict) -> Option<ErrorKind> {
+pub(super) fn error_kind(verdict: Verdict) -> Option<ErrorKind> {
     match verdict {
         Verdict::Healthy | Verdict::Warnings => None,
         Verdict::Unhealthy => Some(ErrorKind::Failed),

@@ -38,6 +38,8 @@ pub struct Sheet<'a> {
     pub server: &'a str,
     /// Where dry runs were made.
     pub namespace: &'a str,
+    /// Whose access was asked about, in words, where that is the question; else empty.
+    pub holder: &'a str,
     /// What the user types to run this program: `kubectl trainer`.
     pub program: &'a str,
     /// What the program ends with.
@@ -70,6 +72,9 @@ pub(super) fn render_verdict(sheet: &Sheet<'_>) -> String {
     let counts = render_counts(report);
     let part = render_part(report);
     match (report.verdict(), part) {
+        (Verdict::Unreachable, _) if report.question == Question::Granted => format!(
+            "Nothing is known of {subject}: the API server cannot be reached or does not know the credential."
+        ),
         (Verdict::Unreachable, _) => format!(
             "Nothing is known of {subject}: the API server cannot be reached or does not know you."
         ),
@@ -98,6 +103,7 @@ fn render_subject(sheet: &Sheet<'_>) -> String {
     match (sheet.report.question, sheet.context) {
         (Question::Healthy, "") => "Kubeflow Trainer".to_owned(),
         (Question::Healthy, context) => format!("Kubeflow Trainer on context {context}"),
+        (Question::Granted, _) => sheet.holder.to_owned(),
         (Question::Ready, "") => "the cluster".to_owned(),
         (Question::Ready, context) => format!("the cluster of context {context}"),
     }
@@ -111,6 +117,10 @@ fn healthy_words(question: Question, verdict: Verdict) -> &'static str {
             "is ready for Kubeflow Trainer, but deserves a look"
         }
         (Question::Ready, _) => "is ready for Kubeflow Trainer",
+        (Question::Granted, Verdict::Warnings) => {
+            "may do what it should and no more, but deserves a look"
+        }
+        (Question::Granted, _) => "may do what it should and no more",
     }
 }
 
@@ -125,6 +135,7 @@ fn unhealthy_words(report: &Report) -> &'static str {
             "is ready for Kubeflow Trainer, but --strict takes warnings for failures"
         }
         Question::Ready => "is not ready for Kubeflow Trainer",
+        Question::Granted => "does not have the access that it should",
     }
 }
 

@@ -5,12 +5,21 @@
 use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 
 use super::check::{Sheet, render_verdict};
-use crate::check::report::{CheckResult, State};
+use crate::check::{
+    Question,
+    report::{CheckResult, State},
+};
 
-const NAME: &str = "kubectl trainer verify";
+/// The report's name: the command that made it.
+fn name(sheets: &[Sheet<'_>]) -> &'static str {
+    match sheets.first().map(|sheet| sheet.report.question) {
+        Some(Question::Granted) => "kubectl trainer access verify",
+        _ => "kubectl trainer verify",
+    }
+}
 
 pub(super) fn render(sheets: &[Sheet<'_>]) -> String {
-    let mut report = JunitReport::new(NAME);
+    let mut report = JunitReport::new(name(sheets));
     match sheets {
         [sheet] => {
             let results = sheet.report.results.as_slice();

@@ -167,6 +167,7 @@ mod tests {
                 server: "",
                 namespace: "default",
                 program: "kubectl trainer",
+                holder: "",
                 exit_code: 0,
             })
             .collect();

@@ -135,7 +135,7 @@ fn render_passed(report: &Report, look: &Look) -> String {
 fn is_folded(result: &CheckResult) -> bool {
     let mut findings = result.findings.iter();
     match result.state {
-        State::Skipped => true,
+        State::Skipped => result.skipped_for.is_some(),
         State::Unknown => findings.all(|finding| finding.level == Level::Unknown),
         State::Ok | State::Warning | State::Failed => false,
     }
@@ -208,7 +208,7 @@ fn render_finding(finding: &Finding, depth: Depth, look: &Look) -> String {
     let role = match finding.level {
         Level::Failed => Role::Bad,
         Level::Warning => Role::Warning,
-        Level::Unknown => Role::Muted,
+        Level::Unknown | Level::Skipped => Role::Muted,
     };
     let reason = paint(look.style, role, finding.reason.code);
     let mut text = wrap(
@@ -372,7 +372,7 @@ fn render_rules<'a>(rules: impl Iterator<Item = &'a MissingRule>) -> Vec<String>
 /// All skipped checks, one line for each check that they wait for.
 fn render_skipped(report: &Report, look: &Look) -> String {
     let mut waiting: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for result in report.in_state(State::Skipped) {
+    for result in report.in_state(State::Skipped).filter(|it| is_folded(it)) {
         waiting
             .entry(result.skipped_for)
             .or_default()
@@ -556,6 +556,7 @@ mod tests {
             context: "kind-ml",
             server: "https://127.0.0.1:6443",
             namespace: "default",
+            holder: "",
             exit_code: 1,
         };
         render(

@@ -79,7 +79,7 @@ pub fn render_reason_page(givers: &[Giver], look: &Look) -> String {
 
 const INTRODUCTION: &str = "# Checks
 
-What `kubectl trainer verify` can look at, in the order of its report. This page is made from the catalogue in the program; `kubectl trainer explain ID` shows a part of it, offline.
+What `kubectl trainer verify` and, in the sections of access, `kubectl trainer access verify` can look at, in the order of their reports. This page is made from the catalogue in the program; `kubectl trainer explain ID` shows a part of it, offline.
 ";
 
 /// All pages as one Markdown document: `docs/checks.md`.
@@ -92,6 +92,7 @@ pub fn render_markdown(pages: &[Page]) -> String {
             text.push_str(&match page.question {
                 Question::Healthy => format!("\n## {title}\n"),
                 Question::Ready => format!("\n## Before an installation: {title}\n"),
+                Question::Granted => format!("\n## Access: {title}\n"),
             });
             section = Some((page.question, page.category));
         }

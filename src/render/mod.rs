@@ -1,6 +1,7 @@
 //! From values to text. Everything here is pure: time, width and colours are parameters ([`Look`]).
 
 pub mod access_list;
+pub mod access_why;
 pub mod bar;
 pub mod check;
 mod check_json;

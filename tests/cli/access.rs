@@ -345,3 +345,150 @@ For more information, try '--help'.
 
 "#]]);
 }
+
+#[test]
+fn verifying_explains_itself() {
+    assert_data_eq!(
+        own_help("verify"),
+        str![[r#"
+Prove what a credential logs in as, what it may, and what it may not
+
+Usage: kubectl trainer access verify [OPTIONS] [SERVICE-ACCOUNT]
+
+Arguments:
+  [SERVICE-ACCOUNT]  Make a token of this account and verify that; without it, the kubeconfig itself
+                     is verified
+
+Options:
+      --service-account <NAME>  Act as this account in place of logging in; also NAMESPACE/NAME
+      --persona <PERSONA>       What the account is for, where neither labels nor names tell:
+                                viewer, submitter, ci, admin, system or user-code
+  -o, --output <FORMAT>         Format of the report [default: table] [possible values: table, json,
+                                yaml, junit]
+  -h, --help                    Print help (see more with '--help')
+
+"#]]
+    );
+}
+
+#[test]
+fn asking_why_explains_itself() {
+    assert_data_eq!(
+        own_help("why"),
+        str![[r#"
+Tell whether somebody may do something, and why, or what is missing
+
+Usage: kubectl trainer access why [OPTIONS] <VERB> <RESOURCE> [NAME]
+
+Arguments:
+  <VERB>      Such as get, list, create, patch or delete
+  <RESOURCE>  As kubectl takes it: trainjobs, trainjob, deployments.apps, pods/log
+  [NAME]      One object; without it, all
+
+Options:
+      --service-account <NAME>  Whether this account may; also NAMESPACE/NAME
+  -A, --all-namespaces          In all namespaces
+  -o, --output <json>           json: one document, with all that was found
+  -h, --help                    Print help (see more with '--help')
+
+"#]]
+    );
+}
+
+#[test]
+fn verify_takes_no_login_beside_that_of_the_kubeconfig() {
+    for flag in ["--as=ann", "--token=sesame", "--username=ann"] {
+        plugin()
+            .args(["access", "verify", flag])
+            .assert()
+            .code(2)
+            .stdout_eq(str![])
+            .stderr_eq(str![[r#"
+error: --[..] cannot be used here: the login is that of the kubeconfig alone, or of the account that is named
+hint: leave it out; to act as a service account: --service-account NAMESPACE/NAME
+
+"#]]);
+    }
+}
+
+#[test]
+fn verify_is_about_one_account() {
+    plugin()
+        .args(["access", "verify", "ci", "--service-account", "a/ci"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: the argument '[SERVICE-ACCOUNT]' cannot be used with '--service-account <NAME>'
+hint: leave one of them out; what each is for: kubectl trainer access --help
+
+"#]]);
+}
+
+#[test]
+fn verify_knows_its_personas() {
+    plugin()
+        .args(["access", "verify", "--persona", "owner"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: invalid value 'owner' for '--persona <PERSONA>': expected viewer, submitter, ci, admin, system or user-code
+
+For more information, try '--help'.
+
+"#]]);
+}
+
+#[test]
+fn verify_of_a_kubeconfig_that_is_not_there_is_a_report_too() {
+    plugin()
+        .args(["access", "verify", "--kubeconfig", "/nonexistent/ci"])
+        .assert()
+        .code(3)
+        .stdout_eq(str![[r#"
+Login
+  - skipped  The login is one token and nothing else
+             NoConnection: the kubeconfig cannot be used, as TRN-ACCESS-LOGIN says
+  ✗ failed   The API server takes the credential
+             NoConnection: cannot read the kubeconfig /nonexistent/ci
+             hint: look at it: ls -l /nonexistent/ci
+             see:  kubectl trainer explain TRN-ACCESS-LOGIN
+Not made
+  - skipped  because TRN-ACCESS-LOGIN failed: 18 other checks
+
+Nothing is known of the credential: the API server cannot be reached or does not know the credential.
+
+"#]])
+        .stderr_eq(str![]);
+}
+
+#[test]
+fn why_refuses_what_is_no_verb() {
+    plugin()
+        .args(["access", "why", "create!", "pods"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: invalid value 'create!' for '<VERB>': a verb is a word such as get, list, create or impersonate
+
+For more information, try '--help'.
+
+"#]]);
+}
+
+#[test]
+fn why_refuses_what_is_no_resource() {
+    plugin()
+        .args(["access", "why", "get", "/healthz"])
+        .assert()
+        .code(2)
+        .stdout_eq(str![])
+        .stderr_eq(str![[r#"
+error: invalid value '/healthz' for '<RESOURCE>': expected a resource such as trainjobs, deployments.apps or pods/log
+
+For more information, try '--help'.
+
+"#]]);
+}

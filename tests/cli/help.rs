@@ -430,40 +430,60 @@ fn every_check_is_listed_offline() {
         .assert()
         .code(0)
         .stdout_eq(str![[r#"
-ID                       SEVERITY          CHECK
-TRN-API                  error             The API server answers and is 1.31 or newer
-TRN-IDENTITY             error             The API server knows who you are
-TRN-NS-EXISTS            error             The namespace exists and takes new objects
-TRN-NS-ACCESS            error             The caller may train in the namespace
-TRN-NS-QUOTA             error when seen   Quotas leave room for a TrainJob
-TRN-NS-SERVICE-ACCOUNT   error when seen   Training pods find their service accounts
-TRN-NS-POD-ADMISSION     error when seen   Pods of the training runtimes are admitted
-TRN-LEGACY-V1            warning           No older Kubeflow training API is left over
-TRN-CRDS                 error             Trainer's and JobSet's CRDs are served
-TRN-CRD-SCHEMA           error             The CRDs are of the controllers' release
-TRN-NAMESPACE            error             Trainer and JobSet are installed
-TRN-INSTALLS             error             No second Trainer or JobSet competes
-TRN-DEPLOYMENTS          error             The controllers of Trainer and JobSet run
-TRN-ENDPOINTS            error             The webhook Services lead to the right pods
-TRN-LEASES               error             Each controller has a leader at work
-TRN-CONTROLLER-RBAC      error             The controllers may do what they have to
-TRN-CERTIFICATES         error             The webhook certificates are valid
-TRN-CA-BUNDLES           error             Every webhook entry trusts that certificate
-TRN-WEBHOOKS             error             The webhooks answer when they are called
-TRN-RUNTIMES             error             The release's training runtimes are there
-TRN-RUNTIME-PODS         warning           The runtimes' pods are as Trainer expects
-TRN-PROGRESS             warning           Progress reporting is off, or works
-TRN-KUEUE                warning           Kueue, where it is there, fits this Trainer
-TRN-POD-GROUPS           warning           Gang scheduling has the PodGroups it needs
-TRN-DATA-CACHE           warning           The data cache has what it needs
-TRN-STORAGE-CLASS        warning           Runtimes made here get their volumes
-TRN-ACCELERATORS         warning           Runtimes made here find their accelerators
-TRN-PRE-RIGHTS           error             You may apply a release of Trainer
-TRN-PRE-LEFTOVERS        error             Nothing is left over that stands in the way
-TRN-PRE-INSTALLED        error             No half installation of Trainer is there
-TRN-PRE-NAMESPACE        error             The namespace takes the controllers
-TRN-PRE-JOBSET           error             No other JobSet is installed
-TRN-PRE-NODES            error             A node has room for the controllers
+ID                                SEVERITY          CHECK
+TRN-API                           error             The API server answers and is 1.31 or newer
+TRN-IDENTITY                      error             The API server knows who you are
+TRN-NS-EXISTS                     error             The namespace exists and takes new objects
+TRN-NS-ACCESS                     error             The caller may train in the namespace
+TRN-NS-QUOTA                      error when seen   Quotas leave room for a TrainJob
+TRN-NS-SERVICE-ACCOUNT            error when seen   Training pods find their service accounts
+TRN-NS-POD-ADMISSION              error when seen   Pods of the training runtimes are admitted
+TRN-LEGACY-V1                     warning           No older Kubeflow training API is left over
+TRN-CRDS                          error             Trainer's and JobSet's CRDs are served
+TRN-CRD-SCHEMA                    error             The CRDs are of the controllers' release
+TRN-NAMESPACE                     error             Trainer and JobSet are installed
+TRN-INSTALLS                      error             No second Trainer or JobSet competes
+TRN-DEPLOYMENTS                   error             The controllers of Trainer and JobSet run
+TRN-ENDPOINTS                     error             The webhook Services lead to the right pods
+TRN-LEASES                        error             Each controller has a leader at work
+TRN-CONTROLLER-RBAC               error             The controllers may do what they have to
+TRN-CERTIFICATES                  error             The webhook certificates are valid
+TRN-CA-BUNDLES                    error             Every webhook entry trusts that certificate
+TRN-WEBHOOKS                      error             The webhooks answer when they are called
+TRN-RUNTIMES                      error             The release's training runtimes are there
+TRN-RUNTIME-PODS                  warning           The runtimes' pods are as Trainer expects
+TRN-PROGRESS                      warning           Progress reporting is off, or works
+TRN-KUEUE                         warning           Kueue, where it is there, fits this Trainer
+TRN-POD-GROUPS                    warning           Gang scheduling has the PodGroups it needs
+TRN-DATA-CACHE                    warning           The data cache has what it needs
+TRN-STORAGE-CLASS                 warning           Runtimes made here get their volumes
+TRN-ACCELERATORS                  warning           Runtimes made here find their accelerators
+TRN-PRE-RIGHTS                    error             You may apply a release of Trainer
+TRN-PRE-LEFTOVERS                 error             Nothing is left over that stands in the way
+TRN-PRE-INSTALLED                 error             No half installation of Trainer is there
+TRN-PRE-NAMESPACE                 error             The namespace takes the controllers
+TRN-PRE-JOBSET                    error             No other JobSet is installed
+TRN-PRE-NODES                     error             A node has room for the controllers
+TRN-ACCESS-CREDENTIAL             error             The login is one token and nothing else
+TRN-ACCESS-LOGIN                  error             The API server takes the credential
+TRN-ACCESS-IDENTITY               error             It logs in as the service account
+TRN-ACCESS-PERSONA                error             It is known what the account is for
+TRN-ACCESS-MAY-JOBS               error             It may use TrainJobs as its persona does
+TRN-ACCESS-MAY-RUNTIMES           error             It may use the namespace's runtimes
+TRN-ACCESS-MAY-CLUSTER-RUNTIMES   error             It may read the cluster's runtimes
+TRN-ACCESS-MAY-PODS               error             It may read pods, and logs if it should
+TRN-ACCESS-MAY-SURROUNDINGS       error             It may read what a job depends on
+TRN-ACCESS-MAY-EXTRAS             error             Its further rights are known
+TRN-ACCESS-NO-OTHER-NAMESPACES    error             It may nothing in other namespaces
+TRN-ACCESS-NO-TRAINING            error             No more of TrainJobs and runtimes
+TRN-ACCESS-NO-SECRETS             error             It may not read or write Secrets
+TRN-ACCESS-NO-PODS                error             It may not run or enter pods itself
+TRN-ACCESS-NO-IMPERSONATION       error             It may not become somebody else
+TRN-ACCESS-NO-RIGHTS              error             It may not grant rights
+TRN-ACCESS-NO-CLUSTER             error             It may not change the cluster
+TRN-ACCESS-DOES-RUNTIMES          error             It lists the runtimes
+TRN-ACCESS-DOES-SUBMIT            error             It submits training, or is refused
+TRN-ACCESS-DOES-PODS              error             It reads pods and logs, or is refused
 
 "#]])
         .stderr_eq(str![]);

@@ -136,6 +136,8 @@ fn a_token_is_in_the_file_that_was_named_and_nowhere_else() {
     let old = token_in(&team.file("ci"));
     run(&["rotate", "-f", "ci", "--overlap", "1s", "-vv"]);
     run(&["kubeconfig", ACCOUNT, "-f", "ci", "-vv"]);
+    run(&["verify", "--kubeconfig", "ci", "--persona", "ci", "-vv"]);
+    run(&["verify", ACCOUNT, "--persona", "ci", "-vv"]);
     run(&["token", "no-such-account", "-vv"]);
     run(&["list", "-vv"]);
     run(&["list", "-o", "json", "-vv"]);
@@ -159,6 +161,11 @@ fn a_token_is_in_the_file_that_was_named_and_nowhere_else() {
         assert_eq!(
             found(text, &tokens),
             Vec::<String>::new(),
+            "{words}: {text}"
+        );
+        // The token that `verify` makes is known to nobody else.
+        assert!(
+            !words.starts_with("verify") || !text.contains(BEGINNING),
             "{words}: {text}"
         );
     }

@@ -7,6 +7,8 @@
 )]
 
 mod access_diff;
+mod access_verify;
+mod access_why;
 mod attacks;
 mod audit;
 mod before_installing;
