@@ -17,7 +17,10 @@ mod documents;
 const DOORS: &[(&str, &[&str])] = &[
     ("access", &["cluster"]),
     ("apply", &["cluster"]),
-    ("check", &["access", "cluster", "releases", "runtimes"]),
+    (
+        "check",
+        &["access", "cluster", "releases", "runtimes", "train_job"],
+    ),
     ("cli", &["cluster"]),
     ("cluster", &[]),
     (

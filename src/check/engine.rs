@@ -7,7 +7,7 @@ use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    Check, CheckId, Finding, NO_ANSWER_IN_TIME, Outcome, Question,
+    Check, CheckId, Finding, NO_ANSWER_IN_TIME, Outcome, Question, Stage,
     report::{CheckResult, Report, State},
     selection::{Entry, Selection},
 };
@@ -62,7 +62,12 @@ pub async fn prove<Context>(
     new_context: impl Fn() -> Context,
 ) -> Report {
     let start = Instant::now();
-    let mut report = look(selection, &new_context(), limits.check, observer).await;
+    let turn = || Turn {
+        stage: Stage::Looking,
+        limit: limits.check,
+        known: &[],
+    };
+    let mut report = look(selection, &new_context(), turn(), observer).await;
     let mut pause = FIRST_PAUSE;
     let still_waits = |report: &Report| {
         let wait = limits.wait.filter(|wait| start.elapsed() < *wait);
@@ -76,7 +81,7 @@ pub async fn prove<Context>(
         sleep(pause.min(wait.saturating_sub(start.elapsed()))).await;
         pause = LONGEST_PAUSE.min(pause * 2);
         let context = new_context();
-        let next = look(selection, &context, limits.check, observer);
+        let next = look(selection, &context, turn(), observer);
         match timeout(wait.saturating_sub(start.elapsed()), next).await {
             Ok(next) => report = next,
             Err(_) => break,
@@ -85,16 +90,48 @@ pub async fn prove<Context>(
     report
 }
 
-/// One look: every selected check once.
+/// Tries, once, what the selection has to be tried, where what it builds on has not failed in `known`; the report is on
+/// both. `limit` is for checks that do not end by themselves, as they should.
+pub async fn try_out<Context>(
+    selection: &Selection<Context>,
+    known: Report,
+    limit: Duration,
+    observer: &mut dyn Observer,
+    context: &Context,
+) -> Report {
+    let turn = Turn {
+        stage: Stage::Trying,
+        limit,
+        known: &known.results,
+    };
+    look(selection, context, turn, observer).await
+}
+
+/// Which checks a look makes.
+struct Turn<'a> {
+    stage: Stage,
+    /// For one check.
+    limit: Duration,
+    /// What the checks of an earlier stage found.
+    known: &'a [CheckResult],
+}
+
+/// One look: every selected check of the stage once.
 async fn look<Context>(
     selection: &Selection<Context>,
     context: &Context,
-    limit: Duration,
+    turn: Turn<'_>,
     observer: &mut dyn Observer,
 ) -> Report {
     let entries = &selection.entries;
-    let mut results: Vec<Option<CheckResult>> = entries.iter().map(|_| None).collect();
-    let mut started = vec![false; entries.len()];
+    let limit = turn.limit;
+    let known = |entry: &Entry<Context>| {
+        let mut known = turn.known.iter();
+        known.find(|result| result.id == entry.check.id).cloned()
+    };
+    let mut results: Vec<Option<CheckResult>> = entries.iter().map(known).collect();
+    let is_of_another = |entry: &Entry<Context>| entry.check.category.stage() != turn.stage;
+    let mut started: Vec<bool> = entries.iter().map(is_of_another).collect();
     let mut running = FuturesUnordered::new();
     loop {
         for (index, entry) in entries.iter().enumerate() {
@@ -187,8 +224,9 @@ mod tests {
 
     use super::*;
     use crate::check::{
-        Category, Level, PREREQUISITE_FAILED, Reason, Retry, Severity, report::Verdict,
-        selection::Wishes,
+        Category, Level, PREREQUISITE_FAILED, Reason, Retry, Severity,
+        report::Verdict,
+        selection::{Trials, Wishes},
     };
 
     const BROKEN: Reason = Reason {
@@ -383,6 +421,73 @@ mod tests {
         assert_eq!((report.verdict(), scene.looks.get()), (Verdict::Healthy, 3));
         assert_eq!(start.elapsed(), Duration::from_millis(1500));
         assert_eq!(diary.iter().filter(|line| *line == "wait").count(), 2);
+    }
+
+    /// After a look, what is to be tried, of which the checks here have 100 s.
+    async fn run_and_try(
+        checks: &'static [&'static Check<Scene>],
+        scene: Scene,
+    ) -> (Report, Vec<String>) {
+        let catalogue = Catalogue {
+            question: Question::Healthy,
+            checks,
+            gates: &[],
+        };
+        let wishes = Wishes {
+            trials: Trials::On,
+            ..Wishes::default()
+        };
+        let selection = catalogue.select(&wishes).unwrap();
+        let limits = Limits {
+            check: Duration::from_secs(10),
+            wait: Some(Duration::from_secs(5)),
+        };
+        let mut diary = Diary::default();
+        let looked = prove(&selection, &limits, &mut diary, || scene.clone()).await;
+        let limit = Duration::from_secs(100);
+        let report = try_out(&selection, looked, limit, &mut diary, &scene).await;
+        (report, diary.0)
+    }
+
+    const TRIES: Check<Scene> = Check {
+        category: Category::Deep,
+        retry: Retry::Never,
+        run: |scene| {
+            Box::pin(async move {
+                sleep(Duration::from_secs(50)).await;
+                Outcome::passed(format!("after {} looks", scene.looks.get()))
+            })
+        },
+        ..check("TRIES", &[CheckId("HEALS")])
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn what_tries_is_tried_once_when_nothing_is_waited_for_any_more() {
+        let scene = Scene {
+            heals_at: 3,
+            ..Scene::default()
+        };
+        let (report, diary) = run_and_try(&[&HEALS, &TRIES], scene).await;
+        assert_eq!(
+            states(&report),
+            [("HEALS", State::Ok), ("TRIES", State::Ok)]
+        );
+        assert_eq!(report.results[1].facts, ["after 3 looks"]);
+        assert_eq!(
+            diary[diary.len() - 3..],
+            ["ok HEALS", "start TRIES", "ok TRIES"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_needs_something_that_stays_failed_is_not_tried() {
+        let scene = Scene {
+            heals_at: u32::MAX,
+            ..Scene::default()
+        };
+        let (report, diary) = run_and_try(&[&HEALS, &TRIES], scene).await;
+        assert_eq!(states(&report)[1], ("TRIES", State::Skipped));
+        assert!(!diary.contains(&"start TRIES".to_owned()));
     }
 
     #[tokio::test(start_paused = true)]

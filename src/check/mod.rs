@@ -42,6 +42,8 @@ pub enum Category {
     Webhooks,
     Runtimes,
     Integrations,
+    /// Only where it is asked for: it makes something for a moment, and removes it.
+    Deep,
     /// Only looked at where the question is whether Trainer can be installed.
     Installation,
     /// The four of `access verify`: whom a credential logs in, what it must be allowed, what it must not be, and what
@@ -53,7 +55,29 @@ pub enum Category {
     Effects,
 }
 
+/// When a check is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It only looks, as often as waiting can help.
+    Looking,
+    /// It tries, once, when nothing is waited for any more.
+    Trying,
+}
+
 impl Category {
+    /// When its checks are made.
+    pub const fn stage(self) -> Stage {
+        match self {
+            Self::Deep => Stage::Trying,
+            _ => Stage::Looking,
+        }
+    }
+
+    /// Whether it is about the one namespace that was asked about.
+    pub const fn is_of_namespace(self) -> bool {
+        matches!(self, Self::Namespace | Self::Deep)
+    }
+
     pub const fn title(self) -> &'static str {
         match self {
             Self::Cluster => "Cluster",
@@ -63,6 +87,7 @@ impl Category {
             Self::Webhooks => "Webhooks",
             Self::Runtimes => "Training runtimes",
             Self::Integrations => "Integrations",
+            Self::Deep => "A training, tried",
             Self::Installation => "Installation",
             Self::Login => "Login",
             Self::Allowed => "Allowed",

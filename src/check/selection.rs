@@ -3,12 +3,20 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{Category, Check, CheckId, Question, engine::Catalogue};
+use super::{Category, Check, CheckId, Question, Stage, engine::Catalogue};
 
 /// Whether the question is also about what the caller may do in one namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NamespaceView {
     /// The checks of [`Category::Namespace`] are made only if they are named.
+    #[default]
+    Off,
+    On,
+}
+
+/// Whether something may be made, and removed again, to see whether it works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trials {
     #[default]
     Off,
     On,
@@ -32,6 +40,7 @@ pub struct Wishes<'a> {
     /// Not these; what requires them is made all the same.
     pub skip: &'a [String],
     pub namespace: NamespaceView,
+    pub trials: Trials,
     pub strictness: Strictness,
 }
 
@@ -60,6 +69,8 @@ pub enum SelectionFault {
     Unknown(String),
     /// Named for both.
     Contradiction(CheckId),
+    /// It tries something, which nobody asked for.
+    IsTrial(CheckId),
     /// Every check was left out.
     NothingLeft,
 }
@@ -73,6 +84,9 @@ impl fmt::Display for SelectionFault {
                     formatter,
                     "{id} is named by both --only and --skip; name it once"
                 )
+            }
+            Self::IsTrial(id) => {
+                write!(formatter, "{id} is made only with --deep")
             }
             Self::NothingLeft => {
                 write!(formatter, "--skip leaves no check to make; skip fewer")
@@ -91,11 +105,19 @@ impl<Context> Catalogue<Context> {
         if let Some(id) = only.intersection(&skip).next() {
             return Err(SelectionFault::Contradiction(*id));
         }
+        let is_tried = |check: &Check<Context>| check.category.stage() == Stage::Trying;
+        let trials_are_on = wishes.trials == Trials::On;
+        let mut in_only = only.iter().filter_map(|id| self.find(*id));
+        if let Some(check) = in_only.find(|check| !trials_are_on && is_tried(check)) {
+            return Err(SelectionFault::IsTrial(check.id));
+        }
         let named = |check: &Check<Context>| only.contains(&check.id);
         let namespace_is_asked =
             wishes.namespace == NamespaceView::On || self.of_namespaces().any(named);
-        let applies =
-            |check: &Check<Context>| namespace_is_asked || check.category != Category::Namespace;
+        let applies = |check: &Check<Context>| match check.category {
+            Category::Namespace => namespace_is_asked,
+            _ => trials_are_on || !is_tried(check),
+        };
         let wanted = self.with_required(&only);
         let is_made = |check: &Check<Context>| {
             (only.is_empty() || wanted.contains(&check.id)) && !skip.contains(&check.id)

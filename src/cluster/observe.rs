@@ -68,9 +68,9 @@ pub async fn fetch_job(
 ) -> Result<JobObservation, Failure> {
     // At the same time: a far server makes each round trip felt.
     let (train_job, job_set, pods) = tokio::join!(
-        fetch_train_job(cluster, namespace, name),
-        fetch_job_set(cluster, namespace, name),
-        fetch_pods(cluster, namespace, name),
+        Box::pin(fetch_train_job(cluster, namespace, name)),
+        Box::pin(fetch_job_set(cluster, namespace, name)),
+        Box::pin(fetch_pods(cluster, namespace, name)),
     );
     let train_job = train_job?.ok_or_else(|| no_such_job(cluster, namespace, name))?;
     let mut observation = JobObservation {

@@ -23,6 +23,12 @@ pub fn job_sets() -> ApiResource {
     ApiResource::from_gvk_with_plural(&kind, "jobsets")
 }
 
+/// Kubernetes' own, of which a JobSet is made.
+pub(super) fn jobs() -> ApiResource {
+    let kind = GroupVersionKind::gvk("batch", "v1", "Job");
+    ApiResource::from_gvk_with_plural(&kind, "jobs")
+}
+
 fn trainer(kind: &str, plural: &str) -> ApiResource {
     let kind = GroupVersionKind::gvk(TRAINER_GROUP, "v1alpha1", kind);
     ApiResource::from_gvk_with_plural(&kind, plural)

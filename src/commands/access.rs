@@ -5,6 +5,7 @@ mod diff;
 mod env;
 mod install_roles;
 mod kubeconfig;
+mod lending;
 mod list;
 mod minting;
 mod output;
@@ -17,6 +18,7 @@ mod why;
 
 pub(super) use self::{
     kubeconfig::write_usual,
+    lending::{Lent, lend},
     output::{Destination, check_free},
 };
 

@@ -4,15 +4,17 @@ mod arguments;
 mod cluster_runtimes;
 mod credential_file;
 mod intention;
+mod test_run;
 
 pub use arguments::BootstrapArgs;
 
 pub(super) use cluster_runtimes::fetch_missing;
 
-use self::intention::Intention;
+use self::{credential_file::CredentialFile, intention::Intention};
 use super::{
     CommandContext,
     applying::{Extent, gather},
+    signals::until_signal,
 };
 use crate::{
     access::grant,
@@ -22,10 +24,11 @@ use crate::{
 
 /// Where the control plane and the usual controllers of trainings live, and nobody trains: some of the accounts there
 /// read every Secret of the cluster.
-const SYSTEM_NAMESPACES: [&str; 6] = [
+const CONTROLLER_NAMESPACES: [&str; 7] = [
     "kube-system",
     "kube-public",
     "kube-node-lease",
+    "kubeflow",
     "kubeflow-system",
     "jobset-system",
     "kueue-system",
@@ -36,24 +39,32 @@ pub(crate) async fn run(
     context: &CommandContext,
     args: &BootstrapArgs,
 ) -> Result<(), CommandError> {
-    let namespace = settle_namespace(context, args).await?;
+    let namespace = until_signal(settle_namespace(context, args)).await?;
     let intention = Intention::of(args, &namespace);
     intention.check()?;
     let file = credential_file::place(args, &intention)?;
+    let test_run = test_run::plan(args, &intention, context)?;
+    let making = make(ui, context, args, (&intention, file));
+    Box::pin(until_signal(making)).await?;
+    match test_run {
+        Some(plan) => plan.carry_out(ui, context, args).await,
+        None => Ok(()),
+    }
+}
+
+async fn make(
+    ui: &mut Ui,
+    context: &CommandContext,
+    args: &BootstrapArgs,
+    (intention, file): (&Intention<'_>, Option<CredentialFile<'_>>),
+) -> Result<(), CommandError> {
     if args.apply.extent() == Extent::Offline {
-        let runtimes = intention.readers_of_cluster_runtimes();
-        let readers = runtimes
-            .iter()
-            .flat_map(|(persona, subject)| grant::cluster_runtimes(&namespace, *persona, subject));
-        let mut wanted = gather(intention.manifests(), readers);
-        wanted.retain(|wanted| !intention.is_taken_to_be_there(&wanted.manifest.place));
-        let notes = intention.offline_notes();
-        return args.apply.answer_offline(ui, context, &wanted, &notes);
+        return answer_offline(ui, context, args, intention);
     }
     let cluster = context.connect().await?;
     let runtimes = fetch_missing(
         &cluster,
-        &namespace,
+        intention.namespace(),
         intention.readers_of_cluster_runtimes(),
     );
     let runtimes = runtimes.await?;
@@ -74,6 +85,22 @@ pub(crate) async fn run(
         }
     }
     Ok(())
+}
+
+fn answer_offline(
+    ui: &mut Ui,
+    context: &CommandContext,
+    args: &BootstrapArgs,
+    intention: &Intention<'_>,
+) -> Result<(), CommandError> {
+    let runtimes = intention.readers_of_cluster_runtimes();
+    let readers = runtimes.iter().flat_map(|(persona, subject)| {
+        grant::cluster_runtimes(intention.namespace(), *persona, subject)
+    });
+    let mut wanted = gather(intention.manifests(), readers);
+    wanted.retain(|wanted| !intention.is_taken_to_be_there(&wanted.manifest.place));
+    let notes = intention.offline_notes();
+    args.apply.answer_offline(ui, context, &wanted, &notes)
 }
 
 /// The namespace that is named, else that of the connection; never one of controllers, nor with an account of theirs.
@@ -106,7 +133,7 @@ async fn settle_namespace(
 }
 
 fn refuse_control_plane(context: &CommandContext, namespace: &str) -> Result<(), CommandError> {
-    if !SYSTEM_NAMESPACES.contains(&namespace) {
+    if !CONTROLLER_NAMESPACES.contains(&namespace) {
         return Ok(());
     }
     Err(CommandError::new(

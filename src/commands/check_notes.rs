@@ -50,6 +50,17 @@ impl<'a> CheckNotes<'a> {
         }
     }
 
+    /// What goes on, beside the checks themselves.
+    pub(super) fn say(&self, step: &str) {
+        self.ui.borrow_mut().transient(step);
+    }
+
+    pub(super) fn warn(&self, problem: &str, hint: &str) {
+        let mut ui = self.ui.borrow_mut();
+        ui.warning(problem);
+        ui.hint(hint);
+    }
+
     fn glance(&self, name: &str, title: &str) {
         if self.begin.elapsed() >= FLASH {
             let text = prefixed(name, &format!("checked {title}"));

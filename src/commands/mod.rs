@@ -13,6 +13,7 @@ pub mod overview;
 pub mod progress;
 pub mod runtimes;
 mod signals;
+mod trial;
 pub mod verify;
 pub mod version;
 
@@ -21,7 +22,8 @@ pub use context::CommandContext;
 use self::signals::until_signal;
 use crate::{cli::Command, cluster::Follow, error::CommandError, ui::Ui};
 
-/// Runs the chosen command, until a signal ends it. Following logs ends by itself then: it has a last word.
+/// Runs the chosen command, until a signal ends it. Following logs ends by itself then: it has a last word; and what tries
+/// something removes it first.
 pub(crate) async fn dispatch(
     ui: &mut Ui,
     context: &CommandContext,
@@ -31,12 +33,12 @@ pub(crate) async fn dispatch(
         context.refuse_several_contexts()?;
     }
     match command {
-        Command::Verify(args) => until_signal(verify::run(ui, context, args)).await,
+        Command::Verify(args) => Box::pin(verify::run(ui, context, args)).await,
         Command::Logs(args) => logs::run(ui, context, args, args.follow()).await,
         Command::Tail(args) => logs::run(ui, context, args, Follow::Yes).await,
         Command::Progress(args) => Box::pin(progress::run(ui, context, args)).await,
         Command::Runtimes(args) => until_signal(runtimes::run(ui, context, args)).await,
-        Command::Bootstrap(args) => Box::pin(until_signal(bootstrap::run(ui, context, args))).await,
+        Command::Bootstrap(args) => Box::pin(bootstrap::run(ui, context, args)).await,
         Command::Access(args) => Box::pin(access::run(ui, context, args)).await,
         Command::Explain(args) => explain::run(ui, context, args),
         Command::Version(args) => Box::pin(until_signal(version::run(ui, context, args))).await,

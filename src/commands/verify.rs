@@ -1,24 +1,29 @@
 //! `verify`: runs a catalogue of checks against one cluster, or several at the same time, and shows the reports.
 
-use std::time::Duration;
+mod deep;
+
+use std::{rc::Rc, time::Duration};
 
 use clap::ValueEnum;
 use futures::future::join_all;
 
+use self::deep::{begin_trial, refuse_trial};
 use crate::{
     check::{
         Question,
-        engine::{Catalogue, Limits, prove},
+        engine::{Catalogue, Limits, prove, try_out},
         page,
         report::{Report, Verdict},
-        selection::{NamespaceView, Selection, SelectionFault, Strictness, Wishes},
-        trainer::{CATALOGUE, PRE, TrainerContext},
+        selection::{NamespaceView, Selection, SelectionFault, Strictness, Trials, Wishes},
+        trainer::{CATALOGUE, PRE, TrainerContext, Trial},
     },
     cli::{AccountReference, RequestsShown, parse_account, parse_duration},
     cluster::{AccountName, Cluster, Failure, Target},
     commands::{
         CommandContext,
         check_notes::{CheckNotes, ClusterNotes},
+        signals::until_signal,
+        trial::{TrialArgs, Trying},
     },
     error::{CommandError, ErrorKind, kind_of},
     render::check::{Depth, ReportFormat, Sheet, render_reports},
@@ -36,6 +41,10 @@ pub(super) const CHECK_LIMIT: Duration = Duration::from_secs(40);
 ///
 /// With -n, --as or --service-account it also tells whether you, or whom you name, may train in that namespace: its
 /// rights, quotas and service accounts, and whether the pods of the runtimes are admitted.
+///
+/// With --deep it also tries: a TrainJob of every runtime by dry run, then a real one on two nodes of the namespace,
+/// which is followed to its end, read and removed, also at Ctrl-C. With --service-account that is done as the account,
+/// which takes the right to impersonate it.
 ///
 /// Ends with 0 when nothing failed, 1 when a check failed, 4 when nothing failed but you may not look at everything
 /// that counts, and 3 when the cluster cannot be reached or does not know you. With --wait it ends as soon as nothing
@@ -63,6 +72,11 @@ pub struct VerifyArgs {
     /// Whether this service account may train, not you; also NAMESPACE/NAME
     #[arg(long, value_name = "NAME", value_parser = parse_account)]
     service_account: Option<AccountReference>,
+    /// Also make a real training on two nodes in the namespace of -n, follow it to its end, and remove it
+    #[arg(long, group = "trial", conflicts_with = "pre")]
+    deep: bool,
+    #[command(flatten)]
+    trial: TrialArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -79,16 +93,15 @@ pub(crate) async fn run(
     args: &VerifyArgs,
 ) -> Result<(), CommandError> {
     refuse_namespace(args, context)?;
+    refuse_trial(args, context)?;
     let selection = select(args, context)?;
-    let clusters = connect(context, args).await?;
-    let notes = CheckNotes::new(ui);
-    let looks = clusters.iter().enumerate().map(|(position, cluster)| {
-        let name = context.contexts().get(position).map_or("", String::as_str);
-        let notes = notes.of_cluster(position, name);
-        look(notes, context, (&selection, args), cluster)
-    });
-    let subjects: Vec<_> = join_all(looks).await;
-    drop(notes);
+    let connected = async {
+        let clusters = connect(context, args).await?;
+        let trying = begin_trial(context, args, &clusters).await?;
+        Ok((clusters, trying))
+    };
+    let (clusters, trying) = until_signal(connected).await?;
+    let subjects = look_at_each(ui, context, (&selection, args), &clusters, trying).await?;
     let sheets: Vec<_> = subjects
         .iter()
         .map(|subject| subject.sheet(context))
@@ -106,6 +119,33 @@ pub(crate) async fn run(
     }
 }
 
+/// All at the same time, until a signal; what a trial has made is removed then.
+async fn look_at_each(
+    ui: &mut Ui,
+    context: &CommandContext,
+    (selection, args): (&Selection<TrainerContext>, &VerifyArgs),
+    clusters: &[Result<Cluster, Failure>],
+    trying: Option<Trying>,
+) -> Result<Vec<Subject>, CommandError> {
+    let trial = trying.as_ref().map(|trying| Rc::clone(&trying.trial));
+    let notes = CheckNotes::new(ui);
+    let looks = clusters.iter().enumerate().map(|(position, cluster)| {
+        let name = context.contexts().get(position).map_or("", String::as_str);
+        let notes = notes.of_cluster(position, name);
+        let way = Way {
+            selection,
+            args,
+            trial: trial.clone(),
+        };
+        look(notes, context, way, cluster)
+    });
+    let looks = join_all(looks);
+    match trying {
+        Some(trying) => trying.carry_through(&notes, looks).await,
+        None => until_signal(async { Ok(looks.await) }).await,
+    }
+}
+
 /// The clusters, or why they cannot be asked, which is a report too. A flag that was typed wrongly is none.
 async fn connect(
     context: &CommandContext,
@@ -117,6 +157,13 @@ async fn connect(
         cluster => Ok(cluster.map(|cluster| settle_namespace(cluster, args, context))),
     });
     settled.collect()
+}
+
+/// What is done with one cluster.
+struct Way<'a> {
+    selection: &'a Selection<TrainerContext>,
+    args: &'a VerifyArgs,
+    trial: Option<Rc<Trial>>,
 }
 
 /// One cluster that was looked at.
@@ -163,6 +210,7 @@ fn select(
         only: &args.only,
         skip: &args.skip,
         namespace: namespace_view(args, context),
+        trials: if args.deep { Trials::On } else { Trials::Off },
         strictness: if args.strict {
             Strictness::Strict
         } else {
@@ -210,6 +258,9 @@ fn refusal(
                 }
             })
         }
+        SelectionFault::IsTrial(id) => Some(format!(
+            "it makes a TrainJob for a moment: {program} verify --deep -n NAMESPACE --only {id}"
+        )),
         _ => None,
     };
     let error = CommandError::new(ErrorKind::Usage, fault);
@@ -223,9 +274,14 @@ fn refusal(
 async fn look(
     mut notes: ClusterNotes<'_, '_>,
     context: &CommandContext,
-    (selection, args): (&Selection<TrainerContext>, &VerifyArgs),
+    way: Way<'_>,
     cluster: &Result<Cluster, Failure>,
 ) -> Subject {
+    let Way {
+        selection,
+        args,
+        trial,
+    } = way;
     let limits = Limits {
         check: CHECK_LIMIT,
         // A kubeconfig does not heal while one waits.
@@ -237,6 +293,13 @@ async fn look(
             .about(account(args, namespace))
     });
     let report = report.await;
+    let now = context.now();
+    let trying = trial.map_or_else(
+        || TrainerContext::new(cluster.clone(), namespace.to_owned(), now),
+        |trial| TrainerContext::trying(trial, now),
+    );
+    let limit = args.trial.limit();
+    let report = try_out(selection, report, limit, &mut notes, &trying).await;
     let mut target = target(cluster);
     if target.context.is_empty() {
         // A kubeconfig that cannot be used does not say it.

@@ -5,7 +5,7 @@ use super::{
     document::{render_json, render_yaml},
 };
 use crate::check::{
-    Category, Question,
+    Question,
     report::{Report, State, Verdict},
     trainer::NOT_INSTALLED,
 };
@@ -147,7 +147,7 @@ fn is_missing(report: &Report) -> bool {
 /// Whether all that failed is about one namespace or one caller, and says nothing of the installation.
 fn is_elsewhere_sound(report: &Report) -> bool {
     let mut failed = report.in_state(State::Failed);
-    failed.all(|result| result.category == Category::Namespace)
+    failed.all(|result| result.category.is_of_namespace())
 }
 
 /// `3 of 24 checks`, where the user did not want all.

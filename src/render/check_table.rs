@@ -77,7 +77,7 @@ impl Passed {
         let passed = result.state == State::Ok;
         match self {
             Self::Each => false,
-            Self::Together => passed && result.category != Category::Namespace,
+            Self::Together => passed && !result.category.is_of_namespace(),
             Self::Nowhere => passed,
         }
     }
@@ -111,7 +111,7 @@ fn render_body(sheet: &Sheet<'_>, depth: Depth, passed: Passed, look: &Look) -> 
 fn in_display_order(report: &Report, depth: Depth) -> Vec<&CheckResult> {
     let mut results: Vec<_> = report.results.iter().collect();
     if depth == Depth::Folded && report.in_state(State::Unknown).next().is_some() {
-        results.sort_by_key(|result| result.category != Category::Namespace);
+        results.sort_by_key(|result| !result.category.is_of_namespace());
     }
     results
 }

@@ -46,6 +46,16 @@ Options:
   -f, --file <FILE>                    In the end, write a kubeconfig that logs in as the service
                                        account
       --force                          Replace a file that is there
+      --test-run                       In the end, log in as the service account with a new
+                                       credential and nothing else, and make a real training on two
+                                       nodes, which is followed to its end and removed: kubectl
+                                       trainer verify --deep
+      --deep-runtime <NAME>            The runtime of that training; without it torch-distributed,
+                                       or another of nodes alone
+      --deep-image <IMAGE>             Its image, in which a shell is enough; without it the
+                                       runtime's own
+      --deep-timeout <DURATION>        How long it may take; where images are large, the first time
+                                       takes longer [default: 5m]
       --dry-run <client|server>        Change nothing: client only lists the objects, server asks
                                        the cluster what would become of each
       --diff                           Show every field that would change, and change nothing

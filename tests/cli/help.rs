@@ -205,17 +205,25 @@ Check that Kubeflow Trainer is installed and working
 Usage: kubectl trainer verify [OPTIONS]
 
 Options:
-  -o, --output <FORMAT>         Format of the report [default: table] [possible values: table, json,
-                                yaml, junit]
-      --wait <DURATION>         Try failed checks again for as long as this, such as 90s or 5m
-      --only <ID>               Only this check and what it requires; may be repeated, or a list
-                                with commas
-      --skip <ID>               Not this check; may be repeated, or a list with commas
-      --strict                  Warnings count as failures
-      --pre                     Check, before anything is installed, whether a release can be
-                                installed on this cluster, by you
-      --service-account <NAME>  Whether this service account may train, not you; also NAMESPACE/NAME
-  -h, --help                    Print help (see more with '--help')
+  -o, --output <FORMAT>          Format of the report [default: table] [possible values: table,
+                                 json, yaml, junit]
+      --wait <DURATION>          Try failed checks again for as long as this, such as 90s or 5m
+      --only <ID>                Only this check and what it requires; may be repeated, or a list
+                                 with commas
+      --skip <ID>                Not this check; may be repeated, or a list with commas
+      --strict                   Warnings count as failures
+      --pre                      Check, before anything is installed, whether a release can be
+                                 installed on this cluster, by you
+      --service-account <NAME>   Whether this service account may train, not you; also
+                                 NAMESPACE/NAME
+      --deep                     Also make a real training on two nodes in the namespace of -n,
+                                 follow it to its end, and remove it
+      --deep-runtime <NAME>      The runtime of that training; without it torch-distributed, or
+                                 another of nodes alone
+      --deep-image <IMAGE>       Its image, in which a shell is enough; without it the runtime's own
+      --deep-timeout <DURATION>  How long it may take; where images are large, the first time takes
+                                 longer [default: 5m]
+  -h, --help                     Print help (see more with '--help')
 
 Output:
       --color <auto|always|never>  Colours; auto heeds the terminal, `NO_COLOR` and `CLICOLOR_FORCE`
@@ -458,6 +466,9 @@ TRN-POD-GROUPS                    warning           Gang scheduling has the PodG
 TRN-DATA-CACHE                    warning           The data cache has what it needs
 TRN-STORAGE-CLASS                 warning           Runtimes made here get their volumes
 TRN-ACCELERATORS                  warning           Runtimes made here find their accelerators
+TRN-DEEP-LEFTOVERS                warning           No earlier trial has left anything behind
+TRN-DEEP-DRY-RUNS                 error             A TrainJob of every runtime is accepted
+TRN-DEEP-TRAINING                 error             A training on two nodes runs to its end
 TRN-PRE-RIGHTS                    error             You may apply a release of Trainer
 TRN-PRE-LEFTOVERS                 error             Nothing is left over that stands in the way
 TRN-PRE-INSTALLED                 error             No half installation of Trainer is there

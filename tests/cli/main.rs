@@ -8,6 +8,7 @@ mod bootstrap;
 mod certificates;
 mod colours;
 mod contexts;
+mod deep;
 mod direct;
 mod endings;
 mod explain;

@@ -41,6 +41,10 @@ With -n, --as or --service-account it also tells whether you, or whom you name, 
 namespace: its rights, quotas and service accounts, and whether the pods of the runtimes are
 admitted.
 
+With --deep it also tries: a TrainJob of every runtime by dry run, then a real one on two nodes of
+the namespace, which is followed to its end, read and removed, also at Ctrl-C. With
+--service-account that is done as the account, which takes the right to impersonate it.
+
 Ends with 0 when nothing failed, 1 when a check failed, 4 when nothing failed but you may not look
 at everything that counts, and 3 when the cluster cannot be reached or does not know you. With
 --wait it ends as soon as nothing that can heal is failed; when the time is over first, with the
@@ -73,6 +77,21 @@ Options:
 
       --service-account <NAME>
           Whether this service account may train, not you; also NAMESPACE/NAME
+
+      --deep
+          Also make a real training on two nodes in the namespace of -n, follow it to its end, and
+          remove it
+
+      --deep-runtime <NAME>
+          The runtime of that training; without it torch-distributed, or another of nodes alone
+
+      --deep-image <IMAGE>
+          Its image, in which a shell is enough; without it the runtime's own
+
+      --deep-timeout <DURATION>
+          How long it may take; where images are large, the first time takes longer
+          
+          [default: 5m]
 
   -h, --help
           Print help (see a summary with '-h')

@@ -26,6 +26,7 @@ mod causes;
 mod contexts;
 mod credentials;
 mod credentials_kept_secret;
+mod deep;
 mod in_a_pod;
 mod install_roles;
 mod log_streams;

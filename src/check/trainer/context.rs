@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 use super::{
+    deep::Trial,
     definition::Definition,
     installation::{
         Configuration, FoundBy, PUBLIC_CONFIG_MAP, Part, Place, USUAL_NAMESPACES, belongs_to,
@@ -46,6 +47,8 @@ pub struct TrainerContext {
     pub(crate) namespace: String,
     /// Whose rights are asked for in the namespace; without one, the caller's.
     pub(crate) service_account: Option<AccountName>,
+    /// What the checks that try make their TrainJob with; none where nothing is to be tried.
+    pub(super) trial: Option<Rc<Trial>>,
     pub(super) namespace_facts: NamespaceFacts,
     pub(crate) now: Timestamp,
     version: OnceCell<Fact<ServerVersion>>,
@@ -104,6 +107,7 @@ impl TrainerContext {
             cluster: cluster.map_err(Rc::new),
             namespace,
             service_account: None,
+            trial: None,
             namespace_facts: NamespaceFacts::default(),
             now,
             version: OnceCell::default(),
@@ -131,6 +135,15 @@ impl TrainerContext {
         Self {
             service_account,
             ..self
+        }
+    }
+
+    /// What the checks of a trial look at: everything as the trial's caller.
+    pub fn trying(trial: Rc<Trial>, now: Timestamp) -> Self {
+        let (cluster, namespace) = (trial.cluster().clone(), trial.namespace().to_owned());
+        Self {
+            trial: Some(trial),
+            ..Self::new(Ok(cluster), namespace, now)
         }
     }
 

@@ -6,6 +6,7 @@ mod cluster;
 mod context;
 mod controller_rules;
 mod controllers;
+mod deep;
 mod definition;
 mod definitions;
 mod deployments;
@@ -34,6 +35,8 @@ mod x509;
 use std::rc::Rc;
 
 pub use context::TrainerContext;
+pub(crate) use deep::{DEEP_DRY_RUNS, DEEP_LEFTOVERS, DEEP_TRAINING};
+pub use deep::{LeftBehind, Trial, TrialWish};
 pub(crate) use definitions::{LEGACY_KINDS, NOT_INSTALLED};
 pub(crate) use installation::{
     PUBLIC_CONFIG_MAP, PUBLIC_VERSION_KEY, Part, USUAL_NAMESPACES, image_version,
@@ -74,6 +77,9 @@ pub const CATALOGUE: Catalogue<TrainerContext> = Catalogue {
         &integrations::data_cache::DATA_CACHE,
         &integrations::storage_class::STORAGE_CLASS,
         &integrations::accelerators::ACCELERATORS,
+        &deep::LEFTOVERS,
+        &deep::DRY_RUNS,
+        &deep::TRAINING,
     ],
     gates: &[API, IDENTITY],
 };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{
     access::persona::Persona,
     cli::{AccountReference, parse_account, parse_name},
-    commands::applying::ApplyArgs,
+    commands::{applying::ApplyArgs, trial::TrialArgs},
 };
 
 /// Make a namespace ready for training, with just enough rights for somebody
@@ -71,6 +71,12 @@ pub struct BootstrapArgs {
     /// Replace a file that is there
     #[arg(long, requires = "file")]
     pub(super) force: bool,
+    /// In the end, log in as the service account with a new credential and nothing else, and make a real training on two
+    /// nodes, which is followed to its end and removed: kubectl trainer verify --deep
+    #[arg(long, group = "trial", conflicts_with_all = ["diff", "dry_run", "export", "output"])]
+    pub(super) test_run: bool,
+    #[command(flatten)]
+    pub(super) trial: TrialArgs,
     #[command(flatten)]
     pub(super) apply: ApplyArgs,
 }

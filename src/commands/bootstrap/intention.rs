@@ -36,6 +36,22 @@ impl<'a> Intention<'a> {
         }
     }
 
+    pub(super) const fn namespace(&self) -> &str {
+        self.namespace
+    }
+
+    /// Who tries whether it is enough: the first account that gets rights, by the persona that it has here.
+    pub(super) fn tester(&self) -> Option<(&AccountName, Persona)> {
+        let named = self.named_accounts().next();
+        let named = named.map(|account| (account, self.persona));
+        let system = || {
+            self.tiers
+                .as_ref()
+                .map(|tiers| (&tiers.system, Persona::System))
+        };
+        named.or_else(system)
+    }
+
     /// Refuses what cannot be meant.
     pub(super) fn check(&self) -> Result<(), CommandError> {
         let faults = self.tiers.iter().map(|tiers| self.check_tiers(tiers));
@@ -197,7 +213,8 @@ impl<'a> Intention<'a> {
     /// What to do with what was made.
     pub(super) fn next_commands(&self, program: &str) -> Vec<String> {
         let mut next = Vec::new();
-        if self.persona.reads_cluster_runtimes()
+        if !self.args.test_run
+            && self.persona.reads_cluster_runtimes()
             && let Some(account) = self.accounts().first()
         {
             next.push(format!(

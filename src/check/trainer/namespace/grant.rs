@@ -8,7 +8,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// Who is to get the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(in crate::check::trainer) enum Subject {
     User(String),
     Account(AccountName),
 }
@@ -33,7 +33,7 @@ impl Subject {
 }
 
 /// `auth reconcile` adds rules and subjects to what is there, so that a second grant takes nothing of the first.
-pub(super) fn grant(subject: &Subject, missing: &[Access<'_>]) -> String {
+pub(in crate::check::trainer) fn grant(subject: &Subject, missing: &[Access<'_>]) -> String {
     let mut namespaces: Vec<_> = missing.iter().map(|access| access.namespace).collect();
     // Roles of the namespace first, then what belongs to the cluster.
     namespaces.sort_unstable_by(|one, other| other.cmp(one));

@@ -88,7 +88,7 @@ impl TrainingPod {
 }
 
 /// A runtime as a TrainJob of the namespace would tell it from others.
-pub(super) fn title(runtime: &Runtime) -> String {
+pub(in crate::check::trainer) fn title(runtime: &Runtime) -> String {
     match &runtime.scope {
         RuntimeScope::Cluster => runtime.name.clone(),
         RuntimeScope::Namespace(namespace) => format!("{namespace}/{}", runtime.name),
@@ -96,7 +96,7 @@ pub(super) fn title(runtime: &Runtime) -> String {
 }
 
 /// These of so many runtimes, in words: `all 8 runtimes`, or their names.
-pub(super) fn whose(runtimes: &[&str], all: usize) -> String {
+pub(in crate::check::trainer) fn whose(runtimes: &[&str], all: usize) -> String {
     if runtimes.len() == all && all > 1 {
         format!("all {all} runtimes")
     } else {

@@ -1,0 +1,208 @@
+//! `bootstrap --test-run`: whether what was made is enough, tried by a real training with nothing but a new credential.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{BootstrapArgs, Intention};
+use crate::{
+    check::{
+        engine::{Limits, prove, try_out},
+        report::Report,
+        selection::{NamespaceView, Selection, Strictness, Trials, Wishes},
+        trainer::{
+            CATALOGUE, DEEP_DRY_RUNS, DEEP_LEFTOVERS, DEEP_TRAINING, NS_ACCESS, NS_EXISTS,
+            TrainerContext,
+        },
+    },
+    cluster::{AccountName, Attendance, Cluster, ConnectionOptions},
+    commands::{
+        CommandContext,
+        access::{Lent, lend},
+        check_notes::CheckNotes,
+        signals::until_signal,
+        trial::Trying,
+        verify::error_kind,
+    },
+    error::{CommandError, ErrorKind},
+    render::check::{Depth, ReportFormat, Sheet, render_reports},
+    ui::Ui,
+};
+
+const CHECK_LIMIT: Duration = Duration::from_secs(40);
+/// What was just granted holds a moment later, and a policy some seconds.
+const GRANTED_LIMIT: Duration = Duration::from_secs(20);
+/// What is asked; of the installation only as much as the trial itself shows.
+const ASKED: [crate::check::CheckId; 5] = [
+    NS_EXISTS,
+    NS_ACCESS,
+    DEEP_LEFTOVERS,
+    DEEP_DRY_RUNS,
+    DEEP_TRAINING,
+];
+const GATES: [&str; 2] = ["TRN-API", "TRN-IDENTITY"];
+
+/// A test run that is to be made.
+pub(super) struct Plan {
+    account: AccountName,
+    namespace: String,
+    /// The file that was written for the account; without one the credential is made for the test run alone.
+    file: Option<PathBuf>,
+}
+
+/// Decided before anything is made: somebody has to be there who may train.
+pub(super) fn plan(
+    args: &BootstrapArgs,
+    intention: &Intention<'_>,
+    context: &CommandContext,
+) -> Result<Option<Plan>, CommandError> {
+    if !args.test_run {
+        return Ok(None);
+    }
+    let refuse = |message: String, hint: String| {
+        Err(CommandError::new(ErrorKind::Usage, message).with_hint(hint))
+    };
+    let namespace = intention.namespace().to_owned();
+    let program = context.display_name();
+    match intention.tester() {
+        Some((account, persona)) if persona.submits() => Ok(Some(Plan {
+            account: account.clone(),
+            namespace,
+            file: args.file.clone(),
+        })),
+        Some((_, persona)) => refuse(
+            format!(
+                "--test-run makes a training, which the persona {} may not",
+                persona.name()
+            ),
+            format!("leave it out; what the account may do: {program} access list -n {namespace}"),
+        ),
+        None => refuse(
+            "--test-run logs in as a service account, and none is named: people log in themselves"
+                .to_owned(),
+            format!("leave it out; they try it themselves: {program} verify --deep -n {namespace}"),
+        ),
+    }
+}
+
+impl Plan {
+    /// The trial as the account, and its report. A credential that was made for it alone is taken back.
+    pub(super) async fn carry_out(
+        self,
+        ui: &mut Ui,
+        context: &CommandContext,
+        args: &BootstrapArgs,
+    ) -> Result<(), CommandError> {
+        let (cluster, lent) = until_signal(self.log_in(ui, context, args)).await?;
+        let tried = self.attempt(ui, context, args, cluster).await;
+        if let Some(lent) = lent {
+            lent.take_back().await;
+        }
+        let (cluster, report) = tried?;
+        self.show(ui, context, (&cluster, &report))
+    }
+
+    /// A connection by the new credential alone.
+    async fn log_in(
+        &self,
+        ui: &mut Ui,
+        context: &CommandContext,
+        args: &BootstrapArgs,
+    ) -> Result<(Cluster, Option<Lent>), CommandError> {
+        let mut options = ConnectionOptions {
+            attendance: Attendance::Unattended,
+            request_timeout: context.options().request_timeout,
+            request_log: context.options().request_log.clone(),
+            ..ConnectionOptions::default()
+        };
+        let mut lent = None;
+        if let Some(file) = &self.file {
+            options.kubeconfig = Some(file.clone());
+        } else {
+            let cluster = context.connect().await?;
+            let cluster = cluster.in_namespace(self.account.namespace.clone());
+            let made = lend(ui, context, cluster, &self.account.name, args.trial.limit());
+            let made = made.await?;
+            options.kubeconfig_text = Some(made.kubeconfig.clone());
+            lent = Some(made);
+        }
+        let cluster = Cluster::connect(&options).await?;
+        Ok((cluster.in_namespace(self.namespace.clone()), lent))
+    }
+
+    async fn attempt(
+        &self,
+        ui: &mut Ui,
+        context: &CommandContext,
+        args: &BootstrapArgs,
+        cluster: Cluster,
+    ) -> Result<(Cluster, Report), CommandError> {
+        let AccountName { namespace, name } = &self.account;
+        ui.note(&format!(
+            "Test run as service account {namespace}/{name}, with nothing but a new credential."
+        ));
+        let selection = selection()?;
+        let notes = CheckNotes::new(ui);
+        let trying = Trying::new(cluster.clone(), &args.trial);
+        let trial = trying.trial.clone();
+        let work = async {
+            let mut observer = notes.of_cluster(0, "");
+            let limits = Limits {
+                check: CHECK_LIMIT,
+                wait: Some(GRANTED_LIMIT),
+            };
+            let looked = prove(&selection, &limits, &mut observer, || {
+                TrainerContext::new(Ok(cluster.clone()), self.namespace.clone(), context.now())
+            });
+            let looked = looked.await;
+            let trying = TrainerContext::trying(trial, context.now());
+            let limit = args.trial.limit();
+            try_out(&selection, looked, limit, &mut observer, &trying).await
+        };
+        let report = trying.carry_through(&notes, work).await?;
+        drop(notes);
+        Ok((cluster, report))
+    }
+
+    fn show(
+        &self,
+        ui: &mut Ui,
+        context: &CommandContext,
+        (cluster, report): (&Cluster, &Report),
+    ) -> Result<(), CommandError> {
+        let kind = error_kind(report.verdict());
+        let sheet = Sheet {
+            report,
+            program: context.display_name(),
+            context: "",
+            server: cluster.server(),
+            namespace: &self.namespace,
+            holder: "",
+            exit_code: kind.map_or(0, ErrorKind::exit_code),
+        };
+        let text = render_reports(
+            ReportFormat::Table(Depth::Full),
+            &[sheet],
+            &context.look(ui),
+        );
+        ui.answer(&format!("\n{text}"))?;
+        match kind {
+            None => Ok(()),
+            Some(_) => Err(CommandError::silent(ErrorKind::Failed)),
+        }
+    }
+}
+
+fn selection() -> Result<Selection<TrainerContext>, CommandError> {
+    let only: Vec<_> = ASKED.iter().map(|id| id.0.to_owned()).collect();
+    let checks = CATALOGUE.checks.iter().map(|check| check.id.0.to_owned());
+    let is_asked = |id: &String| only.contains(id) || GATES.contains(&id.as_str());
+    let skip: Vec<_> = checks.filter(|id| !is_asked(id)).collect();
+    let wishes = Wishes {
+        only: &only,
+        skip: &skip,
+        namespace: NamespaceView::On,
+        trials: Trials::On,
+        strictness: Strictness::Lenient,
+    };
+    let selection = CATALOGUE.select(&wishes);
+    selection.map_err(|fault| CommandError::new(ErrorKind::Failed, fault))
+}
