@@ -178,6 +178,18 @@ fn scene<'a>(bed: &'a Testbed, own: &Team<'_>, other: &Team<'_>) -> Request<'a> 
     for persona in ["viewer", "ci", "admin"] {
         own.bootstrap(&["--persona", persona]);
     }
+    // Until the quota is counted, it refuses everything.
+    let counted = "--for=jsonpath={.status.hard}";
+    let quota = [
+        "wait",
+        counted,
+        "--timeout=60s",
+        "resourcequota",
+        "--all",
+        "-n",
+        own.name(),
+    ];
+    kubectl(bed, &quota);
     for team in [own, other] {
         for object in loot(team.name()) {
             apply(bed, &object);

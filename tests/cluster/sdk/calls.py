@@ -1,5 +1,5 @@
-"""What a person does with the Kubeflow SDK, call by call: a line of JSON for each, with what came back or with what the
-API server refused. The login is that of the kubeconfig, or of the module that LOGIN names. JOB is a job to look at where
+"""What a person does with the Kubeflow SDK, call by call: a line of JSON for each, with what came back or with what
+the API server refused. The login is that of the kubeconfig, or of the module that LOGIN names. JOB is a job to look at where
 none is made here."""
 
 import importlib.util
@@ -59,7 +59,7 @@ if job is None:
     sys.exit("no job was made, and JOB names none")
 attempt("get_job", lambda: trainer.get_job(job), lambda it: it.name)
 attempt("list_jobs", trainer.list_jobs, names)
-attempt("wait_for_job_status", lambda: trainer.wait_for_job_status(job, timeout=120), lambda it: it.status)
+attempt("wait_for_job_status", lambda: trainer.wait_for_job_status(job, timeout=300), lambda it: it.status)
 attempt("get_job_logs", lambda: list(trainer.get_job_logs(job)), lambda lines: lines)
 attempt("get_job_events", lambda: trainer.get_job_events(job), lambda events: sorted({it.reason for it in events}))
 if "KEEP" not in os.environ:

@@ -1,6 +1,6 @@
 """The ways to a TrainerClient outside the cluster that guides describe: address, token and authority by hand, the same
-from the environment, and a client for each of several clusters. A training is made on every cluster, followed to its end
-and deleted; a line of JSON for each step."""
+from the environment, and a client for each of several clusters. A training is made on every cluster, followed to its
+end and deleted; a line of JSON for each step."""
 
 import json
 import os
@@ -50,6 +50,6 @@ for name, trainer in clusters.items():
 for name, trainer in clusters.items():
     others = [job.name for job in trainer.list_jobs() if job.name in jobs.values()]
     say(step="jobs", cluster=name, own=others == [jobs[name]])
-    status = trainer.wait_for_job_status(jobs[name], timeout=120).status
+    status = trainer.wait_for_job_status(jobs[name], timeout=300).status
     say(step="trained", cluster=name, status=status, logs=list(trainer.get_job_logs(jobs[name])))
     trainer.delete_job(jobs[name])
