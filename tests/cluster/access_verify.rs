@@ -360,11 +360,11 @@ Not allowed
   ✓ ok       It may not change the cluster             none of 13 rights
 Effects
   ✗ failed   It lists the runtimes
-             Refused: refused: it may not list trainingruntimes.trainer.kubeflow.org in namespace team-a
-             hint: try it yourself: kubectl --kubeconfig /tmp/.tmpykqi6G/submitter get clustertrainingruntimes
+             Refused: the server says that it may not list trainingruntimes.trainer.kubeflow.org in namespace team-a
+             hint: try it yourself: kubectl --kubeconfig [..] get clustertrainingruntimes
              see:  kubectl trainer explain TRN-ACCESS-DOES-RUNTIMES
   ✗ failed   It submits training, or is refused
-             Refused: refused: it may not list trainingruntimes.trainer.kubeflow.org in namespace team-a
+             Refused: the server says that it may not list trainingruntimes.trainer.kubeflow.org in namespace team-a
              hint: see what stands in the way with verify -n NAMESPACE
              see:  kubectl trainer explain TRN-ACCESS-DOES-SUBMIT
   ✓ ok       It reads pods and logs, or is refused     pods read, logs read

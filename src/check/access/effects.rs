@@ -148,7 +148,8 @@ async fn list_runtimes(cluster: &Cluster, namespace: &str) -> Result<Vec<Runtime
 fn judge_refused(failure: &Failure) -> Finding {
     match &failure.kind {
         FailureKind::Forbidden(rule) if !is_about_caller(rule) => {
-            Finding::failed(&REFUSED, format!("refused: it may not {}", rule.words()))
+            let detail = format!("the server says that it may not {}", rule.words());
+            Finding::failed(&REFUSED, detail)
         }
         _ => Finding::of_failure(failure),
     }
