@@ -189,12 +189,7 @@ fn ending(plan: &Plan, intent: Intent, cluster: &Cluster) -> Option<CommandError
     if let Some(step) = plan.steps.iter().find(|step| step.is_obstacle()) {
         let place = &step.manifest.place;
         let nothing = match intent {
-            Intent::Write
-                if plan
-                    .steps
-                    .iter()
-                    .any(|step| step.fate == Fate::Done) =>
-            {
+            Intent::Write if plan.steps.iter().any(|step| step.fate == Fate::Done) => {
                 "the rest was not done"
             }
             _ => "nothing was changed",
