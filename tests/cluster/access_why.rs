@@ -33,6 +33,18 @@ fn near(asked: &Asked) -> Vec<&str> {
     near.map(|near| near["reason"].as_str().unwrap()).collect()
 }
 
+/// A Role that grants nothing of what it seems to.
+fn dead_role(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": { "name": "dead", "namespace": namespace },
+        "rules": [
+            { "apiGroups": ["trainer.kubeflow.org"], "resources": ["clustertrainingruntimes"], "verbs": ["patch"] },
+            { "apiGroups": ["kubeflow.org"], "resources": ["trainjobs"], "verbs": ["update"] },
+        ],
+    })
+}
+
 #[test]
 fn what_is_allowed_is_told_with_every_binding_and_what_is_not_with_what_comes_near() {
     let Some(bed) = Testbed::shared() else { return };
@@ -83,15 +95,7 @@ Personas that have it: system, admin; an administrator grants the least with
         (1, vec!["OtherNamespace"])
     );
     // A rule about what belongs to the cluster, in a Role, and one of another group.
-    let role = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-        "metadata": { "name": "dead", "namespace": team.name() },
-        "rules": [
-            { "apiGroups": ["trainer.kubeflow.org"], "resources": ["clustertrainingruntimes"], "verbs": ["patch"] },
-            { "apiGroups": ["kubeflow.org"], "resources": ["trainjobs"], "verbs": ["update"] },
-        ],
-    });
-    bed.apply(&role.to_string()).unwrap();
+    bed.apply(&dead_role(team.name()).to_string()).unwrap();
     let subject = format!("--serviceaccount={}:trainer-submitter", team.name());
     kubectl(
         &bed,
