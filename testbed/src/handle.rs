@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::bundle::ReleaseManifests;
 use crate::control_plane::{CONNECT_CONTROL, INNER_ADMIN};
@@ -42,7 +42,26 @@ struct Inner {
     keeper: Mutex<Option<Keeper>>,
 }
 
+/// A bed that ends without asking who has this.
+pub(crate) struct WeakTestbed(Weak<Inner>);
+
+impl WeakTestbed {
+    pub(crate) const fn new() -> Self {
+        Self(Weak::new())
+    }
+
+    /// As long as somebody else has the bed.
+    pub(crate) fn upgrade(&self) -> Option<Testbed> {
+        let inner = self.0.upgrade()?;
+        Some(Testbed { inner })
+    }
+}
+
 impl Testbed {
+    pub(crate) fn downgrade(&self) -> WeakTestbed {
+        WeakTestbed(Arc::downgrade(&self.inner))
+    }
+
     /// Starts a bed that ends with this handle, or with this process, however that ends.
     pub fn start(options: &Options, progress: &mut dyn Write) -> Result<Self, Error> {
         let mut keeper = Keeper::launch(options, progress)?;

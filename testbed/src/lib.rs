@@ -59,5 +59,5 @@ pub use namespace::Namespace;
 pub use options::{
     FRAGILE_TAINT, FakeLogs, Image, LogRotation, Options, RELEASE_VARIABLE, TrainerFeature,
 };
-pub use shared::{ExclusiveTestbed, is_skipped, record_skip};
+pub use shared::{CommonBed, ExclusiveTestbed, is_skipped, record_skip};
 pub use user::{Reach, Rule, User};

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::handle::Testbed;
+use crate::handle::{Testbed, WeakTestbed};
 use crate::kwok::FAKE_RUNTIME;
 use crate::node;
 use crate::options::Options;
@@ -114,6 +114,38 @@ impl Deref for ExclusiveTestbed {
 
     fn deref(&self) -> &Testbed {
         &self.bed
+    }
+}
+
+/// A bed of several tests, which is there for as long as one of them has it: a machine has room for some six beds.
+pub struct CommonBed {
+    known: Mutex<WeakTestbed>,
+    options: fn() -> Options,
+}
+
+impl CommonBed {
+    pub const fn new(options: fn() -> Options) -> Self {
+        Self {
+            known: Mutex::new(WeakTestbed::new()),
+            options,
+        }
+    }
+
+    /// None where no bed can run, which is then recorded.
+    ///
+    /// # Panics
+    /// As [`Testbed::shared`] does.
+    pub fn take(&self) -> Option<Testbed> {
+        if is_skipped() {
+            return None;
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bed) = known.upgrade() {
+            return Some(bed);
+        }
+        let bed = required(Testbed::start(&(self.options)(), &mut io::stderr()));
+        *known = bed.downgrade();
+        Some(bed)
     }
 }
 

@@ -343,12 +343,20 @@ fn no_two_causes_give_the_same_result() {
 
 /// The code of the tests: their lines without comments and imports.
 fn code() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let tests = files.filter(|entry| entry.file_name() != "causes.rs");
-    tests
-        .map(|entry| code_of(&fs::read_to_string(entry.path()).unwrap()))
-        .collect()
+    code_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster"))
+}
+
+fn code_below(folder: &Path) -> String {
+    let paths = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let code = paths.map(|path| match path.extension() {
+        _ if path.is_dir() => code_below(&path),
+        _ if path.ends_with("causes.rs") => String::new(),
+        Some(extension) if extension == "rs" => code_of(&fs::read_to_string(&path).unwrap()),
+        _ => String::new(),
+    });
+    code.collect()
 }
 
 fn code_of(text: &str) -> String {

@@ -2,8 +2,7 @@
 //! for longer than its buffer lasts. Whatever is not printed is marked, and nothing is marked that is.
 
 use std::{
-    io,
-    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -14,7 +13,7 @@ use kubectl_trainer::{
     },
     train_job::JobEnd,
 };
-use testbed::{LogRotation, Namespace, Options, Testbed, is_skipped};
+use testbed::{CommonBed, LogRotation, Namespace, Options, Testbed};
 
 use crate::{
     reading::{Reading, Seen, SourceSeen, let_go, make_runtime, request, run_restarting_job},
@@ -23,29 +22,26 @@ use crate::{
 
 /// Two nodes whose kubelets rotate logs at 64 KiB, looking every three seconds. The second may be broken; Trainer's
 /// controllers are on the first.
-static BED: LazyLock<Testbed> = LazyLock::new(|| {
-    let options = Options {
-        nodes: 2,
-        fragile_nodes: 1,
-        log_rotation: LogRotation::quick(),
-        ..Options::with_trainer()
-    };
-    Testbed::start(&options, &mut io::stderr()).unwrap()
+static BED: CommonBed = CommonBed::new(|| Options {
+    nodes: 2,
+    fragile_nodes: 1,
+    log_rotation: LogRotation::quick(),
+    ..Options::with_trainer()
 });
 static TURN: Mutex<()> = Mutex::new(());
 const FRAGILE: &str = "n2";
 
 /// The node that may be broken, for one test at a time. Whatever that did to it, the next finds it at work.
 struct FragileNode {
-    bed: &'static Testbed,
+    bed: Testbed,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl FragileNode {
-    fn take() -> Self {
+    fn take(bed: &Testbed) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Self {
-            bed: &BED,
+            bed: bed.clone(),
             _turn: turn,
         }
     }
@@ -60,9 +56,9 @@ impl Drop for FragileNode {
 }
 
 /// A namespace with the runtime of a reading, whose pods go on the node that is named.
-fn scene(hint: &str, node: Option<&str>) -> Namespace {
-    let namespace = BED.namespace(hint).unwrap();
-    make_runtime(&BED, &namespace, node);
+fn scene(bed: &Testbed, hint: &str, node: Option<&str>) -> Namespace {
+    let namespace = bed.namespace(hint).unwrap();
+    make_runtime(bed, &namespace, node);
     namespace
 }
 
@@ -130,12 +126,10 @@ fn assert_marked(source: &SourceSeen, last: u32, seen: &Seen) -> usize {
 
 #[test]
 fn a_file_that_rotates_under_a_follower_loses_nothing() {
-    if is_skipped() {
-        return;
-    }
-    let namespace = scene("rotated", None);
-    run_restarting_job(&BED, &namespace, 1, &writes(6_000, 50));
-    let seen = Reading::follow(&BED, &namespace).finish();
+    let Some(bed) = BED.take() else { return };
+    let namespace = scene(&bed, "rotated", None);
+    run_restarting_job(&bed, &namespace, 1, &writes(6_000, 50));
+    let seen = Reading::follow(&bed, &namespace).finish();
     assert_eq!(seen.end, Some(Ok(JobEnd::Complete)), "{}", seen.words());
     let source = seen.only();
     assert_eq!(
@@ -149,27 +143,25 @@ fn a_file_that_rotates_under_a_follower_loses_nothing() {
         "{}",
         seen.words()
     );
-    let rest = Reading::start(&BED, request(&namespace, Follow::No), 1 << 20).finish();
+    let rest = Reading::start(&bed, request(&namespace, Follow::No), 1 << 20).finish();
     assert!(rest.only().lines().len() < 6_000, "the file was rotated");
 }
 
 #[test]
 fn a_kubelet_that_stops_for_a_while_costs_no_line() {
-    if is_skipped() {
-        return;
-    }
-    let _node = FragileNode::take();
-    let namespace = scene("kubelet", Some(FRAGILE));
-    run_restarting_job(&BED, &namespace, 1, &writes_until_told());
-    let reading = Reading::follow(&BED, &namespace);
+    let Some(bed) = BED.take() else { return };
+    let _node = FragileNode::take(&bed);
+    let namespace = scene(&bed, "kubelet", Some(FRAGILE));
+    run_restarting_job(&bed, &namespace, 1, &writes_until_told());
+    let reading = Reading::follow(&bed, &namespace);
     reading.wait("begun", |seen| count(seen) > 20);
-    BED.stop_kubelet(FRAGILE).unwrap();
-    BED.start_kubelet(FRAGILE).unwrap();
+    bed.stop_kubelet(FRAGILE).unwrap();
+    bed.start_kubelet(FRAGILE).unwrap();
     reading.wait("opened again", |seen| seen.sources[0].reopened > 0);
     let before = reading.now(count);
     reading.wait("read on", |seen| count(seen) > before);
     let_go(
-        &BED,
+        &bed,
         &namespace,
         &reading.now(|seen| seen.only().pod.clone()),
     );
@@ -195,19 +187,17 @@ fn a_kubelet_that_stops_for_a_while_costs_no_line() {
 
 #[test]
 fn what_rotated_away_while_the_buffer_was_full_is_marked_and_nothing_else() {
-    if is_skipped() {
-        return;
-    }
-    let namespace = scene("rested", None);
-    run_restarting_job(&BED, &namespace, 1, &writes(20_000, 100));
-    let reading = Reading::start(&BED, request(&namespace, Follow::Yes), 1);
+    let Some(bed) = BED.take() else { return };
+    let namespace = scene(&bed, "rested", None);
+    run_restarting_job(&bed, &namespace, 1, &writes(20_000, 100));
+    let reading = Reading::start(&bed, request(&namespace, Follow::Yes), 1);
     reading.wait("begun", |seen| {
         seen.sources.iter().any(|source| !source.text.is_empty())
     });
     reading.while_stopped(|| {
         let place = ["--namespace", namespace.name(), "wait", "pods", "--all"];
         let done = ["--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s"];
-        kubectl(&BED, &[&place[..], &done].concat());
+        kubectl(&bed, &[&place[..], &done].concat());
     });
     let seen = reading.finish();
     let source = seen.only();
@@ -219,21 +209,19 @@ fn what_rotated_away_while_the_buffer_was_full_is_marked_and_nothing_else() {
 
 #[test]
 fn a_node_that_dies_leaves_a_marker_when_its_pod_is_given_up() {
-    if is_skipped() {
-        return;
-    }
-    let _node = FragileNode::take();
-    let namespace = scene("died", Some(FRAGILE));
-    run_restarting_job(&BED, &namespace, 1, &writes(100_000, 5));
-    let reading = Reading::follow(&BED, &namespace);
+    let Some(bed) = BED.take() else { return };
+    let _node = FragileNode::take(&bed);
+    let namespace = scene(&bed, "died", Some(FRAGILE));
+    run_restarting_job(&bed, &namespace, 1, &writes(100_000, 5));
+    let reading = Reading::follow(&bed, &namespace);
     reading.wait("begun", |seen| count(seen) > 20);
-    BED.kill_node(FRAGILE).unwrap();
+    bed.kill_node(FRAGILE).unwrap();
     let place = ["--namespace", namespace.name(), "delete"];
     let pods = ["pods", "--all", "--force", "--grace-period=0"];
-    kubectl(&BED, &[&place[..], &pods].concat());
+    kubectl(&bed, &[&place[..], &pods].concat());
     reading.wait("given up", |seen| seen.sources[0].end.is_some());
     let job = ["trainjob", "--all", "--wait=false"];
-    kubectl(&BED, &[&place[..], &job].concat());
+    kubectl(&bed, &[&place[..], &job].concat());
     let seen = reading.finish();
     let source = &seen.sources[0];
     let lines = numbers(&source.lines());

@@ -2,13 +2,12 @@
 //! it is shown.
 
 use std::{
-    io::{self, BufRead as _, BufReader},
+    io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
-    sync::OnceLock,
 };
 
 use serde_json::{Value, json};
-use testbed::{Image, Namespace, Options, Testbed, TrainerFeature, User, is_skipped};
+use testbed::{CommonBed, Image, Namespace, Options, Testbed, TrainerFeature, User};
 
 use crate::{
     releases::fact,
@@ -18,20 +17,13 @@ use crate::{
 
 /// The newest release with its gate for reports switched on, and Python in its pods; none where no bed can run.
 pub(crate) fn reporting_bed() -> Option<Testbed> {
-    static BED: OnceLock<Testbed> = OnceLock::new();
-    if is_skipped() {
-        return None;
-    }
-    let bed = BED.get_or_init(|| {
-        let options = Options {
-            trainer: Some("v2.3.0".to_owned()),
-            trainer_features: vec![TrainerFeature::TrainJobStatus],
-            images: vec![Image::Python],
-            ..Options::default()
-        };
-        Testbed::start(&options, &mut io::stderr()).unwrap()
+    static BED: CommonBed = CommonBed::new(|| Options {
+        trainer: Some("v2.3.0".to_owned()),
+        trainer_features: vec![TrainerFeature::TrainJobStatus],
+        images: vec![Image::Python],
+        ..Options::default()
     });
-    Some(bed.clone())
+    BED.take()
 }
 
 /// The training of the demo, shorter and with more reports.

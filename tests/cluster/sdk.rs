@@ -5,15 +5,13 @@ mod environment;
 
 use std::{
     fs::{self, File},
-    io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testbed::{BUSYBOX_IMAGE, Image, Options, PYTHON_IMAGE, Testbed, is_skipped};
+use testbed::{BUSYBOX_IMAGE, CommonBed, Image, Options, PYTHON_IMAGE, Testbed};
 
 use self::environment::{Sdk, V0_3, V0_5};
 use crate::{
@@ -28,19 +26,12 @@ const RUNTIME: &str = "python-distributed";
 
 /// Trainer 2.1 with Python in its pods.
 fn older_bed() -> Option<Testbed> {
-    static BED: OnceLock<Testbed> = OnceLock::new();
-    if is_skipped() {
-        return None;
-    }
-    let bed = BED.get_or_init(|| {
-        let options = Options {
-            trainer: Some("v2.1.0".to_owned()),
-            images: vec![Image::Python],
-            ..Options::default()
-        };
-        Testbed::start(&options, &mut io::stderr()).unwrap()
+    static BED: CommonBed = CommonBed::new(|| Options {
+        trainer: Some("v2.1.0".to_owned()),
+        images: vec![Image::Python],
+        ..Options::default()
     });
-    Some(bed.clone())
+    BED.take()
 }
 
 /// The released runtime of PyTorch with Python in its place. What the SDK sends is a script for bash that calls torchrun,
