@@ -113,6 +113,11 @@ impl Cluster {
         &self.login
     }
 
+    /// Whom the caller acts as, by a flag or by the kubeconfig.
+    pub fn acts_as(&self) -> Option<&str> {
+        self.acts_as.as_deref()
+    }
+
     /// `-n`, else the context's namespace, else `default`.
     pub fn namespace(&self) -> &str {
         &self.namespace

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     connect::Cluster,
     failure::{Failure, FailureKind},
-    observe::{Sight, fetch_job_set, fetch_pods, fetch_train_job, pods_of},
+    observe::{fetch_pods, fetch_train_job, pods_of},
     requests::Scope,
     resources,
 };
@@ -77,15 +77,16 @@ pub async fn fetch_remains(
 ) -> Result<Remains, Failure> {
     let scope = Scope::Namespace(namespace.to_owned());
     let (resource, selector) = (resources::jobs(), pods_of(name));
+    let job_set = resources::job_sets();
     let (train_job, job_set, jobs, pods) = tokio::join!(
         fetch_train_job(cluster, namespace, name),
-        fetch_job_set(cluster, namespace, name),
+        cluster.fetch_object(&job_set, &scope, name),
         cluster.fetch_objects(&resource, &scope, Some(&selector)),
         fetch_pods(cluster, namespace, name),
     );
     Ok(Remains {
         train_job: usize::from(train_job?.is_some()),
-        job_sets: usize::from(matches!(job_set, Sight::Seen(_))),
+        job_sets: seen(job_set.map(Vec::from_iter))?,
         jobs: seen(jobs)?,
         pods: seen(pods)?,
     })
@@ -93,7 +94,14 @@ pub async fn fetch_remains(
 
 fn seen<T>(listed: Result<Vec<T>, Failure>) -> Result<usize, Failure> {
     match listed {
-        Err(failure) if matches!(failure.kind, FailureKind::Forbidden(_)) => Ok(0),
+        Err(failure)
+            if matches!(
+                failure.kind,
+                FailureKind::Forbidden(_) | FailureKind::NotFound { .. }
+            ) =>
+        {
+            Ok(0)
+        }
         listed => Ok(listed?.len()),
     }
 }

@@ -141,7 +141,11 @@ async fn look_at_each(
     });
     let looks = join_all(looks);
     match trying {
-        Some(trying) => trying.carry_through(&notes, looks).await,
+        Some(trying) => {
+            let caller = clusters.iter().flatten().map(Cluster::target).next();
+            let caller = caller.cloned().unwrap_or_default();
+            trying.carry_through(&caller, &notes, looks).await
+        }
         None => until_signal(async { Ok(looks.await) }).await,
     }
 }

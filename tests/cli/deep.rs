@@ -64,8 +64,8 @@ hint: name one: kubectl trainer verify --deep -n NAMESPACE --context NAME
             "b"
         ]),
         str![[r#"
-error: --deep can act as one somebody else, but --as and --service-account name two
-hint: leave out --as, or name the account by it: --as system:serviceaccount:NAMESPACE:NAME
+error: --deep can act as one somebody else, but --as, or the kubeconfig's `as`, and --service-account name two
+hint: leave out one, or name the account by --as system:serviceaccount:NAMESPACE:NAME
 
 "#]]
     );

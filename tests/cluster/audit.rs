@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What the log says of this namespace, oldest first.
-fn entries(bed: &Testbed, namespace: &str) -> Vec<Value> {
+pub(crate) fn entries(bed: &Testbed, namespace: &str) -> Vec<Value> {
     let log = bed.component_log("audit").unwrap();
     let entries = log
         .lines()

@@ -1,19 +1,22 @@
 //! `verify --deep` and `bootstrap --test-run` on a cluster: as whom a real training passes, what is said where it cannot
 //! run, and that nothing of it stays.
 
-use std::process::Stdio;
+use std::{collections::BTreeSet, process::Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use testbed::{Testbed, User};
 
 use crate::{
+    audit::entries,
     bootstrap::{Ended, Team, run},
+    credentials_kept_secret::BEGINNING,
     own_runtimes,
     support::{
         Lines, Running, Verified, apply, binary, expect_from, failed, kubectl, paste, verify,
         wait_until, warned,
     },
+    team::token_in,
     watched::BUSYBOX,
 };
 
@@ -210,26 +213,35 @@ fn interrupted_at_any_step_it_removes_what_it_made() {
         ("nowhere", "60s", "making TrainJob", Signal::INT, 130),
         ("nowhere", "60s", "no node fits", Signal::TERM, 143),
         ("lingering", "60s", "containers started", Signal::INT, 130),
-        ("lingering", "8s", "removing TrainJob", Signal::INT, 130),
+        ("lingering", "15s", "removing TrainJob", Signal::INT, 130),
     ] {
         let mut trial = Trial::start(&team, name, limit);
         trial.signal_at(step, signal);
         assert_eq!(trial.running.exit_code(), Some(code), "at {step:?}");
-        assert_eq!(remains(&team), "", "at {step:?}");
+        wait_until(step, || remains(&team).is_empty());
     }
+    // A terminal that closes sends two signals at once; the second must not keep the job from being removed.
+    let mut trial = Trial::start(&team, "nowhere", "60s");
+    trial.signal_at("no node fits", Signal::HUP);
+    kill_process(Pid::from_child(&trial.running.0), Signal::HUP).unwrap();
+    assert_eq!(trial.running.exit_code(), Some(129));
+    wait_until("what two signals left is gone", || {
+        remains(&team).is_empty()
+    });
     // Who does not wait for the removal is told what may be left, and the command.
     let mut trial = Trial::start(&team, "lingering", "60s");
     trial.signal_at("containers started", Signal::INT);
     trial.signal_at("removing TrainJob", Signal::INT);
     assert_eq!(trial.running.exit_code(), Some(130));
     let said: Vec<_> = trial.lines.collect();
-    let [warning, hint] = said.as_slice() else {
+    let [error, hint] = said.as_slice() else {
         panic!("{said:?}")
     };
     assert!(
-        warning.ends_with("may be left behind: its removal was not waited for"),
-        "{warning}"
+        error.ends_with("may be left behind: its removal was not waited for"),
+        "{error}"
     );
+    assert!(hint.contains(" --kubeconfig"), "{hint}");
     paste(&bed, hint.strip_prefix("hint: remove it: ").unwrap());
     wait_until("all of it is gone", || remains(&team).is_empty());
 }
@@ -242,13 +254,13 @@ fn what_cannot_run_or_is_refused_is_explained_and_what_was_left_is_told() {
     let stalled = deep(
         &team,
         TRAINING,
-        &["--deep-runtime", "nowhere", "--deep-timeout", "8s"],
+        &["--deep-runtime", "nowhere", "--deep-timeout", "15s"],
     );
     assert_eq!(stalled.exit_code, 1);
     assert_eq!(stalled.troubles(), [failed(TRAINING, "TrainingStalled")]);
     let detail = stalled.detail(TRAINING);
     let beginning =
-        "not over within 8 s; it had come to \"pods made\": node-0 and node-1: no node fits: 0/";
+        "not over within 15 s; it had come to \"pods made\": node-0 and node-1: no node fits: 0/";
     assert!(detail.starts_with(beginning), "{detail}");
     assert_eq!(milestones(&stalled).last().unwrap(), MILESTONES[7]);
     assert_eq!(remains(&team), "");
@@ -342,12 +354,34 @@ fn test_run(team: &Team<'_>, arguments: &[&str]) -> Ended {
     run(team.bed(), &[&own[..], &IMAGE, arguments].concat())
 }
 
+/// Who made TrainJobs in the namespace, by the bed's audit log.
+fn makers(team: &Team<'_>) -> BTreeSet<String> {
+    let is_made = |entry: &&Value| {
+        let uri = entry["requestURI"].as_str().unwrap_or_default();
+        let is_create = entry["verb"] == "create" && entry["objectRef"]["resource"] == "trainjobs";
+        is_create && !uri.contains("dryRun")
+    };
+    let entries = entries(team.bed(), team.name());
+    let names = entries.iter().filter(is_made);
+    names
+        .map(|entry| entry["user"]["username"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn shows_a_token(ended: &Ended) -> bool {
+    [&ended.out, &ended.err]
+        .iter()
+        .any(|text| text.contains(BEGINNING))
+}
+
 #[test]
 fn a_bootstrap_is_tried_with_nothing_but_a_new_credential() {
     let Some(bed) = Testbed::shared() else { return };
     let team = Team::new(&bed, "deep-bootstrap");
-    let tried = test_run(&team, &[]);
+    let tried = test_run(&team, &["-vv"]);
     assert_eq!(tried.code, 0, "{}{}", tried.out, tried.err);
+    assert!(tried.err.contains("/token"), "{}", tried.err);
+    assert!(!shows_a_token(&tried), "{}", tried.err);
     let account = format!(
         "Test run as service account {}/trainer-submitter",
         team.name()
@@ -360,13 +394,20 @@ fn a_bootstrap_is_tried_with_nothing_but_a_new_credential() {
     );
     assert_eq!(remains(&team), "");
     assert_eq!(credentials(&team), "");
+    let user = format!("system:serviceaccount:{}:trainer-submitter", team.name());
+    wait_until("the training is in the audit log", || {
+        !makers(&team).is_empty()
+    });
+    assert_eq!(makers(&team), BTreeSet::from([user]));
     // With a file, its credential is the one that is tried; in two tiers the submitter is.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ci.kubeconfig");
     let file = file.to_str().unwrap();
-    let two = ["--two-tier", "--persona", "ci", "-f", file];
+    let two = ["--two-tier", "--persona", "ci", "-vv", "-f", file];
     let tried = test_run(&team, &two);
     assert_eq!(tried.code, 0, "{}{}", tried.out, tried.err);
+    assert!(token_in(file.as_ref()).starts_with(BEGINNING));
+    assert!(!shows_a_token(&tried), "{}", tried.err);
     let account = format!("Test run as service account {}/trainer-ci", team.name());
     assert!(tried.err.contains(&account), "{}", tried.err);
     assert_eq!(credentials(&team).lines().count(), 1);

@@ -26,8 +26,11 @@ use super::{
     },
     namespace::NamespaceFacts,
 };
-use crate::cluster::{
-    AccountName, Cluster, Failure, FailureKind, Identity, Scope, ServerVersion, resources,
+use crate::{
+    check::{Finding, Outcome},
+    cluster::{
+        AccountName, Cluster, Failure, FailureKind, Identity, Scope, ServerVersion, resources,
+    },
 };
 
 /// What one check asks of the server at the same time, where it asks much.
@@ -149,6 +152,14 @@ impl TrainerContext {
 
     pub(crate) fn cluster(&self) -> Result<&Cluster, Rc<Failure>> {
         self.cluster.as_ref().map_err(Rc::clone)
+    }
+
+    /// What a check that would try something says where nothing can be tried: there is no connection.
+    pub(super) fn untried(&self) -> Outcome {
+        let failure = self.cluster.as_ref().err();
+        failure.map_or_else(Outcome::default, |failure| {
+            Outcome::of(Finding::of_failure(failure))
+        })
     }
 
     pub(crate) async fn fetch_version(&self) -> Fact<ServerVersion> {

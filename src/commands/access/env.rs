@@ -88,7 +88,8 @@ pub(super) async fn run(
         .write(ui, &entry)
         .and_then(|()| destination.write(ui, &file.text()));
     if let Err(error) = written {
-        minted.made.withdraw(&cluster).await;
+        // The first failure is the one to tell.
+        drop(minted.made.withdraw(&cluster).await);
         return Err(error);
     }
     minted.made.say(ui, context);

@@ -199,7 +199,8 @@ async fn write(
     match destination.write(ui, &render_unfolded_yaml(file)) {
         Ok(()) => Ok(made),
         Err(error) => {
-            made.withdraw(cluster).await;
+            // The first failure is the one to tell.
+            drop(made.withdraw(cluster).await);
             Err(error)
         }
     }

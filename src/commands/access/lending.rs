@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     accounts::fetch_holder,
-    minting::{Made, Terms, mint},
+    minting::{Made, Terms, mint, revoke_command},
 };
 use crate::{
     access::{
@@ -62,7 +62,16 @@ pub(in crate::commands) async fn lend(
 }
 
 impl Lent {
-    pub(in crate::commands) async fn take_back(self) {
-        self.made.withdraw(&self.cluster).await;
+    /// Says it where that fails: somebody has to know that the credential lives on.
+    pub(in crate::commands) async fn take_back(self, ui: &mut Ui, context: &CommandContext) {
+        if let Err(failure) = self.made.withdraw(&self.cluster).await {
+            ui.warning(&format!(
+                "credential {} was not taken back: {failure}",
+                self.made.issued.id
+            ));
+            let command =
+                revoke_command(context, &self.made.holder.namespace, &self.made.issued.id);
+            ui.hint(&format!("revoke it with: {command}"));
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         lifetime,
     },
     cli::{parse_duration, parse_name},
-    cluster::{AccountName, Cluster, DryRun, IssuedToken, TokenWish},
+    cluster::{AccountName, Cluster, DryRun, Failure, IssuedToken, TokenWish},
     commands::CommandContext,
     error::{CommandError, ErrorKind},
     ui::Ui,
@@ -283,11 +283,11 @@ impl Made {
     }
 
     /// Takes back what came to nothing: its file could not be written.
-    pub(super) async fn withdraw(&self, cluster: &Cluster) {
+    pub(super) async fn withdraw(&self, cluster: &Cluster) -> Result<(), Failure> {
         let place = self.holder.marker_place(&self.marker);
-        if let Ok(Some(secret)) = cluster.fetch_place(&place).await {
-            // The first failure is the one to tell.
-            let _ = cluster.delete(&place, uid_of(&secret)).await;
+        match cluster.fetch_place(&place).await? {
+            Some(secret) => cluster.delete(&place, uid_of(&secret)).await,
+            None => Ok(()),
         }
     }
 }

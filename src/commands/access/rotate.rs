@@ -64,7 +64,8 @@ pub(super) async fn run(
     let new = make_new(ui, context, &cluster, &old, args.duration).await?;
     let put = put(&cluster, args, &text, &held, &new).await;
     if let Err(error) = put {
-        new.made.withdraw(&cluster).await;
+        // The first failure is the one to tell.
+        drop(new.made.withdraw(&cluster).await);
         return Err(error);
     }
     ui.note(&format!(

@@ -1,16 +1,17 @@
 //! `bootstrap --test-run`: whether what was made is enough, tried by a real training with nothing but a new credential.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, pin::pin, time::Duration};
 
 use super::{BootstrapArgs, Intention};
 use crate::{
     check::{
+        CheckId,
         engine::{Limits, prove, try_out},
         report::Report,
         selection::{NamespaceView, Selection, Strictness, Trials, Wishes},
         trainer::{
-            CATALOGUE, DEEP_DRY_RUNS, DEEP_LEFTOVERS, DEEP_TRAINING, NS_ACCESS, NS_EXISTS,
-            TrainerContext,
+            API, CATALOGUE, DEEP_DRY_RUNS, DEEP_LEFTOVERS, DEEP_TRAINING, IDENTITY, NS_ACCESS,
+            NS_EXISTS, TrainerContext,
         },
     },
     cluster::{AccountName, Attendance, Cluster, ConnectionOptions},
@@ -18,7 +19,7 @@ use crate::{
         CommandContext,
         access::{Lent, lend},
         check_notes::CheckNotes,
-        signals::until_signal,
+        signals::{until_signal, wait_for_signal},
         trial::Trying,
         verify::error_kind,
     },
@@ -31,14 +32,14 @@ const CHECK_LIMIT: Duration = Duration::from_secs(40);
 /// What was just granted holds a moment later, and a policy some seconds.
 const GRANTED_LIMIT: Duration = Duration::from_secs(20);
 /// What is asked; of the installation only as much as the trial itself shows.
-const ASKED: [crate::check::CheckId; 5] = [
+const ASKED: [CheckId; 5] = [
     NS_EXISTS,
     NS_ACCESS,
     DEEP_LEFTOVERS,
     DEEP_DRY_RUNS,
     DEEP_TRAINING,
 ];
-const GATES: [&str; 2] = ["TRN-API", "TRN-IDENTITY"];
+const GATES: [CheckId; 2] = [API, IDENTITY];
 
 /// A test run that is to be made.
 pub(super) struct Plan {
@@ -91,50 +92,78 @@ impl Plan {
         context: &CommandContext,
         args: &BootstrapArgs,
     ) -> Result<(), CommandError> {
-        let (cluster, lent) = until_signal(self.log_in(ui, context, args)).await?;
-        let tried = self.attempt(ui, context, args, cluster).await;
+        let caller = until_signal(async { Ok(context.connect().await?) }).await?;
+        let lent = self.borrow(ui, context, args, &caller).await?;
+        let tried = match until_signal(self.log_in(context, lent.as_ref())).await {
+            Ok(cluster) => {
+                let tried = self.attempt(ui, (context, args), &caller, cluster.clone());
+                tried.await.map(|report| (cluster, report))
+            }
+            Err(error) => Err(error),
+        };
         if let Some(lent) = lent {
-            lent.take_back().await;
+            lent.take_back(ui, context).await;
         }
         let (cluster, report) = tried?;
+        let report = report.with_kubectl(caller.target());
         self.show(ui, context, (&cluster, &report))
+    }
+
+    /// A credential for the test run alone, where no file has one. A signal meanwhile is heeded when it is clear whether
+    /// there is something to take back.
+    async fn borrow(
+        &self,
+        ui: &mut Ui,
+        context: &CommandContext,
+        args: &BootstrapArgs,
+        caller: &Cluster,
+    ) -> Result<Option<Lent>, CommandError> {
+        if self.file.is_some() {
+            return Ok(None);
+        }
+        let AccountName { namespace, name } = &self.account;
+        let there = caller.clone().in_namespace(namespace.clone());
+        let mut signal = pin!(wait_for_signal());
+        let lent = {
+            let mut lending = pin!(lend(ui, context, there, name, args.trial.limit()));
+            tokio::select! {
+                biased;
+                lent = &mut lending => return lent.map(Some),
+                kind = &mut signal => (lending.await, kind),
+            }
+        };
+        let (lent, kind) = lent;
+        if let Ok(lent) = lent {
+            lent.take_back(ui, context).await;
+        }
+        Err(CommandError::silent(kind))
     }
 
     /// A connection by the new credential alone.
     async fn log_in(
         &self,
-        ui: &mut Ui,
         context: &CommandContext,
-        args: &BootstrapArgs,
-    ) -> Result<(Cluster, Option<Lent>), CommandError> {
+        lent: Option<&Lent>,
+    ) -> Result<Cluster, CommandError> {
         let mut options = ConnectionOptions {
             attendance: Attendance::Unattended,
             request_timeout: context.options().request_timeout,
             request_log: context.options().request_log.clone(),
             ..ConnectionOptions::default()
         };
-        let mut lent = None;
-        if let Some(file) = &self.file {
-            options.kubeconfig = Some(file.clone());
-        } else {
-            let cluster = context.connect().await?;
-            let cluster = cluster.in_namespace(self.account.namespace.clone());
-            let made = lend(ui, context, cluster, &self.account.name, args.trial.limit());
-            let made = made.await?;
-            options.kubeconfig_text = Some(made.kubeconfig.clone());
-            lent = Some(made);
-        }
+        options.kubeconfig.clone_from(&self.file);
+        options.kubeconfig_text = lent.map(|lent| lent.kubeconfig.clone());
         let cluster = Cluster::connect(&options).await?;
-        Ok((cluster.in_namespace(self.namespace.clone()), lent))
+        Ok(cluster.in_namespace(self.namespace.clone()))
     }
 
     async fn attempt(
         &self,
         ui: &mut Ui,
-        context: &CommandContext,
-        args: &BootstrapArgs,
+        (context, args): (&CommandContext, &BootstrapArgs),
+        caller: &Cluster,
         cluster: Cluster,
-    ) -> Result<(Cluster, Report), CommandError> {
+    ) -> Result<Report, CommandError> {
         let AccountName { namespace, name } = &self.account;
         ui.note(&format!(
             "Test run as service account {namespace}/{name}, with nothing but a new credential."
@@ -157,9 +186,7 @@ impl Plan {
             let limit = args.trial.limit();
             try_out(&selection, looked, limit, &mut observer, &trying).await
         };
-        let report = trying.carry_through(&notes, work).await?;
-        drop(notes);
-        Ok((cluster, report))
+        trying.carry_through(caller.target(), &notes, work).await
     }
 
     fn show(
@@ -192,10 +219,12 @@ impl Plan {
 }
 
 fn selection() -> Result<Selection<TrainerContext>, CommandError> {
-    let only: Vec<_> = ASKED.iter().map(|id| id.0.to_owned()).collect();
-    let checks = CATALOGUE.checks.iter().map(|check| check.id.0.to_owned());
-    let is_asked = |id: &String| only.contains(id) || GATES.contains(&id.as_str());
-    let skip: Vec<_> = checks.filter(|id| !is_asked(id)).collect();
+    let named = |id: &CheckId| id.0.to_owned();
+    let only: Vec<_> = ASKED.iter().map(named).collect();
+    let checks = CATALOGUE.checks.iter().map(|check| check.id);
+    let is_asked = |id: &CheckId| ASKED.contains(id) || GATES.contains(id);
+    let skip = checks.filter(|id| !is_asked(id)).map(|id| named(&id));
+    let skip: Vec<_> = skip.collect();
     let wishes = Wishes {
         only: &only,
         skip: &skip,

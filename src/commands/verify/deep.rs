@@ -30,15 +30,19 @@ pub(super) fn refuse_trial(
             format!("name the namespace: {program} verify --deep -n NAMESPACE"),
         )
     } else if account.is_some() && acts_as {
-        (
-            "--deep can act as one somebody else, but --as and --service-account name two",
-            "leave out --as, or name the account by it: --as system:serviceaccount:NAMESPACE:NAME"
-                .to_owned(),
-        )
+        return Err(acts_as_two());
     } else {
         return Ok(());
     };
     Err(CommandError::new(ErrorKind::Usage, message).with_hint(hint))
+}
+
+/// The groups of the one would go with the name of the other.
+fn acts_as_two() -> CommandError {
+    let message = "--deep can act as one somebody else, but --as, or the kubeconfig's `as`, and --service-account name two";
+    CommandError::new(ErrorKind::Usage, message).with_hint(
+        "leave out one, or name the account by --as system:serviceaccount:NAMESPACE:NAME",
+    )
 }
 
 /// The trial that was asked for, as the service account that is asked about. On a cluster that cannot be connected to
@@ -57,6 +61,7 @@ pub(super) async fn begin_trial(
     let namespace = cluster.namespace();
     let cluster = match account(args, namespace) {
         None => cluster.clone(),
+        Some(_) if cluster.acts_as().is_some() => return Err(acts_as_two()),
         Some(account) => {
             let options = ConnectionOptions {
                 impersonate: Impersonation {

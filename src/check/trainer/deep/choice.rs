@@ -31,6 +31,7 @@ pub(super) fn choose<'a>(
     let simplest = of_nodes_alone.min_by_key(|runtime| {
         (
             runtime.name != USUAL,
+            runtime.scope == RuntimeScope::Cluster,
             runtime.framework.as_deref() != Some(TORCH),
             !runtime.devices().is_empty(),
         )

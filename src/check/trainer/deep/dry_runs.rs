@@ -46,12 +46,12 @@ const RUNTIME_REFUSED: Reason = Reason {
     meaning: "The API server refuses a TrainJob of the named runtime, for the reason that is quoted.",
     mend: "Follow the quoted reason; it is the API server's own, or that of one of its webhooks and policies.",
 };
-const RUNTIMES_HIDDEN: Reason = Reason {
+pub(super) const RUNTIMES_HIDDEN: Reason = Reason {
     code: "RuntimesHidden",
     meaning: "The account may not list one kind of runtimes, so that no TrainJob of those was tried.",
     mend: "Grant the rule, or train with the runtimes that the account may read.",
 };
-const NO_RUNTIMES: Reason = Reason {
+pub(super) const NO_RUNTIMES: Reason = Reason {
     code: "NoRuntimes",
     meaning: "There is no runtime that a TrainJob of this namespace could name, or the account may not read any.",
     mend: "Install the runtimes of the release, or create a TrainingRuntime in the namespace.",
@@ -105,7 +105,7 @@ fn judge_unlisted(failure: &Rc<Failure>) -> Finding {
 
 async fn check_dry_runs(context: &TrainerContext) -> Outcome {
     let Some(trial) = &context.trial else {
-        return Outcome::default();
+        return context.untried();
     };
     if let Some(outcome) = fetch_obstacle(context, trial, Extent::DryRun).await {
         return outcome;
@@ -120,36 +120,46 @@ async fn check_dry_runs(context: &TrainerContext) -> Outcome {
     judge_dry_runs(&runtimes, &answers, findings)
 }
 
-/// Why the TrainJob was not accepted; nothing when it was.
-async fn try_runtime(trial: &Trial, runtime: &Runtime) -> Option<String> {
-    match manifest::bare(trial.namespace(), runtime) {
-        Ok(job) => {
-            let tried = trial.cluster().create_dry_run(&job).await;
-            tried.err().map(|failure| refusal(&failure))
-        }
-        Err(error) => Some(error.to_string()),
+/// How the API server took a TrainJob.
+enum Answer {
+    Accepted,
+    Refused(String),
+    /// It was not tried.
+    Failed(Failure),
+}
+
+async fn try_runtime(trial: &Trial, runtime: &Runtime) -> Answer {
+    let job = match manifest::bare(trial.namespace(), runtime) {
+        Ok(job) => job,
+        Err(error) => return Answer::Refused(error.to_string()),
+    };
+    match trial.cluster().create_dry_run(&job).await {
+        Ok(_) => Answer::Accepted,
+        Err(failure) => refusal(&failure).map_or(Answer::Failed(failure), Answer::Refused),
     }
 }
 
-/// The server's own words, where it has any.
-pub(super) fn refusal(failure: &Failure) -> String {
+/// The words in which the server refuses; none where it did not get to it.
+pub(super) fn refusal(failure: &Failure) -> Option<String> {
     match &failure.kind {
-        FailureKind::Rejected { message, .. } => message.clone(),
-        _ => failure.to_string(),
+        FailureKind::Rejected { message, .. } => Some(message.clone()),
+        FailureKind::Forbidden(_) | FailureKind::NotFound { .. } => Some(failure.to_string()),
+        _ => None,
     }
 }
 
 /// Runtimes that are refused in the same words share a finding.
-fn judge_dry_runs(
-    runtimes: &[Runtime],
-    answers: &[Option<String>],
-    mut findings: Vec<Finding>,
-) -> Outcome {
+fn judge_dry_runs(runtimes: &[Runtime], answers: &[Answer], mut findings: Vec<Finding>) -> Outcome {
     let titles: Vec<_> = runtimes.iter().map(title).collect();
     let mut refusals: Vec<(&str, Vec<&str>)> = Vec::new();
     for (title, answer) in titles.iter().zip(answers) {
-        let (title, Some(words)) = (title.as_str(), answer.as_deref()) else {
-            continue;
+        let (title, words) = match answer {
+            Answer::Accepted => continue,
+            Answer::Refused(words) => (title.as_str(), words.as_str()),
+            Answer::Failed(failure) => {
+                findings.push(Finding::of_failure(failure));
+                continue;
+            }
         };
         match refusals.iter_mut().find(|(known, _)| *known == words) {
             Some((_, of)) => of.push(title),
@@ -163,7 +173,10 @@ fn judge_dry_runs(
         );
         Finding::failed(&RUNTIME_REFUSED, detail)
     }));
-    let accepted = answers.iter().filter(|answer| answer.is_none()).count();
+    let accepted = answers
+        .iter()
+        .filter(|answer| matches!(answer, Answer::Accepted));
+    let accepted = accepted.count();
     let mut facts = vec![format!("{accepted} of {} runtimes", titles.len())];
     facts.extend(titles);
     Outcome::new(findings, facts)
@@ -182,8 +195,8 @@ mod tests {
             Runtime::parse(serde_json::from_value(object).unwrap())
         };
         let runtimes = [runtime("one"), runtime("two"), runtime("three")];
-        let quota = Some("exceeded quota: none".to_owned());
-        let answers = [quota.clone(), None, quota];
+        let quota = || Answer::Refused("exceeded quota: none".to_owned());
+        let answers = [quota(), Answer::Accepted, quota()];
         let outcome = judge_dry_runs(&runtimes, &answers, Vec::new());
         let details: Vec<_> = outcome
             .findings

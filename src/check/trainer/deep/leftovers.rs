@@ -36,7 +36,7 @@ const LEFT_BEHIND: Reason = Reason {
 
 async fn check_leftovers(context: &TrainerContext) -> Result<Outcome, Rc<Failure>> {
     let Some(trial) = &context.trial else {
-        return Ok(Outcome::default());
+        return Ok(context.untried());
     };
     let scope = Scope::Namespace(trial.namespace().to_owned());
     let (resource, selector) = (resources::train_jobs(), selector());
@@ -53,6 +53,7 @@ async fn check_leftovers(context: &TrainerContext) -> Result<Outcome, Rc<Failure
 
 fn judge_leftovers(namespace: &str, own: &str, jobs: &[DynamicObject], now: Timestamp) -> Outcome {
     let others = jobs.iter().map(|job| &job.metadata);
+    let others = others.filter(|metadata| metadata.deletion_timestamp.is_none());
     let others = others.filter_map(|metadata| {
         let made = metadata.creation_timestamp.as_ref().map(|time| time.0);
         Some((metadata.name.as_deref()?, made))

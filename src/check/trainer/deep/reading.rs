@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{manifest::line_of, training::LOG_INCOMPLETE, trial::Trial};
+use super::{
+    manifest::{NODES, line_of},
+    training::LOG_INCOMPLETE,
+    trial::Trial,
+};
 use crate::{
     check::{Finding, trainer::last_words::telling_line},
     cluster::{Attempt, Follow, JobObservation, LogRange, LogStreamRequest, LogTail},
@@ -17,23 +21,28 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Of a training that failed.
 const LAST_LINES: u16 = 20;
 
-/// Findings about every node whose line is missing; none where all is there, with the number of logs.
+/// Findings about every node whose line is missing; none where all is there.
 pub(super) async fn read_logs(
     trial: &Trial,
     observation: &JobObservation,
-) -> Result<usize, Vec<Finding>> {
+) -> Result<(), Vec<Finding>> {
     let targets = speakers(observation);
-    if targets.is_empty() {
-        let detail = "no pod of the TrainJob is there any more, so no log could be read";
-        return Err(vec![Finding::failed(&LOG_INCOMPLETE, detail)]);
-    }
     let end = Instant::now() + LIMIT;
     let mut findings = Vec::new();
-    for target in &targets {
-        findings.extend(wait_for_line(trial, target, end).await.err());
+    for rank in 0..NODES {
+        // A node that was tried again has several pods, of which the last was complete.
+        let of_rank = |target: &&LogTarget| target.rank.unwrap_or_default() == rank;
+        let found = if let Some(target) = targets.iter().rfind(of_rank) {
+            wait_for_line(trial, target, rank, end).await
+        } else {
+            let detail =
+                format!("no pod of node-{rank} is there any more, so its log could not be read");
+            Err(Finding::failed(&LOG_INCOMPLETE, detail))
+        };
+        findings.extend(found.err());
     }
     if findings.is_empty() {
-        Ok(targets.len())
+        Ok(())
     } else {
         Err(findings)
     }
@@ -64,7 +73,12 @@ fn speakers(observation: &JobObservation) -> Vec<LogTarget> {
         .collect()
 }
 
-async fn wait_for_line(trial: &Trial, target: &LogTarget, end: Instant) -> Result<(), Finding> {
+async fn wait_for_line(
+    trial: &Trial,
+    target: &LogTarget,
+    rank: u32,
+    end: Instant,
+) -> Result<(), Finding> {
     let request = LogStreamRequest {
         namespace: trial.namespace().to_owned(),
         pod: target.pod.clone(),
@@ -73,7 +87,7 @@ async fn wait_for_line(trial: &Trial, target: &LogTarget, end: Instant) -> Resul
         follow: Follow::No,
         attempt: Attempt::Current,
     };
-    let expected = line_of(target.rank.unwrap_or_default());
+    let expected = line_of(rank);
     loop {
         let problem = match trial.cluster().fetch_log(&request).await {
             Ok(text) if has_line(&text, &expected) => return Ok(()),

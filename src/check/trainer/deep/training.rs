@@ -7,7 +7,7 @@ use super::{
     DEEP_TRAINING,
     choice::choose,
     course::{Course, Milestone, shown},
-    dry_runs::{fetch_runtimes, refusal},
+    dry_runs::{NO_RUNTIMES, RUNTIMES_HIDDEN, fetch_runtimes, refusal},
     manifest::{NODES, of_two_nodes},
     reading::{fetch_last_words, read_logs},
     rights::{Extent, RULE_MISSING, fetch_obstacle},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     check::{
-        Category, Check, Finding, Outcome, Reason, Retry, Severity,
+        Category, Check, Finding, Level, Outcome, Reason, Retry, Severity,
         trainer::{NS_EXISTS, TrainerContext, WEBHOOKS, namespace::title},
     },
     cluster::{Change, Failure, JobObservation, watch_job},
@@ -33,6 +33,8 @@ pub(crate) const TRAINING: Check<TrainerContext> = Check {
            First it is asked whether the account may do all of that, also removing: who lacks a rule makes nothing. At Ctrl-C and SIGTERM the TrainJob is removed before the command ends. With --service-account or --as everything is done as that account; the pods run as the runtime says, mostly as the account default.",
     reasons: &[
         &RULE_MISSING,
+        &NO_RUNTIMES,
+        &RUNTIMES_HIDDEN,
         &RUNTIME_NOT_FOUND,
         &TRAINING_REFUSED,
         &TRAINING_STALLED,
@@ -85,19 +87,30 @@ const NOT_REMOVED: Reason = Reason {
 
 async fn check_training(context: &TrainerContext) -> Outcome {
     let Some(trial) = &context.trial else {
-        return Outcome::default();
+        return context.untried();
     };
     if let Some(outcome) = fetch_obstacle(context, trial, Extent::RealRun).await {
         return outcome;
     }
     let (runtimes, findings) = fetch_runtimes(context).await;
-    if runtimes.is_empty() {
-        return Outcome::new(findings, Vec::new());
-    }
     match choose(&runtimes, trial.wish.runtime.as_deref()) {
         Ok(runtime) => carry_out(trial, runtime).await,
+        // It may be among those that could not be seen.
+        Err(_) if !findings.is_empty() => Outcome::new(failed(findings), Vec::new()),
         Err(problem) => Outcome::of(Finding::failed(&RUNTIME_NOT_FOUND, problem)),
     }
+}
+
+/// Without a runtime there is no training.
+fn failed(findings: Vec<Finding>) -> Vec<Finding> {
+    let fail = |finding: Finding| match finding.level {
+        Level::Warning => Finding {
+            level: Level::Failed,
+            ..finding
+        },
+        _ => finding,
+    };
+    findings.into_iter().map(fail).collect()
 }
 
 /// The whole training, and its removal however it went.
@@ -135,13 +148,14 @@ async fn train(trial: &Trial, runtime: &Runtime, course: &mut Course) -> Result<
     let job = job.map_err(|error| refused(error.to_string()))?;
     trial.say(format!("making TrainJob {}/{}", place.0, place.1));
     let created = trial.create(job).await;
-    created.map_err(|failure| refused(refusal(&failure)))?;
+    created.map_err(|failure| match refusal(&failure) {
+        Some(words) => refused(words),
+        None => vec![Finding::of_failure(&failure)],
+    })?;
     advance(trial, course, Milestone::Accepted);
     let observation = follow(trial, course).await?;
-    let logs = read_logs(trial, &observation).await?;
-    if logs > 0 {
-        advance(trial, course, Milestone::LogRead);
-    }
+    read_logs(trial, &observation).await?;
+    advance(trial, course, Milestone::LogRead);
     Ok(())
 }
 
@@ -204,6 +218,7 @@ async fn next_look(changes: &mut BoxStream<'static, Result<Change, Failure>>) ->
 /// What the job waited for when it was looked at last, and whether it could be.
 #[derive(Default)]
 struct LastLook {
+    is_taken: bool,
     wait: Option<Wait>,
     trouble: Option<Failure>,
 }
@@ -216,6 +231,7 @@ impl LastLook {
             trial.say(format!("{}: {}", trial.name(), wait.text));
         }
         *self = Self {
+            is_taken: true,
             wait,
             trouble: None,
         };
@@ -228,7 +244,8 @@ fn judge_stall(trial: &Trial, course: &Course, last: &LastLook) -> Finding {
     let cause = match (&last.trouble, &last.wait) {
         (Some(failure), _) => failure.to_string(),
         (None, Some(wait)) => wait.text.clone(),
-        (None, None) => format!("its {NODES} nodes run"),
+        (None, None) if last.is_taken => format!("its {NODES} nodes run"),
+        (None, None) => "the API server showed nothing of it".to_owned(),
     };
     let detail = format!("not over within {limit} s; it had come to \"{reached}\": {cause}");
     Finding {

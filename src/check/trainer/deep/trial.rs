@@ -24,6 +24,7 @@ use crate::cluster::{Cluster, Failure, FailureKind, Remains, fetch_remains};
 /// How long the removal may take: a pod that is told to end has 30 s.
 const REMOVAL_LIMIT: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(250);
+const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// How long nothing must be there: a controller that still knew the TrainJob may make one more thing of it.
 const QUIET: Duration = Duration::from_secs(1);
 const LETTERS: u64 = 26;
@@ -48,7 +49,18 @@ pub struct Trial {
     /// What goes on, in words, for whoever waits.
     steps: UnboundedSender<String>,
     creation: RefCell<Option<Creation>>,
-    is_removed: Cell<bool>,
+    removal: Cell<Removal>,
+}
+
+/// How far the removal of the job has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    Open,
+    /// The server has taken the order; controllers do the rest also when nobody waits.
+    Ordered,
+    Done,
+    /// It did not succeed, and whoever waited knows.
+    Failed,
 }
 
 /// Goes on when the check that began it is dropped, as long as somebody asks for its end: a request that was sent may
@@ -78,7 +90,7 @@ impl Trial {
             wish,
             steps,
             creation: RefCell::default(),
-            is_removed: Cell::new(false),
+            removal: Cell::new(Removal::Open),
         }
     }
 
@@ -117,24 +129,34 @@ impl Trial {
     /// Removes the job and waits until it is gone, with all that it became. May be called at any time, and again.
     pub async fn remove(&self) -> Result<(), LeftBehind> {
         let creation = self.creation.borrow().clone();
-        let Some(creation) = creation.filter(|_| !self.is_removed.get()) else {
+        let Some(creation) = creation.filter(|_| self.removal.get() != Removal::Done) else {
             return Ok(());
         };
         let is_nowhere = creation.await.is_err_and(|failure| is_refusal(&failure));
+        if self.removal.get() == Removal::Failed {
+            self.removal.set(Removal::Open);
+        }
         if !is_nowhere {
             self.say(format!(
                 "removing TrainJob {}/{}",
                 self.namespace, self.name
             ));
-            self.remove_until_gone().await?;
+            let removed = self.remove_until_gone().await;
+            removed.inspect_err(|_| self.removal.set(Removal::Failed))?;
         }
-        self.is_removed.set(true);
+        self.removal.set(Removal::Done);
         Ok(())
     }
 
-    /// Whether there may be something to remove.
-    pub fn is_begun(&self) -> bool {
-        self.creation.borrow().is_some() && !self.is_removed.get()
+    /// Whether there may be something to remove of which nobody knows.
+    pub fn is_open(&self) -> bool {
+        let removal = self.removal.get();
+        self.creation.borrow().is_some() && matches!(removal, Removal::Open | Removal::Ordered)
+    }
+
+    /// Whether the server has been told to remove the job: to go away before that would leave it.
+    pub fn is_ordered(&self) -> bool {
+        self.removal.get() != Removal::Open
     }
 
     /// What is to be told where nobody waits for the removal any more.
@@ -142,13 +164,14 @@ impl Trial {
         self.left("its removal was not waited for")
     }
 
-    /// A fault on the way is no reason to give up before the limit, but that it is not allowed is.
+    /// A fault on the way is no reason to give up before the limit, but that it is not allowed is, where that lasts: a
+    /// server that has just started refuses everybody, and webhooks of others may be away.
     async fn remove_until_gone(&self) -> Result<(), LeftBehind> {
-        let end = Instant::now() + REMOVAL_LIMIT;
-        let mut is_told = false;
+        let begin = Instant::now();
+        let end = begin + REMOVAL_LIMIT;
         let mut gone_since = None;
         loop {
-            let problem = match self.remove_once(&mut is_told).await {
+            let problem = match self.remove_once().await {
                 Ok(remains) if remains.is_nothing() => {
                     let since = *gone_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= QUIET {
@@ -160,10 +183,13 @@ impl Trial {
                     gone_since = None;
                     remains_words(remains)
                 }
-                Err(failure) if is_refusal(&failure) => {
+                Err(failure) if is_refusal(&failure) && begin.elapsed() >= REFUSED_FOR => {
                     return Err(self.left(&failure.to_string()));
                 }
-                Err(failure) => failure.to_string(),
+                Err(failure) => {
+                    gone_since = None;
+                    failure.to_string()
+                }
             };
             if gone_since.is_none() && Instant::now() >= end {
                 return Err(self.left(&problem));
@@ -172,11 +198,11 @@ impl Trial {
         }
     }
 
-    async fn remove_once(&self, is_told: &mut bool) -> Result<Remains, Failure> {
-        if !*is_told {
+    async fn remove_once(&self) -> Result<Remains, Failure> {
+        if !self.is_ordered() {
             let deleted = self.cluster.delete_train_job(&self.namespace, &self.name);
             deleted.await?;
-            *is_told = true;
+            self.removal.set(Removal::Ordered);
         }
         let remains = fetch_remains(&self.cluster, &self.namespace, &self.name);
         Box::pin(remains).await
