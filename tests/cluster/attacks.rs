@@ -2,14 +2,18 @@
 //! first, for whom it works, and then with the token.
 
 mod caller;
+mod outcome;
 mod tries;
 
+use std::env;
+
 use serde_json::{Value, json};
-use testbed::{BUSYBOX_IMAGE, Testbed};
+use testbed::{BUSYBOX_IMAGE, RELEASE_VARIABLE, Testbed};
 
 use self::{
-    caller::{Answer, Caller},
-    tries::{Guard, PORT, Place, Try, VICTIM},
+    caller::Caller,
+    outcome::{IN_ONE_TIER, Outcome, WITH_LOGS, is_done},
+    tries::{PORT, Place, Try, VICTIM},
 };
 use crate::{
     bootstrap::{Team, run},
@@ -18,102 +22,44 @@ use crate::{
     two_tiers,
 };
 
-/// Whom the tries are made as. Each has the account that `bootstrap` makes for it.
-const PERSONAS: [&str; 6] = ["viewer", "submitter", "ci", "admin", "user-code", "system"];
-/// So many tries have to be refused to each.
+/// So many refusals that differ are the fewest for each persona.
 const FEWEST: usize = 40;
 
-/// What some personas may do by their purpose: to them, these tries have to succeed.
-struct Purpose {
-    personas: &'static [&'static str],
-    tries: &'static [&'static str],
-    reason: &'static str,
-}
+/// Whom the tries are made as, with the number of refusals that differ on the newest release. Each has the account that
+/// `bootstrap` makes for it.
+type Cast = &'static [(&'static str, usize)];
 
-const PURPOSES: [Purpose; 5] = [
-    Purpose {
-        personas: &["submitter", "ci", "admin", "system"],
-        tries: &["read a log", "submit a job", "delete somebody's job"],
-        reason: "the jobs of a namespace are everybody's who trains in it",
-    },
-    Purpose {
-        personas: &["submitter", "admin", "system"],
-        tries: &["change somebody's job", "keep a job from going"],
-        reason: "suspending a job is a change of it, and a role knows no fields",
-    },
-    Purpose {
-        personas: &["admin", "system"],
-        tries: &[
-            "delete all jobs",
-            "make a runtime",
-            "change a runtime",
-            "delete a runtime",
-        ],
-        reason: "the jobs and runtimes of the namespace are theirs",
-    },
-    Purpose {
-        personas: &["admin"],
-        tries: &["take a viewer's rights away"],
-        reason: "who passes roles on takes them back",
-    },
-    Purpose {
-        personas: &["system"],
-        tries: &["train with "],
-        reason: "the policy keeps others from being the platform, and not the platform",
-    },
+const IN_TWO_TIERS: Cast = &[
+    ("viewer", 133),
+    ("submitter", 154),
+    ("ci", 155),
+    ("admin", 151),
+    ("user-code", 137),
+    ("system", 125),
 ];
+const WITHOUT_TIERS: Cast = &[(WITH_LOGS, 126), (IN_ONE_TIER, 123)];
 
-/// Why a persona may do this; none where it must not.
-fn purpose(persona: &str, attempt: &Try) -> Option<&'static str> {
-    let is_meant = |purpose: &&Purpose| {
-        let mut tries = purpose.tries.iter();
-        purpose.personas.contains(&persona)
-            && tries.any(|name| match attempt.guard {
-                Guard::Roles => attempt.name == *name,
-                Guard::Tiers => attempt.name.starts_with(name),
-            })
-    };
-    PURPOSES.iter().find(is_meant).map(|it| it.reason)
-}
-
-/// What refused a try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    /// No rule gives the right.
-    Roles,
-    /// Nobody grants what they do not hold.
-    Escalation,
-    /// The policy of two tiers.
-    Tiers,
-}
-
-/// What refused this account; none where nothing did. Any other answer is no refusal.
-fn refusal(answer: &Answer, user: &str) -> Option<Refusal> {
-    let said = |words: &str| answer.text.contains(words);
-    if answer.status.as_u16() != 403 {
-        return None;
-    }
-    if said(two_tiers::REFUSED) {
-        return Some(Refusal::Tiers);
-    }
-    if said("attempting to grant RBAC permissions not currently held") {
-        return Some(Refusal::Escalation);
-    }
-    let cannot = format!("User \\\"{user}\\\" cannot ");
-    said(&cannot).then_some(Refusal::Roles)
-}
-
-const fn is_done(answer: &Answer) -> bool {
-    matches!(answer.status.as_u16(), 101 | 200..=299)
-}
+/// What is of two tiers, and cannot be tried where there are none.
+const OF_TIERS: [&str; 8] = [
+    "a token of the platform's account",
+    "delete the platform's account",
+    "join the binding of the platform's right",
+    "a pod as the platform",
+    "soften the policy of two tiers",
+    "delete the policy of two tiers",
+    "let the policy of two tiers only warn",
+    "unbind the policy of two tiers",
+];
 
 /// What there is to be had in a namespace.
 fn loot(namespace: &str) -> Vec<Value> {
     let script = format!(
         "mkdir /www; echo found > /www/index.html; echo ready; exec httpd -f -p {PORT} -h /www"
     );
-    let container =
-        json!({ "name": "main", "image": BUSYBOX_IMAGE, "command": ["sh", "-c", script] });
+    let container = json!({
+        "name": "main", "image": BUSYBOX_IMAGE, "command": ["sh", "-c", script],
+        "readinessProbe": { "tcpSocket": { "port": PORT }, "periodSeconds": 1 },
+    });
     let metadata = || json!({ "name": VICTIM, "namespace": namespace });
     let core = |kind: &str, mut fields: Value| {
         fields["apiVersion"] = json!("v1");
@@ -164,102 +110,38 @@ impl Drop for Request<'_> {
     }
 }
 
-/// All personas in one namespace with two tiers, a quota and limits, and what they could reach for in it and in another.
-fn scene<'a>(bed: &'a Testbed, own: &Team<'_>, other: &Team<'_>) -> Request<'a> {
-    own.bootstrap(&[
-        "--two-tier",
-        "--persona",
-        "submitter",
-        "--quota",
-        "trainjobs=50",
-        "--limits",
-        "cpu=50m",
-    ]);
-    for persona in ["viewer", "ci", "admin"] {
-        own.bootstrap(&["--persona", persona]);
+/// The personas of a namespace with a quota and limits: the submitter with these flags, then the others.
+fn establish(team: &Team<'_>, flags: &[&str], others: &[&[&str]]) {
+    let limits = ["--quota", "trainjobs=50", "--limits", "cpu=50m"];
+    team.bootstrap(&[&["--persona", "submitter"], &limits[..], flags].concat());
+    for other in others {
+        team.bootstrap(&[&["--persona"], *other].concat());
     }
     // Until the quota is counted, it refuses everything.
-    let counted = "--for=jsonpath={.status.hard}";
-    let quota = [
-        "wait",
-        counted,
-        "--timeout=60s",
-        "resourcequota",
-        "--all",
-        "-n",
-        own.name(),
-    ];
-    kubectl(bed, &quota);
-    for team in [own, other] {
-        for object in loot(team.name()) {
-            apply(bed, &object);
-        }
-    }
-    for team in [own, other] {
-        let ready = [
-            "wait",
-            "--for=condition=Ready",
-            "--timeout=60s",
-            "pod",
-            VICTIM,
-            "-n",
-        ];
-        kubectl(bed, &[&ready[..], &[team.name()]].concat());
+    wait(team, "jsonpath={.status.hard}", &["resourcequota", "--all"]);
+}
+
+fn wait(team: &Team<'_>, condition: &str, objects: &[&str]) {
+    let condition = format!("--for={condition}");
+    let words = ["wait", &condition, "--timeout=60s", "-n", team.name()];
+    kubectl(team.bed(), &[&words[..], objects].concat());
+}
+
+/// All personas in a namespace with two tiers, two in one without, and what they could reach for there and in another.
+fn scene<'a>(bed: &'a Testbed, own: &Team<'_>, plain: &Team<'_>, other: &Team<'_>) -> Request<'a> {
+    establish(own, &["--two-tier"], &[&["viewer"], &["ci"], &["admin"]]);
+    establish(plain, &[], &[&["viewer", "--logs"]]);
+    let teams = [own, plain, other];
+    let items: Vec<_> = teams.iter().flat_map(|team| loot(team.name())).collect();
+    apply(
+        bed,
+        &json!({ "apiVersion": "v1", "kind": "List", "items": items }),
+    );
+    for team in teams {
+        wait(team, "condition=Ready", &["pod", VICTIM]);
     }
     two_tiers::wait_for_policy(own, "trainer-submitter");
     Request::make(bed, &format!("{}-attack", own.name()))
-}
-
-/// What is wrong with the answers to one persona, and how many tries were refused by what.
-#[derive(Default)]
-struct Outcome {
-    wrong: Vec<String>,
-    refused: Vec<Refusal>,
-    meant: usize,
-}
-
-impl Outcome {
-    fn add(&mut self, persona: &str, attempt: &Try, answer: &Answer, user: &str) {
-        let told = || {
-            format!(
-                "{persona}, {}: {} {}",
-                attempt.name, answer.status, answer.text
-            )
-        };
-        if let Some(reason) = purpose(persona, attempt) {
-            self.meant += 1;
-            if !is_done(answer) {
-                self.wrong.push(format!("{} (meant: {reason})", told()));
-            }
-            return;
-        }
-        // Who may make TrainJobs has only the policy before them.
-        let trains = ["submitter", "ci", "admin"].contains(&persona);
-        match (refusal(answer, user), attempt.guard) {
-            (Some(Refusal::Tiers), Guard::Tiers) if trains => self.refused.push(Refusal::Tiers),
-            (Some(refusal), guard)
-                if refusal != Refusal::Tiers && !(trains && guard == Guard::Tiers) =>
-            {
-                self.refused.push(refusal);
-            }
-            _ => self.wrong.push(told()),
-        }
-    }
-
-    fn count(&self, refusal: Refusal) -> usize {
-        self.refused.iter().filter(|it| **it == refusal).count()
-    }
-
-    fn summary(&self, persona: &str) -> String {
-        format!(
-            "{persona}: {} refused ({} by roles, {} by what one holds, {} by the policy), {} meant",
-            self.refused.len(),
-            self.count(Refusal::Roles),
-            self.count(Refusal::Escalation),
-            self.count(Refusal::Tiers),
-            self.meant
-        )
-    }
 }
 
 fn token(team: &Team<'_>, account: &str) -> String {
@@ -269,7 +151,7 @@ fn token(team: &Team<'_>, account: &str) -> String {
 }
 
 async fn attack(team: &Team<'_>, persona: &str, tries: &[Try]) -> Outcome {
-    let account = format!("trainer-{persona}");
+    let account = format!("trainer-{}", persona.split(' ').next().unwrap());
     let caller = Caller::with_token(team.bed(), token(team, &account));
     let user = format!("system:serviceaccount:{}:{account}", team.name());
     let mut outcome = Outcome::default();
@@ -280,51 +162,90 @@ async fn attack(team: &Team<'_>, persona: &str, tries: &[Try]) -> Outcome {
     outcome
 }
 
-/// Every try as the administrator: what does not work for them says nothing about anybody else.
-async fn prove(administrator: &Caller, tries: &[Try]) {
-    let mut impossible = Vec::new();
+/// Those of the tries that work for the administrator, which are all but these: what does not work for them says
+/// nothing about anybody else.
+async fn proven(bed: &Testbed, tries: Vec<Try>, absent: &[&str]) -> Vec<Try> {
+    let administrator = Caller::administrator(bed);
+    let (mut possible, mut impossible, mut said) = (Vec::new(), Vec::new(), Vec::new());
     for attempt in tries {
         let answer = administrator.send(&attempt.call).await;
-        if !is_done(&answer) {
-            impossible.push(format!(
-                "{}: {} {}",
-                attempt.name, answer.status, answer.text
-            ));
+        if is_done(&answer) {
+            possible.push(attempt);
+        } else {
+            said.push(format!("{} {}", answer.status, answer.text));
+            impossible.push(attempt.name);
         }
     }
-    assert!(impossible.is_empty(), "as administrator: {impossible:#?}");
+    assert_eq!(impossible, absent, "as administrator: {said:#?}");
+    possible
+}
+
+/// All tries in one namespace as everybody there; gives how many there are, and how many refusals differ.
+async fn attack_all(
+    team: &Team<'_>,
+    cast: Cast,
+    tries: Vec<Try>,
+    absent: &[&str],
+) -> (usize, Vec<(&'static str, usize)>) {
+    let tries = proven(team.bed(), tries, absent).await;
+    println!("{} tries, each done as administrator first", tries.len());
+    let mut differing = Vec::new();
+    for (persona, _) in cast {
+        let outcome = attack(team, persona, &tries).await;
+        println!("{}", outcome.summary(persona));
+        assert_eq!(outcome.wrong, [] as [String; 0]);
+        assert!(outcome.distinct() >= FEWEST, "{persona}: too few tries");
+        differing.push((*persona, outcome.distinct()));
+    }
+    (tries.len(), differing)
+}
+
+/// The documents have the numbers of the newest release.
+fn assert_told(count: usize, differing: &[(&str, usize)]) {
+    let numbers = differing
+        .iter()
+        .map(|(persona, number)| format!("{persona} {number}"));
+    let numbers = numbers.collect::<Vec<_>>().join(", ");
+    let documents = [
+        include_str!("../../docs/threats.md"),
+        include_str!("../../docs/acceptance.md"),
+        include_str!("../../CHANGELOG.md"),
+    ];
+    for document in documents {
+        let title = document.lines().next().unwrap();
+        assert!(document.contains(&format!("{count} tries")), "{title}");
+        assert!(document.contains(&numbers), "{title}: {numbers}");
+    }
 }
 
 #[test]
 fn no_persona_gets_further_than_it_is_meant_to() {
     let Some(bed) = Testbed::shared() else { return };
-    let (own, other) = (Team::new(&bed, "attacks"), Team::new(&bed, "attacks-other"));
-    let request = scene(&bed, &own, &other);
-    let tries = tries::every(&Place {
-        bed: &bed,
-        own: own.name(),
-        other: other.name(),
-        request: &request.name,
-    });
+    let [own, plain, other] =
+        ["attacks", "attacks-plain", "attacks-other"].map(|hint| Team::new(&bed, hint));
+    let request = scene(&bed, &own, &plain, &other);
+    let every = |team: &Team<'_>| {
+        tries::every(&Place {
+            bed: &bed,
+            own: team.name(),
+            other: other.name(),
+            request: &request.name,
+        })
+    };
+    let tries = every(&own);
     let mut names: Vec<_> = tries.iter().map(|it| &it.name).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), tries.len(), "two tries have one name");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build();
-    let outcomes = runtime.unwrap().block_on(async {
-        prove(&Caller::administrator(&bed), &tries).await;
-        let mut outcomes = Vec::new();
-        for persona in PERSONAS {
-            outcomes.push((persona, attack(&own, persona, &tries).await));
-        }
-        outcomes
-    });
-    println!("{} tries, each done as administrator first", tries.len());
-    for (persona, outcome) in outcomes {
-        println!("{}", outcome.summary(persona));
-        assert_eq!(outcome.wrong, [] as [String; 0]);
-        assert!(outcome.refused.len() >= FEWEST, "{persona}: too few tries");
+        .build()
+        .unwrap();
+    let (count, mut differing) = runtime.block_on(attack_all(&own, IN_TWO_TIERS, tries, &[]));
+    let (_, in_one) = runtime.block_on(attack_all(&plain, WITHOUT_TIERS, every(&plain), &OF_TIERS));
+    differing.extend(in_one);
+    if env::var_os(RELEASE_VARIABLE).is_none() {
+        assert_eq!(differing, [IN_TWO_TIERS, WITHOUT_TIERS].concat());
+        assert_told(count, &differing);
     }
 }

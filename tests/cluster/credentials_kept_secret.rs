@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How every token begins.
-const BEGINNING: &str = "eyJ";
+pub(crate) const BEGINNING: &str = "eyJ";
 
 /// Forms in which a token would be of use to a finder: itself, in base64, and its signature alone.
 fn forms(token: &str) -> [String; 3] {
@@ -60,33 +60,91 @@ fn files_with(folder: &Path, tokens: &[String]) -> BTreeSet<PathBuf> {
     holders
 }
 
-/// Looks at the arguments and the environment of all processes again and again, and keeps what may hold a token.
+/// The words that may be tokens, whoever knows them.
+fn token_like(text: &str) -> BTreeSet<String> {
+    let words = text.split(|it: char| !it.is_ascii_alphanumeric() && !"-_.".contains(it));
+    let words = words.filter(|word| word.starts_with(BEGINNING));
+    words.map(str::to_owned).collect()
+}
+
+/// What the test itself was started with, and with it every process that it starts.
+fn inherited() -> BTreeSet<String> {
+    token_like(&String::from_utf8_lossy(
+        &fs::read("/proc/self/environ").unwrap(),
+    ))
+}
+
+/// The arguments and the environment of a process, as far as it lived long enough to be read.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Process {
+    arguments: String,
+    environment: String,
+}
+
+impl Process {
+    fn read(folder: &Path) -> Self {
+        let text = |name: &str| {
+            let bytes = fs::read(folder.join(name)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        Self {
+            arguments: text("cmdline"),
+            environment: text("environ"),
+        }
+    }
+
+    fn contains(&self, word: &str) -> bool {
+        self.arguments.contains(word) || self.environment.contains(word)
+    }
+}
+
+/// Looks at all processes again and again. Keeps those that may hold a token, and those whose home is this folder.
 struct Watch {
     is_over: Arc<AtomicBool>,
-    seen: Arc<Mutex<BTreeSet<String>>>,
+    seen: Arc<Mutex<BTreeSet<Process>>>,
+    home: String,
     thread: JoinHandle<()>,
 }
 
 impl Watch {
-    fn start() -> Self {
+    fn start(home: &Path) -> Self {
+        let home = format!("HOME={}\0", home.display());
         let (is_over, seen) = (Arc::new(AtomicBool::new(false)), Arc::default());
-        let (over, kept) = (Arc::clone(&is_over), Arc::clone(&seen));
+        let (over, kept, own) = (Arc::clone(&is_over), Arc::clone(&seen), home.clone());
         let thread = thread::spawn(move || {
             while !over.load(Ordering::Relaxed) {
-                look(&kept);
+                look(&kept, &own);
                 thread::sleep(Duration::from_millis(5));
             }
         });
         Self {
             is_over,
             seen,
+            home,
             thread,
         }
     }
 
     fn has_seen(&self, tokens: &[String]) -> bool {
         let seen = self.seen.lock().unwrap();
-        seen.iter().any(|text| !found(text, tokens).is_empty())
+        seen.iter().any(|it| {
+            !found(&it.arguments, tokens).is_empty() || !found(&it.environment, tokens).is_empty()
+        })
+    }
+
+    /// Those of the home.
+    fn own(&self) -> Vec<Process> {
+        let seen = self.seen.lock().unwrap();
+        let own = seen.iter().filter(|it| it.environment.contains(&self.home));
+        own.cloned().collect()
+    }
+
+    /// What may be a token in the processes of the home, and that nobody gave them from outside.
+    fn strange(&self) -> BTreeSet<String> {
+        let own = self.own();
+        let texts = own.iter().flat_map(|it| [&it.arguments, &it.environment]);
+        let words: BTreeSet<_> = texts.flat_map(|text| token_like(text)).collect();
+        words.difference(&inherited()).cloned().collect()
     }
 
     fn end(self) {
@@ -95,15 +153,11 @@ impl Watch {
     }
 }
 
-fn look(kept: &Mutex<BTreeSet<String>>) {
-    for process in fs::read_dir("/proc").unwrap().flatten() {
-        for name in ["cmdline", "environ"] {
-            // Processes end while they are looked at.
-            let text = fs::read(process.path().join(name)).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text).into_owned();
-            if text.contains(BEGINNING) {
-                kept.lock().unwrap().insert(text);
-            }
+fn look(kept: &Mutex<BTreeSet<Process>>, home: &str) {
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let process = Process::read(&entry.path());
+        if process.contains(BEGINNING) || process.environment.contains(home) {
+            kept.lock().unwrap().insert(process);
         }
     }
 }
@@ -112,7 +166,7 @@ fn look(kept: &Mutex<BTreeSet<String>>) {
 fn a_token_is_in_the_file_that_was_named_and_nowhere_else() {
     let Some(bed) = Testbed::shared() else { return };
     let team = Team::new(bed, "leaks");
-    let watch = Watch::start();
+    let watch = Watch::start(team.folder.path());
     let mut texts = Vec::new();
     let mut run = |words: &[&str]| {
         let output = team
@@ -120,7 +174,7 @@ fn a_token_is_in_the_file_that_was_named_and_nowhere_else() {
             .env("HOME", team.folder.path())
             .output()
             .unwrap();
-        texts.push((words.join(" "), said(&output)));
+        texts.push((words.join(" "), output.status.code(), said(&output)));
     };
     run(&["kubeconfig", ACCOUNT, "-f", "ci", "-vv", "-o", "json"]);
     run(&["env", ACCOUNT, "-f", "ci.env", "-vv"]);
@@ -153,7 +207,7 @@ fn a_token_is_in_the_file_that_was_named_and_nowhere_else() {
         token_in(&team.file("long")),
     ];
     assert_eq!(tokens.iter().collect::<BTreeSet<_>>().len(), 4);
-    for (words, text) in &texts {
+    for (words, code, text) in &texts {
         assert!(
             !text.is_empty(),
             "{words} says nothing, so there is nothing to search"
@@ -163,11 +217,15 @@ fn a_token_is_in_the_file_that_was_named_and_nowhere_else() {
             Vec::<String>::new(),
             "{words}: {text}"
         );
-        // The token that `verify` makes is known to nobody else.
-        assert!(
-            !words.starts_with("verify") || !text.contains(BEGINNING),
-            "{words}: {text}"
-        );
+        if words.starts_with("verify") {
+            // All its checks were made: it found that the account has no rights, and not that it cannot log in.
+            assert_eq!(*code, Some(1), "{words}: {text}");
+            assert!(text.contains("TRN-ACCESS-MAY-JOBS"), "{words}: {text}");
+            let login = "ok       TRN-ACCESS-LOGIN ";
+            assert!(text.contains(login), "{words}: {text}");
+            // The token that it makes is known to nobody else.
+            assert!(!text.contains(BEGINNING), "{words}: {text}");
+        }
     }
     let holders = ["ci", "ci.env", "long"].map(|name| team.file(name));
     assert_eq!(
@@ -178,6 +236,12 @@ fn a_token_is_in_the_file_that_was_named_and_nowhere_else() {
         !watch.has_seen(&tokens),
         "a token stood in a process's arguments or environment"
     );
+    let own = watch.own();
+    assert!(
+        own.iter().any(|it| it.arguments.contains("verify")),
+        "no process of the plugin was seen"
+    );
+    assert_eq!(watch.strange(), BTreeSet::new());
     watch.end();
 }
 
@@ -185,7 +249,7 @@ fn a_token_is_in_the_file_that_was_named_and_nowhere_else() {
 fn the_token_that_a_program_is_given_stands_on_standard_output_alone() {
     let Some(bed) = Testbed::shared() else { return };
     let team = Team::new(bed, "leaks-token");
-    let watch = Watch::start();
+    let watch = Watch::start(team.folder.path());
     for format in ["token", "json", "exec-credential"] {
         let output = team.run(&["token", ACCOUNT, "-o", format, "-vv"]);
         let answer = String::from_utf8(output.stdout).unwrap();
@@ -223,10 +287,11 @@ fn each_search_finds_a_token_that_was_planted() {
     fs::write(team.file("deep/planted"), format!("x{}", tokens[1])).unwrap();
     let holders = BTreeSet::from([team.file("deep/planted")]);
     assert_eq!(files_with(team.folder.path(), &tokens), holders);
-    let watch = Watch::start();
+    let watch = Watch::start(team.folder.path());
     for (token, is_argument) in [(&tokens[0], true), (&tokens[1], false)] {
         let mut planted = Command::new("cat");
         planted
+            .env("HOME", team.folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -237,7 +302,9 @@ fn each_search_finds_a_token_that_was_planted() {
         }
         let mut planted = planted.spawn().unwrap();
         let token = std::slice::from_ref(token);
-        wait_until("the planted token is seen", || watch.has_seen(token));
+        wait_until("the planted token is seen", || {
+            watch.has_seen(token) && watch.strange().contains(&token[0])
+        });
         drop(planted.stdin.take());
         planted.wait().unwrap();
     }

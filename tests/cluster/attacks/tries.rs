@@ -721,6 +721,8 @@ fn on_training(own: &str) -> Vec<Try> {
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     });
     vec![
+        get("list the jobs", &jobs),
+        get("list the pods", format!("{}/pods", in_core(own))),
         create("submit a job", &jobs, train_job("attack")),
         merge("change somebody's job", &one, mark()),
         merge(
@@ -751,6 +753,8 @@ fn on_runtimes(own: &str) -> Vec<Try> {
         .unwrap()
         .remove("namespace");
     vec![
+        get("list the runtimes", &here),
+        get("list the runtimes of the cluster", &cluster),
         create("make a runtime", &here, runtime),
         merge("change a runtime", format!("{here}/{VICTIM}"), mark()),
         delete("delete a runtime", format!("{here}/{VICTIM}")),

@@ -27,6 +27,8 @@ pub(super) const V0_3: Release = Release {
 
 /// What pip says when there is no way to its index; anything else that it says is a failure.
 const UNREACHABLE: &str = "Retrying (Retry(";
+/// What it says when a package is not the one that is pinned, which is a failure however it was reached.
+const OTHER_PACKAGE: &str = "THESE PACKAGES DO NOT MATCH";
 
 /// Python with the SDK.
 pub(super) struct Sdk {
@@ -120,7 +122,8 @@ fn make(release: &Release, folder: &Path) -> Result<(), String> {
     if installed.status.success() {
         return Ok(());
     }
-    assert!(said.contains(UNREACHABLE), "{said}");
+    let is_unreachable = said.contains(UNREACHABLE) && !said.contains(OTHER_PACKAGE);
+    assert!(is_unreachable, "{said}");
     Err("the index of Python packages does not answer".to_owned())
 }
 
