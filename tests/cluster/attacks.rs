@@ -188,13 +188,12 @@ async fn attack_all(
     absent: &[&str],
 ) -> (usize, Vec<(&'static str, usize)>) {
     let tries = proven(team.bed(), tries, absent).await;
-    println!("{} tries, each done as administrator first", tries.len());
     let mut differing = Vec::new();
     for (persona, _) in cast {
         let outcome = attack(team, persona, &tries).await;
-        println!("{}", outcome.summary(persona));
         assert_eq!(outcome.wrong, [] as [String; 0]);
-        assert!(outcome.distinct() >= FEWEST, "{persona}: too few tries");
+        let summary = outcome.summary(persona);
+        assert!(outcome.distinct() >= FEWEST, "too few tries: {summary}");
         differing.push((*persona, outcome.distinct()));
     }
     (tries.len(), differing)
