@@ -32,7 +32,8 @@ pub struct Claims {
     pub issuer: Option<String>,
 }
 
-/// Reads the middle part of a service account's token; `None` for anything else.
+/// Reads the middle part of a service account's token; `None` for anything else. Names are those that Kubernetes takes,
+/// so that they may stand in commands.
 pub fn parse_claims(token: &str) -> Option<Claims> {
     let mut parts = token.trim().split('.');
     let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
@@ -42,19 +43,35 @@ pub fn parse_claims(token: &str) -> Option<Claims> {
     let moment = |path: &str| Timestamp::from_second(claims.pointer(path)?.as_i64()?).ok();
     let subject = text("/sub")?.strip_prefix("system:serviceaccount:")?;
     let (namespace, account) = subject.split_once(':')?;
+    (is_name(namespace) && is_name(account)).then_some(())?;
     // Tokens that the cluster put into a Secret have flat claims; `~1` is a slash.
     let secret = text("/kubernetes.io/secret/name")
         .or_else(|| text("/kubernetes.io~1secret/name"))
         .or_else(|| text("/kubernetes.io~1serviceaccount~1secret.name"));
     Some(Claims {
-        id: text("/jti").map(str::to_owned),
+        id: text("/jti").filter(|id| is_id(id)).map(str::to_owned),
         namespace: namespace.to_owned(),
         account: account.to_owned(),
         issued: moment("/iat"),
         expires: moment("/exp"),
-        secret: secret.map(str::to_owned),
+        secret: secret.filter(|name| is_name(name)).map(str::to_owned),
         issuer: text("/iss").map(str::to_owned),
     })
+}
+
+/// Whether an object can have this name: one that can be part of a DNS name.
+fn is_name(text: &str) -> bool {
+    let letter = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+    (1..=253).contains(&text.len())
+        && text.chars().all(|it| letter(it) || "-.".contains(it))
+        && text.starts_with(letter)
+        && text.ends_with(letter)
+}
+
+/// Clusters take UUIDs; others may be longer, of letters that a shell leaves alone.
+fn is_id(text: &str) -> bool {
+    let sound = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
+    text.starts_with(|letter: char| letter.is_ascii_alphanumeric()) && text.chars().all(sound)
 }
 
 /// How a credential lives.
@@ -333,6 +350,23 @@ mod tests {
         for text in ["", "sesame", "a.b.c", "a.b", person.as_str()] {
             assert_eq!(parse_claims(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_no_object_is_called_is_no_claim() {
+        for subject in [
+            "a;id:ci", "a:$(id)", "a:ci\n", "A:ci", ":ci", "a:", "a:-n", "a:b:c",
+        ] {
+            let subject = format!("system:serviceaccount:{subject}");
+            let claims = token(&json!({ "sub": subject }));
+            assert_eq!(parse_claims(&claims), None, "{subject}");
+        }
+        let claims = token(&json!({
+            "sub": "system:serviceaccount:a:ci", "jti": "--yes; id",
+            "kubernetes.io": { "secret": { "name": "x y" } },
+        }));
+        let claims = parse_claims(&claims).unwrap();
+        assert_eq!((claims.id, claims.secret), (None, None));
     }
 
     #[test]

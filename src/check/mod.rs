@@ -183,7 +183,7 @@ pub enum Level {
     Failed,
 }
 
-/// Whose connection the commands in an advice are for.
+/// Whose connection the commands in a mend or an advice are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// The caller's, whose flags the report still adds.

@@ -199,8 +199,8 @@ impl Report {
                 Level::Unknown => &asking,
                 Level::Failed | Level::Warning | Level::Skipped => &mending,
             };
-            finding.mend = finding.mend.take().map(|mend| call(kubectl, mend));
             if finding.advice_for == Reader::Caller {
+                finding.mend = finding.mend.take().map(|mend| call(kubectl, mend));
                 let advice = finding.advice.take();
                 finding.advice = advice.map(|advice| call_inside(kubectl, &advice));
             }
@@ -353,6 +353,10 @@ mod tests {
             finding(Level::Failed, "kubectl create namespace a"),
             finding(Level::Failed, "echo '{}' | kubectl apply -f -"),
             finding(Level::Unknown, "kubectl auth can-i get pods -n a"),
+            Finding {
+                advice_for: Reader::Anybody,
+                ..finding(Level::Failed, "kubectl config set-context c")
+            },
         ];
         let target = Target {
             flags: vec!["--context c".to_owned(), "--as jane".to_owned()],
@@ -367,6 +371,7 @@ mod tests {
             "kubectl --context c create namespace a",
             "echo '{}' | kubectl --context c apply -f -",
             "kubectl --context c --as jane auth can-i get pods -n a",
+            "kubectl config set-context c",
         ];
         assert_eq!(commands, expected);
     }

@@ -4,9 +4,9 @@
 use futures::future::join_all;
 use http::{HeaderName, HeaderValue, Request};
 use k8s_openapi::api::authorization::v1::{
-    LocalSubjectAccessReview, ResourceAttributes, SelfSubjectAccessReview,
-    SelfSubjectAccessReviewSpec, SubjectAccessReview, SubjectAccessReviewSpec,
-    SubjectAccessReviewStatus,
+    LocalSubjectAccessReview, ResourceAttributes, ResourceRule, SelfSubjectAccessReview,
+    SelfSubjectAccessReviewSpec, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec,
+    SubjectAccessReview, SubjectAccessReviewSpec, SubjectAccessReviewStatus,
 };
 use kube::core::{Request as ResourceRequest, Resource, params::PostParams};
 use serde::{Serialize, de::DeserializeOwned};
@@ -50,6 +50,27 @@ impl<'a> From<Access<'a>> for AccessQuestion<'a> {
 pub enum AccessAnswer {
     Allowed(String),
     Denied(String),
+}
+
+/// A rule about some objects by their names. Servers whose authorizer is no RBAC need not list any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedRule {
+    pub verbs: Vec<String>,
+    pub groups: Vec<String>,
+    pub resources: Vec<String>,
+    pub names: Vec<String>,
+}
+
+impl NamedRule {
+    fn of(rule: ResourceRule) -> Option<Self> {
+        let names = rule.resource_names.unwrap_or_default();
+        (!names.is_empty()).then(|| Self {
+            verbs: rule.verbs,
+            groups: rule.api_groups.unwrap_or_default(),
+            resources: rule.resources.unwrap_or_default(),
+            names,
+        })
+    }
 }
 
 /// A service account and where it lives.
@@ -124,6 +145,21 @@ impl Cluster {
         question: &AccessQuestion<'_>,
     ) -> Result<AccessAnswer, Failure> {
         self.review_self(question, None).await
+    }
+
+    /// What the caller may do in a namespace to some objects only, as far as the server lists it.
+    pub async fn fetch_own_named_rules(&self, namespace: &str) -> Result<Vec<NamedRule>, Failure> {
+        let words = format!("ask what you may do in namespace {namespace}");
+        let review = SelfSubjectRulesReview {
+            spec: SelfSubjectRulesReviewSpec {
+                namespace: Some(namespace.to_owned()),
+            },
+            ..SelfSubjectRulesReview::default()
+        };
+        let request = self.creation(&words, &review, None)?;
+        let review: SelfSubjectRulesReview = self.fetch_review(&words, request).await?;
+        let rules = review.status.unwrap_or_default().resource_rules;
+        Ok(rules.into_iter().filter_map(NamedRule::of).collect())
     }
 
     /// Whether a service account may do each of these, by the first way of asking that the caller may go: as the
@@ -352,6 +388,21 @@ mod tests {
         let attributes = access.attributes();
         assert_eq!(attributes.resource.as_deref(), Some("pods"));
         assert_eq!(attributes.subresource.as_deref(), Some("log"));
+    }
+
+    #[test]
+    fn only_rules_about_named_objects_are_taken() {
+        let rule = |names: Option<Vec<String>>| ResourceRule {
+            resource_names: names,
+            verbs: vec!["get".to_owned()],
+            ..ResourceRule::default()
+        };
+        assert_eq!(NamedRule::of(rule(None)), None);
+        let named = NamedRule::of(rule(Some(vec!["db".to_owned()]))).unwrap();
+        assert_eq!(
+            (named.names, named.verbs),
+            (vec!["db".to_owned()], vec!["get".to_owned()])
+        );
     }
 
     #[test]

@@ -70,8 +70,9 @@ impl Cluster {
         )
         .map_err(|problem| fault(source.bad_cluster(problem)))?;
         let acts_as = config.auth_info.impersonate.clone();
-        let token = config.auth_info.token.clone();
-        let login = Arc::new(Login { token, others });
+        let login = Login::read(&config.auth_info, others)
+            .await
+            .map_err(fault)?;
         let files = source.files(environment.kubeconfig_files(options).paths);
         let entry = ServerEntry::new(&config, source.proxy_url(), files);
         let way = prepare(&source, config, proxy.clone())
@@ -89,7 +90,7 @@ impl Cluster {
             log: options.request_log.clone(),
             gate: Arc::default(),
             entry: Arc::new(entry),
-            login,
+            login: Arc::new(login),
         })
     }
 
@@ -190,10 +191,10 @@ impl Source {
     }
 
     fn other_logins(&self) -> Vec<OtherLogin> {
-        OtherLogin::all_of(match self {
-            Self::Kubeconfig(selection) => &selection.user,
-            Self::Pod(config) => &config.auth_info,
-        })
+        match self {
+            Self::Kubeconfig(selection) => selection.others.clone(),
+            Self::Pod(config) => OtherLogin::all_of(&config.auth_info),
+        }
     }
 
     fn user_name(&self) -> &str {

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{
     environment::{KubeconfigFiles, NamedBy},
     kubeconfig_fault::{KubeconfigFault, Section},
+    login::OtherLogin,
     options::{Compression, ConnectionOptions},
 };
 
@@ -21,6 +22,8 @@ pub(super) struct Selection {
     pub(super) namespace: Option<String>,
     pub(super) cluster: ClusterEntry,
     pub(super) user: AuthInfo,
+    /// What the entry and the flags log in with beside a token, also where it is not used here.
+    pub(super) others: Vec<OtherLogin>,
 }
 
 /// Reads and merges the files; the first that sets a value wins. Missing files are skipped, unless a flag named them.
@@ -97,6 +100,9 @@ pub(super) fn select(
     overlay_user(&mut user, options);
     check_cluster(&cluster, &cluster_name)?;
     check_user(&user, &user_name)?;
+    let others = OtherLogin::all_of(&user);
+    // client-go lets a token win over it; kube would ask it first.
+    user.auth_provider = None;
     let given = |namespace: &String| !namespace.is_empty();
     let namespace = options
         .namespace
@@ -113,6 +119,7 @@ pub(super) fn select(
         namespace,
         cluster,
         user,
+        others,
     })
 }
 
@@ -479,6 +486,15 @@ users:
         let text = FILE.replace("{token: t}", "{auth-provider: {name: gcp}}");
         let fault = select(&Kubeconfig::from_yaml(&text).unwrap(), &context("a")).unwrap_err();
         assert!(fault.to_string().contains("it has an auth-provider"));
+    }
+
+    #[test]
+    fn a_token_wins_over_an_auth_provider_beside_it_which_is_told() {
+        let provider = "auth-provider: {name: oidc, config: {id-token: sesame}}";
+        let text = FILE.replace("{token: t}", &format!("{{token: t, {provider}}}"));
+        let selection = select(&Kubeconfig::from_yaml(&text).unwrap(), &context("a")).unwrap();
+        assert!(selection.user.auth_provider.is_none() && selection.user.token.is_some());
+        assert_eq!(selection.others, [OtherLogin::Provider]);
     }
 
     #[test]

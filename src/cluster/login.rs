@@ -3,6 +3,11 @@
 use kube::config::AuthInfo;
 use secrecy::SecretString;
 
+use super::{
+    files::{Reading, read_aside},
+    kubeconfig_fault::KubeconfigFault,
+};
+
 /// What the API server is shown.
 #[derive(Clone, Debug, Default)]
 pub struct Login {
@@ -18,9 +23,30 @@ pub enum OtherLogin {
     ClientCertificate,
     /// A program that fetches a token, with a login of its own.
     Plugin,
+    /// An auth-provider, which kubectl ignores beside a token, and other clients ask first.
+    Provider,
     Password,
     /// Every request acts as somebody else.
     Impersonation,
+}
+
+impl Login {
+    /// In a pod the token stands in a file, which requests read themselves, because it changes. One that cannot be read
+    /// is told by the first of them.
+    pub(super) async fn read(
+        user: &AuthInfo,
+        others: Vec<OtherLogin>,
+    ) -> Result<Self, KubeconfigFault> {
+        let token = match (&user.token, user.token_file.clone()) {
+            (None, Some(file)) => {
+                let read = move || Ok(std::fs::read_to_string(file).ok());
+                let text = read_aside(Reading::FilesOf(String::new()), read).await?;
+                text.map(|text| SecretString::from(text.trim().to_owned()))
+            }
+            (token, _) => token.clone(),
+        };
+        Ok(Self { token, others })
+    }
 }
 
 impl OtherLogin {
@@ -33,6 +59,7 @@ impl OtherLogin {
         let every = [
             (certificate, Self::ClientCertificate),
             (runs, Self::Plugin),
+            (user.auth_provider.is_some(), Self::Provider),
             (user.username.is_some(), Self::Password),
             (user.impersonate.is_some(), Self::Impersonation),
         ];

@@ -43,7 +43,7 @@ mod transport;
 mod unreachable;
 mod way;
 
-pub use access_review::{Access, AccessAnswer, AccessQuestion, AccountName};
+pub use access_review::{Access, AccessAnswer, AccessQuestion, AccountName, NamedRule};
 pub use change::{DryRun, FIELD_MANAGER, MANAGED_BY, Manifest, ObjectKind, ObjectPlace};
 pub use connect::Cluster;
 pub use discovery::{ResourceReach, ServedResource, find_resource};

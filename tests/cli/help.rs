@@ -485,7 +485,7 @@ TRN-ACCESS-MAY-CLUSTER-RUNTIMES   error             It may read the cluster's ru
 TRN-ACCESS-MAY-PODS               error             It may read pods, and logs if it should
 TRN-ACCESS-MAY-SURROUNDINGS       error             It may read what a job depends on
 TRN-ACCESS-MAY-EXTRAS             error             Its further rights are known
-TRN-ACCESS-NO-OTHER-NAMESPACES    error             It may nothing in other namespaces
+TRN-ACCESS-NO-OTHER-NAMESPACES    error             It may nothing in kube-system or everywhere
 TRN-ACCESS-NO-TRAINING            error             No more of TrainJobs and runtimes
 TRN-ACCESS-NO-SECRETS             error             It may not read or write Secrets
 TRN-ACCESS-NO-PODS                error             It may not run or enter pods itself

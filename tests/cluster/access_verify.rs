@@ -154,29 +154,29 @@ fn each_persona_that_bootstrap_makes_may_what_it_should_and_no_more() {
         told.out.replace(team.name(), "team-a"),
         str![[r#"
 Login
-  ✓ ok       The login is one token and nothing else   a token of team-a/trainer-ci
-  ✓ ok       The API server takes the credential       ends in [..]
-  ✓ ok       It logs in as the service account         system:serviceaccount:team-a:trainer-ci
-  ✓ ok       It is known what the account is for       ci, as RoleBinding kubectl-trainer-ci-trainer-ci says
+  ✓ ok       The login is one token and nothing else      a token of team-a/trainer-ci
+  ✓ ok       The API server takes the credential          ends in [..]
+  ✓ ok       It logs in as the service account            system:serviceaccount:team-a:trainer-ci
+  ✓ ok       It is known what the account is for          ci, as RoleBinding kubectl-trainer-ci-trainer-ci says
 Allowed
-  ✓ ok       It may use TrainJobs as its persona does  get, list, watch, create, delete
-  ✓ ok       It may use the namespace's runtimes       get, list
-  ✓ ok       It may read the cluster's runtimes        get, list
-  ✓ ok       It may read pods, and logs if it should   get, list
-  ✓ ok       It may read what a job depends on         list, get
-  ✓ ok       Its further rights are known              the persona ci has no such right
+  ✓ ok       It may use TrainJobs as its persona does     get, list, watch, create, delete
+  ✓ ok       It may use the namespace's runtimes          get, list
+  ✓ ok       It may read the cluster's runtimes           get, list
+  ✓ ok       It may read pods, and logs if it should      get, list
+  ✓ ok       It may read what a job depends on            list, get
+  ✓ ok       Its further rights are known                 the persona ci has no such right
 Not allowed
-  ✓ ok       It may nothing in other namespaces        none of 8 rights
-  ✓ ok       No more of TrainJobs and runtimes         none of 16 rights
-  ✓ ok       It may not read or write Secrets          none of 8 rights
-  ✓ ok       It may not run or enter pods itself       none of 18 rights
-  ✓ ok       It may not become somebody else           none of 5 rights
-  ✓ ok       It may not grant rights                   none of 16 rights
-  ✓ ok       It may not change the cluster             none of 13 rights
+  ✓ ok       It may nothing in kube-system or everywhere  none of 10 rights
+  ✓ ok       No more of TrainJobs and runtimes            none of 16 rights
+  ✓ ok       It may not read or write Secrets             none of 8 rights
+  ✓ ok       It may not run or enter pods itself          none of 33 rights
+  ✓ ok       It may not become somebody else              none of 6 rights
+  ✓ ok       It may not grant rights                      none of 23 rights
+  ✓ ok       It may not change the cluster                none of 41 rights
 Effects
-  ✓ ok       It lists the runtimes                     8 runtimes
-  ✓ ok       It submits training, or is refused        dry run of deepspeed-distributed
-  ✓ ok       It reads pods and logs, or is refused     pods read, logs read
+  ✓ ok       It lists the runtimes                        8 runtimes
+  ✓ ok       It submits training, or is refused           dry run of deepspeed-distributed
+  ✓ ok       It reads pods and logs, or is refused        pods read, logs read
 
 Service account team-a/trainer-ci may do what it should and no more: all 20 checks passed.
 
@@ -200,7 +200,7 @@ Service account team-a/trainer-ci may do what it should and no more: all 20 chec
     );
     assert!(detail.ends_with(&binding), "{detail}");
     assert!(
-        detail.contains("create, patch rolebindings.rbac"),
+        detail.contains("create, patch, delete rolebindings.rbac"),
         "{detail}"
     );
 }
@@ -305,6 +305,34 @@ fn a_right_that_is_too_wide_is_named_with_the_binding_that_gives_it() {
     );
     kubectl(&bed, &["delete", "clusterrolebinding", &wide]);
     expect_from(|| verify_file(&file, &[]), (0, &[]));
+    // On one object only, which no question about all of them sees.
+    let here = ["-n", team.name()];
+    let role = [
+        "create",
+        "role",
+        "one-secret",
+        "--verb=get",
+        "--resource=secrets",
+        "--resource-name=db",
+    ];
+    kubectl(&bed, &[&role[..], &here].concat());
+    let binding = [
+        "create",
+        "rolebinding",
+        "one-secret",
+        "--role=one-secret",
+        &subject,
+    ];
+    kubectl(&bed, &[&binding[..], &here].concat());
+    let expected = [failed("TRN-ACCESS-NO-SECRETS", "TooWide")];
+    let report = expect_from(|| verify_file(&file, &[]), (1, &expected));
+    let detail = report.detail("TRN-ACCESS-NO-SECRETS");
+    assert!(
+        detail.contains(" may get secrets db in namespace "),
+        "{detail}"
+    );
+    let binding = format!("RoleBinding {}/one-secret of Role one-secret", team.name());
+    assert!(detail.contains(&binding), "{detail}");
 }
 
 #[test]
@@ -334,38 +362,38 @@ fn a_missing_rule_is_named_and_granted_by_the_printed_command() {
         told.out.replace(team.name(), "team-a"),
         str![[r#"
 Login
-  ✓ ok       The login is one token and nothing else   a token of team-a/trainer-submitter
-  ✓ ok       The API server takes the credential       ends in [..]
-  ✓ ok       It logs in as the service account         system:serviceaccount:team-a:trainer-submitter
-  ✓ ok       It is known what the account is for       submitter, as RoleBinding kubectl-trainer-submitter-trainer-submitter says
+  ✓ ok       The login is one token and nothing else      a token of team-a/trainer-submitter
+  ✓ ok       The API server takes the credential          ends in [..]
+  ✓ ok       It logs in as the service account            system:serviceaccount:team-a:trainer-submitter
+  ✓ ok       It is known what the account is for          submitter, as RoleBinding kubectl-trainer-submitter-trainer-submitter says
 Allowed
-  ✓ ok       It may use TrainJobs as its persona does  get, list, watch, create, patch, delete
+  ✓ ok       It may use TrainJobs as its persona does     get, list, watch, create, patch, delete
   ✗ failed   It may use the namespace's runtimes
              RightMissing: service account team-a/trainer-submitter may not get, list, watch trainingruntimes.trainer.kubeflow.org in namespace team-a, and the persona submitter must
              hint: an administrator of the namespace grants it with: kubectl trainer bootstrap team-a --persona submitter --service-account trainer-submitter
              see:  kubectl trainer explain TRN-ACCESS-MAY-RUNTIMES
-  ✓ ok       It may read the cluster's runtimes        get, list
-  ✓ ok       It may read pods, and logs if it should   get, list, watch
-  ✓ ok       It may read what a job depends on         get, list, watch
-  ✓ ok       Its further rights are known              14 of 14
+  ✓ ok       It may read the cluster's runtimes           get, list
+  ✓ ok       It may read pods, and logs if it should      get, list, watch
+  ✓ ok       It may read what a job depends on            get, list, watch
+  ✓ ok       Its further rights are known                 14 of 14
 Not allowed
-  ✓ ok       It may nothing in other namespaces        none of 8 rights
-  ✓ ok       No more of TrainJobs and runtimes         none of 14 rights
-  ✓ ok       It may not read or write Secrets          none of 8 rights
-  ✓ ok       It may not run or enter pods itself       none of 18 rights
-  ✓ ok       It may not become somebody else           none of 5 rights
-  ✓ ok       It may not grant rights                   none of 16 rights
-  ✓ ok       It may not change the cluster             none of 13 rights
+  ✓ ok       It may nothing in kube-system or everywhere  none of 10 rights
+  ✓ ok       No more of TrainJobs and runtimes            none of 14 rights
+  ✓ ok       It may not read or write Secrets             none of 8 rights
+  ✓ ok       It may not run or enter pods itself          none of 33 rights
+  ✓ ok       It may not become somebody else              none of 6 rights
+  ✓ ok       It may not grant rights                      none of 23 rights
+  ✓ ok       It may not change the cluster                none of 41 rights
 Effects
   ✗ failed   It lists the runtimes
              Refused: the server says that it may not list trainingruntimes.trainer.kubeflow.org in namespace team-a
-             hint: try it yourself: kubectl --kubeconfig [..] get clustertrainingruntimes
+             hint: try it yourself: kubectl --kubeconfig [..] get trainingruntimes,clustertrainingruntimes -n NAMESPACE
              see:  kubectl trainer explain TRN-ACCESS-DOES-RUNTIMES
   ✗ failed   It submits training, or is refused
              Refused: the server says that it may not list trainingruntimes.trainer.kubeflow.org in namespace team-a
-             hint: see what stands in the way with verify -n NAMESPACE
+             hint: see what stands in the way with kubectl trainer verify -n NAMESPACE
              see:  kubectl trainer explain TRN-ACCESS-DOES-SUBMIT
-  ✓ ok       It reads pods and logs, or is refused     pods read, logs read
+  ✓ ok       It reads pods and logs, or is refused        pods read, logs read
 
 Service account team-a/trainer-submitter does not have the access that it should: 3 failed (TRN-ACCESS-MAY-RUNTIMES, TRN-ACCESS-DOES-RUNTIMES, TRN-ACCESS-DOES-SUBMIT), 17 ok.
 
@@ -443,6 +471,14 @@ fn a_login_that_is_not_the_tokens_or_is_not_taken_is_told_by_its_cause() {
         let user = json!({ "token": token, "client-certificate": null, "client-key": null });
         files.with_user(&team, name, &user)
     };
+    // kubectl ignores a provider beside a token; others would log in with it.
+    let user = json!({
+        "token": token, "client-certificate": null, "client-key": null,
+        "auth-provider": { "name": "oidc", "config": { "id-token": "sesame" } },
+    });
+    let provider = files.with_user(&team, "provider", &user);
+    let expected = [failed("TRN-ACCESS-CREDENTIAL", "OtherLogin")];
+    expect_from(|| verify_file(&provider, &[]), (1, &expected));
     let live = alone("live", &signed_token(&bed, team.name(), &uid, 600));
     expect_from(|| verify_file(&live, &[]), (0, &[]));
     let expired = alone("expired", &signed_token(&bed, team.name(), &uid, -7230));

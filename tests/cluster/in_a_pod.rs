@@ -23,23 +23,22 @@ fn pod(namespace: &str) -> Value {
         folders().map(|(name, _, path)| json!({"name": name, "mountPath": path, "readOnly": true}));
     let volumes =
         folders().map(|(name, path, _)| json!({"name": name, "hostPath": {"path": path}}));
-    let command = [
-        "/plugin/kubectl-trainer",
-        "verify",
-        "--only",
-        "TRN-IDENTITY",
-        "-o",
-        "json",
-    ];
+    let container = |name: &str, arguments: &[&str]| {
+        let command = [&["/plugin/kubectl-trainer"][..], arguments, &["-o", "json"]].concat();
+        json!({
+            "name": name, "image": BUSYBOX_IMAGE, "command": command, "volumeMounts": mounts,
+        })
+    };
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "plugin", "namespace": namespace},
         "spec": {
             "restartPolicy": "Never",
             "volumes": volumes,
-            "containers": [{
-                "name": "plugin", "image": BUSYBOX_IMAGE, "command": command, "volumeMounts": mounts,
-            }],
+            "containers": [
+                container("plugin", &["verify", "--only", "TRN-IDENTITY"]),
+                container("access", &["access", "verify", "--persona", "user-code"]),
+            ],
         },
     })
 }
@@ -59,16 +58,29 @@ fn in_a_pod_the_plugin_is_its_service_account_in_its_namespace() {
         &bed,
         &["-n", name, "wait", ended, "pod/plugin", "--timeout=60s"],
     );
-    let report = kubectl(&bed, &["-n", name, "logs", "plugin"]);
-    let report: Value = serde_json::from_str(&report).unwrap();
+    let report_of = |container: &str| -> Value {
+        let report = kubectl(&bed, &["-n", name, "logs", "plugin", "-c", container]);
+        serde_json::from_str(&report).unwrap()
+    };
+    let fact = |report: &Value, id: &str| {
+        let mut checks = report["checks"].as_array().unwrap().iter();
+        let check = checks.find(|check| check["id"] == id);
+        check.unwrap()["facts"][0].clone()
+    };
+    let report = report_of("plugin");
     assert_eq!(
         (&report["context"], &report["namespace"]),
         (&json!(""), &json!(name))
     );
-    let checks = report["checks"].as_array().unwrap();
-    let identity = checks.iter().find(|check| check["id"] == "TRN-IDENTITY");
     assert_eq!(
-        identity.unwrap()["facts"][0],
+        fact(&report, "TRN-IDENTITY"),
         format!("you are system:serviceaccount:{name}:default")
+    );
+    // Its token is in no kubeconfig, and verified all the same.
+    let verified = report_of("access");
+    assert_eq!(verified["exitCode"], 0, "{verified:#}");
+    assert_eq!(
+        fact(&verified, "TRN-ACCESS-CREDENTIAL"),
+        format!("a token of {name}/default")
     );
 }

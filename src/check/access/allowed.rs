@@ -3,20 +3,20 @@
 use super::{
     AccessContext, MAY_CLUSTER_RUNTIMES, MAY_EXTRAS, MAY_JOBS, MAY_PODS, MAY_RUNTIMES,
     MAY_SURROUNDINGS, PERSONA,
-    login::unknown_persona,
+    login::judge_unclear,
     rights::{Area, Right, required, spoken},
 };
 use crate::{
     access::persona::Persona,
     check::{Category, Check, Finding, Outcome, Reader, Reason, Retry, Severity},
-    cluster::AccessAnswer,
+    cluster::{AccessAnswer, shell_word},
 };
 
 pub(super) const JOBS: Check<AccessContext> = Check {
     id: MAY_JOBS,
     category: Category::Allowed,
     title: "It may use TrainJobs as its persona does",
-    hint: "ask for one right yourself: kubectl auth can-i create trainjobs.trainer.kubeflow.org",
+    hint: "ask for one right yourself: kubectl auth can-i create trainjobs.trainer.kubeflow.org -n NAMESPACE",
     page: "Asks the API server (SelfSubjectAccessReview) for each verb on TrainJobs that the persona has: all read them, a submitter also creates, patches and deletes them, and so on. What is asked about is derived from the very table that bootstrap grants from.",
     reasons: &[&RIGHT_MISSING],
     severity: Severity::Error,
@@ -73,29 +73,47 @@ pub(super) const EXTRAS: Check<AccessContext> = Check {
 };
 
 async fn check_allowed(context: &AccessContext, area: Area) -> Outcome {
-    let Some(known) = context.fetch_persona().await else {
-        return unknown_persona(context);
+    let known = match context.fetch_persona().await {
+        Ok(known) => known,
+        Err(unclear) => return judge_unclear(&unclear, &context.subject.words()),
     };
     let rights = required(known.persona, area, context.namespace());
     if rights.is_empty() {
         return Outcome::passed(nothing_words(known.persona));
     }
-    let answers = context.fetch_answers(&rights).await;
-    let mut missing = Vec::new();
-    let mut findings = Vec::new();
-    for (right, answer) in rights.iter().zip(answers) {
-        match answer {
-            Ok(AccessAnswer::Allowed(_)) => {}
-            Ok(AccessAnswer::Denied(_)) => missing.push(right),
-            Err(failure) => findings.push(Finding::of_failure(&failure)),
-        }
-    }
-    findings.dedup();
-    if !missing.is_empty() {
-        findings.push(judge_missing(context, known.persona, &missing));
+    let Held {
+        lacked,
+        mut findings,
+        ..
+    } = fetch_held(context, &rights).await;
+    if !lacked.is_empty() {
+        findings.push(judge_missing(context, known.persona, &lacked));
     }
     let facts = findings.is_empty().then(|| verbs_of(&rights));
     Outcome::new(findings, facts.into_iter().collect())
+}
+
+/// Which of some rights the account has.
+#[derive(Default)]
+struct Held<'a> {
+    count: usize,
+    lacked: Vec<&'a Right>,
+    /// Where there was no answer.
+    findings: Vec<Finding>,
+}
+
+async fn fetch_held<'a>(context: &AccessContext, rights: &'a [Right]) -> Held<'a> {
+    let answers = context.fetch_answers(rights).await;
+    let mut found = Held::default();
+    for (right, answer) in rights.iter().zip(answers) {
+        match answer {
+            Ok(AccessAnswer::Allowed(_)) => found.count += 1,
+            Ok(AccessAnswer::Denied(_)) => found.lacked.push(right),
+            Err(failure) => found.findings.push(Finding::of_failure(&failure)),
+        }
+    }
+    found.findings.dedup();
+    found
 }
 
 fn nothing_words(persona: Persona) -> String {
@@ -136,41 +154,37 @@ fn grant_advice(context: &AccessContext, persona: Persona) -> String {
             .account
             .as_ref()
             .map_or(String::new(), |account| match &account.namespace {
-                own if own == namespace => format!(" --service-account {}", account.name),
-                own => format!(" --service-account {own}/{}", account.name),
+                own if own == namespace => {
+                    format!(" --service-account {}", shell_word(&account.name))
+                }
+                own => {
+                    let whole = format!("{own}/{}", account.name);
+                    format!(" --service-account {}", shell_word(&whole))
+                }
             });
     format!(
-        "an administrator of the namespace grants it with: {} bootstrap {namespace} --persona {}{account}",
+        "an administrator of the namespace grants it with: {} bootstrap {} --persona {}{account}",
         subject.program,
+        shell_word(namespace),
         persona.name()
     )
 }
 
 async fn check_extras(context: &AccessContext) -> Outcome {
-    let Some(known) = context.fetch_persona().await else {
-        return unknown_persona(context);
+    let known = match context.fetch_persona().await {
+        Ok(known) => known,
+        Err(unclear) => return judge_unclear(&unclear, &context.subject.words()),
     };
     let rights = required(known.persona, Area::Extras, context.namespace());
     if rights.is_empty() {
         return Outcome::passed(nothing_words(known.persona));
     }
-    let answers = context.fetch_answers(&rights).await;
-    let mut held = Vec::new();
-    let mut lacked = Vec::new();
-    let mut findings = Vec::new();
-    for (right, answer) in rights.iter().zip(answers) {
-        match answer {
-            Ok(AccessAnswer::Allowed(_)) => held.push(right),
-            Ok(AccessAnswer::Denied(_)) => lacked.push(right),
-            Err(failure) => findings.push(Finding::of_failure(&failure)),
-        }
-    }
-    findings.dedup();
-    let count = format!("{} of {}", held.len(), rights.len());
-    let lacked = (!lacked.is_empty())
-        .then(|| format!("it may not {}", spoken(&lacked, context.namespace())));
+    let found = fetch_held(context, &rights).await;
+    let count = format!("{} of {}", found.count, rights.len());
+    let lacked = (!found.lacked.is_empty())
+        .then(|| format!("it may not {}", spoken(&found.lacked, context.namespace())));
     Outcome::new(
-        findings,
+        found.findings,
         [Some(count), lacked].into_iter().flatten().collect(),
     )
 }

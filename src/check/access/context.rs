@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use tokio::sync::OnceCell;
 
-use super::rights::Right;
+use super::rights::{Place, Right};
 use crate::{
     access::{
-        allowance::parse_allowance,
+        allowance::{Allowance, parse_allowance},
         credential::{Claims, Holder, parse_claims},
         persona::Persona,
     },
     cluster::{
-        Access, AccessAnswer, AccountName, Cluster, Failure, Identity, ObjectKind, ObjectPlace,
+        AccessAnswer, AccountName, Cluster, Failure, Identity, NamedRule, ObjectKind, ObjectPlace,
         resources::TRAINER_GROUP,
     },
 };
@@ -59,12 +59,22 @@ pub(super) struct KnownPersona {
     pub(super) source: String,
 }
 
+/// Why it is not known what an account is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unclear {
+    /// With the binding of no persona through which it reads TrainJobs, in words.
+    Unknown(Option<String>),
+    /// What the bindings of several personas say.
+    Ambiguous(String),
+}
+
 /// What the checks of this catalogue look at.
 pub struct AccessContext {
     pub(super) subject: Subject,
     pub(super) now: Timestamp,
     identity: OnceCell<Fact<Identity>>,
-    persona: OnceCell<Option<KnownPersona>>,
+    persona: OnceCell<Result<KnownPersona, Unclear>>,
+    named_rules: OnceCell<Vec<NamedRule>>,
 }
 
 impl Subject {
@@ -90,6 +100,7 @@ impl AccessContext {
             now,
             identity: OnceCell::default(),
             persona: OnceCell::default(),
+            named_rules: OnceCell::default(),
         }
     }
 
@@ -144,22 +155,38 @@ impl AccessContext {
 
     /// What the account is for: as the user says, as its own label says where that may be read, as the binding says by
     /// which it reads TrainJobs, or as its name says.
-    pub(super) async fn fetch_persona(&self) -> Option<KnownPersona> {
+    pub(super) async fn fetch_persona(&self) -> Result<KnownPersona, Unclear> {
         let find = Box::pin(async {
             if let Some(persona) = self.subject.persona {
-                return Some(known(persona, "as --persona says"));
+                return Ok(known(persona, "as --persona says"));
             }
             if let Some(persona) = self.fetch_labelled().await {
-                return Some(known(persona, "as the label of the account says"));
+                return Ok(known(persona, "as the label of the account says"));
             }
-            if let Some(found) = self.fetch_bound().await {
-                return Some(found);
+            match self.fetch_bound().await {
+                Err(Unclear::Unknown(bound)) => self.named().ok_or(Unclear::Unknown(bound)),
+                found => found,
             }
-            let name = &self.subject.account.as_ref()?.name;
-            let persona = Persona::of_name(name.strip_prefix("trainer-")?)?;
-            Some(known(persona, "as the name of the account says"))
         });
         self.persona.get_or_init(|| find).await.clone()
+    }
+
+    fn named(&self) -> Option<KnownPersona> {
+        let name = &self.subject.account.as_ref()?.name;
+        let persona = Persona::of_name(name.strip_prefix("trainer-")?)?;
+        Some(known(persona, "as the name of the account says"))
+    }
+
+    /// The rules about named objects that the server lists. Not all servers list all: one that is not here may be there.
+    pub(super) async fn fetch_named_rules(&self) -> &[NamedRule] {
+        let fetch = async {
+            let Ok(cluster) = self.acting() else {
+                return Vec::new();
+            };
+            let rules = cluster.fetch_own_named_rules(self.namespace()).await;
+            rules.unwrap_or_default()
+        };
+        self.named_rules.get_or_init(|| fetch).await
     }
 
     async fn fetch_labelled(&self) -> Option<Persona> {
@@ -171,29 +198,48 @@ impl AccessContext {
     }
 
     /// Everybody may ask what they may do themselves, and is told by which binding.
-    async fn fetch_bound(&self) -> Option<KnownPersona> {
-        let access = Access {
-            verb: "get",
-            group: TRAINER_GROUP,
-            resource: "trainjobs",
-            namespace: Some(self.namespace()),
+    async fn fetch_bound(&self) -> Result<KnownPersona, Unclear> {
+        let telling = [
+            ("get", "trainjobs"),
+            ("create", "trainjobs"),
+            ("update", "trainingruntimes"),
+        ];
+        let rights =
+            telling.map(|(verb, resource)| Right::new(Place::Here, verb, TRAINER_GROUP, resource));
+        let answers = self.fetch_answers(&rights).await.into_iter();
+        let allowances = answers.map(|answer| match answer {
+            Ok(AccessAnswer::Allowed(reason)) => parse_allowance(&reason),
+            Ok(AccessAnswer::Denied(_)) | Err(_) => None,
+        });
+        judge_bound(&allowances.collect::<Vec<_>>())
+    }
+}
+
+/// By the bindings through which it has each of the rights that tell personas apart. One binding is named for each right,
+/// so that two personas show where one has what the other lacks.
+fn judge_bound(allowances: &[Option<Allowance>]) -> Result<KnownPersona, Unclear> {
+    let mut found: Vec<KnownPersona> = Vec::new();
+    for allowance in allowances.iter().flatten() {
+        let Some(persona) = allowance.persona() else {
+            continue;
         };
-        let subject = &self.subject;
-        let answer = match (subject.asking, &subject.own, &subject.account) {
-            (Asking::Impersonation, Some(own), Some(account)) => {
-                own.fetch_access_of(account, &[access]).await.pop()?
-            }
-            _ => self.acting().ok()?.fetch_own_access(&access).await,
-        };
-        let Ok(AccessAnswer::Allowed(reason)) = answer else {
-            return None;
-        };
-        let allowance = parse_allowance(&reason)?;
-        let source = format!("as {} {} says", allowance.kind, allowance.name);
-        Some(KnownPersona {
-            persona: allowance.persona()?,
-            source,
-        })
+        if found.iter().all(|known| known.persona != persona) {
+            let source = format!("as {} {} says", allowance.kind, allowance.name);
+            found.push(known(persona, &source));
+        }
+    }
+    match found.as_slice() {
+        [] => {
+            let reading = allowances.first().and_then(Option::as_ref);
+            Err(Unclear::Unknown(reading.map(Allowance::words)))
+        }
+        [one] => Ok(one.clone()),
+        several => {
+            let sayings = several
+                .iter()
+                .map(|known| format!("{}, {}", known.persona.name(), known.source));
+            Err(Unclear::Ambiguous(sayings.collect::<Vec<_>>().join("; ")))
+        }
     }
 }
 
@@ -201,5 +247,52 @@ fn known(persona: Persona, source: &str) -> KnownPersona {
     KnownPersona {
         persona,
         source: source.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound(role: &str) -> Option<Allowance> {
+        parse_allowance(&format!(
+            r#"RBAC: allowed by RoleBinding "b-{role}/team-a" of Role "{role}" to ServiceAccount "ci/team-a""#
+        ))
+    }
+
+    #[test]
+    fn a_persona_is_that_of_the_bindings_if_they_name_one() {
+        let submitter = || bound("kubectl-trainer-submitter");
+        let found = judge_bound(&[submitter(), submitter(), None]).unwrap();
+        assert_eq!(found.persona, Persona::Submitter);
+        assert_eq!(
+            found.source,
+            "as RoleBinding b-kubectl-trainer-submitter says"
+        );
+        // What else it may is for the other checks to find.
+        let found = judge_bound(&[submitter(), bound("edit"), bound("edit")]).unwrap();
+        assert_eq!(found.persona, Persona::Submitter);
+    }
+
+    #[test]
+    fn two_personas_are_ambiguous_and_none_is_unknown_by_its_binding() {
+        let viewer = bound("kubectl-trainer-viewer");
+        let both = judge_bound(&[viewer, bound("kubectl-trainer-admin"), None]);
+        assert_eq!(
+            both,
+            Err(Unclear::Ambiguous(
+                "viewer, as RoleBinding b-kubectl-trainer-viewer says; admin, as RoleBinding b-kubectl-trainer-admin says"
+                    .to_owned()
+            ))
+        );
+        let edit = "RoleBinding team-a/b-edit of Role edit".to_owned();
+        assert_eq!(
+            judge_bound(&[bound("edit"), None, None]),
+            Err(Unclear::Unknown(Some(edit)))
+        );
+        assert_eq!(
+            judge_bound(&[None, None, None]),
+            Err(Unclear::Unknown(None))
+        );
     }
 }

@@ -7,7 +7,7 @@ use kube::core::DynamicObject;
 use serde_json::json;
 
 use super::{
-    AccessContext, DOES_PODS, DOES_RUNTIMES, DOES_SUBMIT, LOGIN, PERSONA, login::unknown_persona,
+    AccessContext, DOES_PODS, DOES_RUNTIMES, DOES_SUBMIT, LOGIN, PERSONA, login::judge_unclear,
 };
 use crate::{
     access::persona::{Part, Persona},
@@ -28,7 +28,7 @@ pub(super) const RUNTIMES: Check<AccessContext> = Check {
     id: DOES_RUNTIMES,
     category: Category::Effects,
     title: "It lists the runtimes",
-    hint: "try it yourself: kubectl get clustertrainingruntimes",
+    hint: "try it yourself: kubectl get trainingruntimes,clustertrainingruntimes -n NAMESPACE",
     page: "Lists the ClusterTrainingRuntimes and the namespace's TrainingRuntimes, as the Kubeflow SDK does.",
     reasons: &[&REFUSED],
     severity: Severity::Error,
@@ -46,7 +46,7 @@ const REFUSED: Reason = Reason {
 pub(super) const SUBMIT: Check<AccessContext> = Check {
     id: DOES_SUBMIT,
     title: "It submits training, or is refused",
-    hint: "see what stands in the way with verify -n NAMESPACE",
+    hint: "see what stands in the way with kubectl trainer verify -n NAMESPACE",
     page: "Creates a TrainJob of a runtime that is there, by the server's dry run: validation, webhooks, quotas and policies are asked, and nothing is stored. For a persona that must not submit, the same request has to be refused as forbidden.",
     reasons: &[&REFUSED, &NOT_REFUSED, &NOT_ADMITTED, &NO_RUNTIME],
     run: |context| Box::pin(check_submit(context)),
@@ -72,7 +72,7 @@ const NO_RUNTIME: Reason = Reason {
 pub(super) const PODS: Check<AccessContext> = Check {
     id: DOES_PODS,
     title: "It reads pods and logs, or is refused",
-    hint: "try it yourself: kubectl get pods",
+    hint: "try it yourself: kubectl get pods -n NAMESPACE",
     page: "Lists the pods of the namespace, and asks for the log of a pod that is not there: who may read logs gets the answer that there is no such pod, who may not is refused before anybody looks.",
     reasons: &[&REFUSED, &NOT_REFUSED],
     run: |context| Box::pin(check_pods(context)),
@@ -104,8 +104,9 @@ impl Due {
 }
 
 async fn check_runtimes(context: &AccessContext) -> Outcome {
-    let Some(known) = context.fetch_persona().await else {
-        return unknown_persona(context);
+    let known = match context.fetch_persona().await {
+        Ok(known) => known,
+        Err(unclear) => return judge_unclear(&unclear, &context.subject.words()),
     };
     if Due::of(known.persona, "list", "trainingruntimes") == Due::MustNot {
         return Outcome::passed(format!("the persona {} need not", known.persona.name()));
@@ -161,8 +162,9 @@ fn is_about_caller(rule: &MissingRule) -> bool {
 }
 
 async fn check_submit(context: &AccessContext) -> Outcome {
-    let Some(known) = context.fetch_persona().await else {
-        return unknown_persona(context);
+    let known = match context.fetch_persona().await {
+        Ok(known) => known,
+        Err(unclear) => return judge_unclear(&unclear, &context.subject.words()),
     };
     let cluster = match context.acting() {
         Ok(cluster) => cluster,
@@ -240,8 +242,9 @@ fn judge_submit(due: Due, failure: Option<&Failure>, runtime: &str) -> Outcome {
 }
 
 async fn check_pods(context: &AccessContext) -> Outcome {
-    let Some(known) = context.fetch_persona().await else {
-        return unknown_persona(context);
+    let known = match context.fetch_persona().await {
+        Ok(known) => known,
+        Err(unclear) => return judge_unclear(&unclear, &context.subject.words()),
     };
     let cluster = match context.acting() {
         Ok(cluster) => cluster,

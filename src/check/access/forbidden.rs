@@ -3,8 +3,9 @@
 use super::{
     AccessContext, NO_CLUSTER, NO_IMPERSONATION, NO_OTHER_NAMESPACES, NO_PODS, NO_RIGHTS,
     NO_SECRETS, NO_TRAINING, PERSONA,
-    login::unknown_persona,
-    rights::{Border, Right, forbidden, spoken},
+    borders::{Border, forbidden, listed},
+    login::judge_unclear,
+    rights::{Right, spoken},
 };
 use crate::{
     access::{allowance::parse_allowance, persona::Persona},
@@ -15,9 +16,9 @@ use crate::{
 pub(super) const OTHER_NAMESPACES: Check<AccessContext> = Check {
     id: NO_OTHER_NAMESPACES,
     category: Category::NotAllowed,
-    title: "It may nothing in other namespaces",
+    title: "It may nothing in kube-system or everywhere",
     hint: "see what is bound: kubectl get clusterrolebindings -o wide",
-    page: "Asks whether the account may create or list TrainJobs, or read Secrets and pods, in a namespace that every cluster has and that is not its own (kube-system), and TrainJobs in all namespaces. A TrainJob may name any service account of its namespace and mount its Secrets, so creating them elsewhere reaches all that is there.",
+    page: "Asks whether the account may create or list TrainJobs, or read Secrets and pods, in a namespace that every cluster has and that is not its own (kube-system), and whether it may list or create TrainJobs, or list Secrets and pods, in all namespaces at once. What somebody granted in one other namespace alone is not seen here: access verify -n NAMESPACE asks about that one. A TrainJob may name any service account of its namespace and mount its Secrets, so creating them elsewhere reaches all that is there.",
     reasons: &[&TOO_WIDE],
     severity: Severity::Error,
     requires: &[PERSONA],
@@ -34,7 +35,7 @@ const TOO_WIDE: Reason = Reason {
 pub(super) const TRAINING: Check<AccessContext> = Check {
     id: NO_TRAINING,
     title: "No more of TrainJobs and runtimes",
-    hint: "see what is bound: kubectl get rolebindings -o wide",
+    hint: "see what is bound: kubectl get rolebindings -n NAMESPACE -o wide",
     page: "Asks for every verb on TrainJobs and runtimes that the persona does not have. Who may write ClusterTrainingRuntimes decides what runs in every namespace that uses them.",
     run: |context| Box::pin(check_forbidden(context, Border::Training)),
     ..OTHER_NAMESPACES
@@ -43,7 +44,7 @@ pub(super) const TRAINING: Check<AccessContext> = Check {
 pub(super) const SECRETS: Check<AccessContext> = Check {
     id: NO_SECRETS,
     title: "It may not read or write Secrets",
-    page: "Asks for every verb on Secrets in the namespace. To list or watch them is to read them.",
+    page: "Asks for every verb on all Secrets of the namespace, and on single ones where the server lists a rule about them by name. Such a list may be incomplete. To list or watch Secrets is to read them.",
     run: |context| Box::pin(check_forbidden(context, Border::Secrets)),
     ..TRAINING
 };
@@ -51,7 +52,7 @@ pub(super) const SECRETS: Check<AccessContext> = Check {
 pub(super) const PODS: Check<AccessContext> = Check {
     id: NO_PODS,
     title: "It may not run or enter pods itself",
-    page: "Asks for creating and changing pods, for what enters them (exec, attach, port-forward, ephemeral containers), and for what creates pods in turn. Who may, can run as any service account of the namespace.",
+    page: "Asks for creating and changing pods, for what enters them (exec, attach, port-forward, ephemeral containers), and for the controllers of Kubernetes that create pods in turn, from jobs to deployments. Who may, can run as any service account of the namespace.",
     run: |context| Box::pin(check_forbidden(context, Border::Pods)),
     ..TRAINING
 };
@@ -59,7 +60,7 @@ pub(super) const PODS: Check<AccessContext> = Check {
 pub(super) const IMPERSONATION: Check<AccessContext> = Check {
     id: NO_IMPERSONATION,
     title: "It may not become somebody else",
-    page: "Asks for impersonating users, groups and service accounts, for making service accounts, and for making tokens: an account that may make its own tokens cannot be taken its access by letting one expire.",
+    page: "Asks for impersonating users, groups and service accounts (all of them, and the account default), for making service accounts, and for making tokens: an account that may make its own tokens cannot be taken its access by letting one expire.",
     run: |context| Box::pin(check_forbidden(context, Border::Impersonation)),
     ..TRAINING
 };
@@ -67,7 +68,7 @@ pub(super) const IMPERSONATION: Check<AccessContext> = Check {
 pub(super) const RIGHTS: Check<AccessContext> = Check {
     id: NO_RIGHTS,
     title: "It may not grant rights",
-    page: "Asks for writing Roles, ClusterRoles and their bindings, and for escalate and bind. Only the persona admin writes RoleBindings, and may bind the shipped roles and no others.",
+    page: "Asks for writing all Roles, ClusterRoles and their bindings, for escalate and bind, for bind with cluster-admin, admin and edit, and for single ones where the server lists a rule about them by name. Such a list may be incomplete. Only the persona admin writes RoleBindings, and may bind the shipped roles and no others.",
     run: |context| Box::pin(check_forbidden(context, Border::Rights)),
     ..TRAINING
 };
@@ -75,16 +76,19 @@ pub(super) const RIGHTS: Check<AccessContext> = Check {
 pub(super) const CLUSTER: Check<AccessContext> = Check {
     id: NO_CLUSTER,
     title: "It may not change the cluster",
-    page: "Asks for making and deleting namespaces, for reaching nodes, and for changing webhooks, admission policies and CRDs, each of which leads to every namespace.",
+    page: "Asks for making and deleting namespaces, for reaching and changing nodes, for making volumes of the cluster, for approving certificates, and for writing webhooks, CRDs, and admission policies with their bindings. Each of them leads to every namespace.",
     run: |context| Box::pin(check_forbidden(context, Border::Cluster)),
     ..OTHER_NAMESPACES
 };
 
 async fn check_forbidden(context: &AccessContext, border: Border) -> Outcome {
-    let Some(known) = context.fetch_persona().await else {
-        return unknown_persona(context);
+    let known = match context.fetch_persona().await {
+        Ok(known) => known,
+        Err(unclear) => return judge_unclear(&unclear, &context.subject.words()),
     };
-    let rights = forbidden(known.persona, border);
+    let mut rights = forbidden(known.persona, border);
+    let rules = context.fetch_named_rules().await;
+    rights.extend(listed(known.persona, border, context.namespace(), rules));
     let answers = context.fetch_answers(&rights).await;
     let mut reasons: Vec<(String, Vec<&Right>)> = Vec::new();
     let mut findings = Vec::new();
@@ -131,10 +135,13 @@ fn judge_wide(
         persona.name()
     );
     let advice = match &allowance {
-        Some(allowance) => format!(
-            "an administrator takes the account out of it with: {}",
-            allowance.edit_command()
-        ),
+        Some(allowance) => {
+            let deed = match &allowance.group {
+                Some(_) => "narrows it, for all of the group,",
+                None => "takes the account out of it",
+            };
+            format!("an administrator {deed} with: {}", allowance.edit_command())
+        }
         None => "ask who administers the cluster's access by what it is allowed".to_owned(),
     };
     Finding {

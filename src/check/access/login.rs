@@ -1,18 +1,19 @@
 //! The category Login: what the file logs in with, whether the server takes it, whom it takes it for, and what that
 //! account is for.
 
-use std::rc::Rc;
-
 use jiff::Timestamp;
 
 use super::{
     AccessContext, Asking, CREDENTIAL as CREDENTIAL_ID, IDENTITY as IDENTITY_ID, LOGIN as LOGIN_ID,
-    PERSONA as PERSONA_ID,
+    PERSONA as PERSONA_ID, context::Unclear,
 };
 use crate::{
     access::{credential::Claims, lifetime::lifetime_words},
     check::{Category, Check, Finding, Outcome, Reader, Reason, Retry, Severity},
-    cluster::{AccountName, Failure, FailureKind, Identity, Login, OtherLogin},
+    cluster::{
+        AccountName, CertificateCheck, Failure, FailureKind, Identity, Login, OtherLogin, Target,
+        shell_word,
+    },
 };
 
 pub(super) const CREDENTIAL: Check<AccessContext> = Check {
@@ -28,6 +29,7 @@ pub(super) const CREDENTIAL: Check<AccessContext> = Check {
         &OTHER_LOGIN,
         &FETCHED_TOKEN,
         &OTHER_NAMESPACE,
+        &SERVER_NOT_CHECKED,
         &NO_LOGIN_TEST,
         &NO_CONNECTION,
     ],
@@ -49,7 +51,7 @@ const NO_TOKEN: Reason = Reason {
 };
 const OTHER_LOGIN: Reason = Reason {
     code: "OtherLogin",
-    meaning: "The user of the kubeconfig also has a password, or acts as somebody else, so that a request is not simply one of the token's account.",
+    meaning: "The user of the kubeconfig also has a password or an auth-provider, or acts as somebody else, so that a request is not simply one of the token's account. kubectl and this program ignore an auth-provider beside a token; other clients, such as that of the Kubeflow SDK, log in with it.",
     mend: "Take it out of the file.",
 };
 const FETCHED_TOKEN: Reason = Reason {
@@ -60,7 +62,12 @@ const FETCHED_TOKEN: Reason = Reason {
 const OTHER_NAMESPACE: Reason = Reason {
     code: "OtherNamespace",
     meaning: "The context of the kubeconfig has another namespace than the account, or none. The Kubeflow SDK, and kubectl without -n, work where the context says.",
-    mend: "Set the namespace of the context with kubectl config set-context --current --namespace.",
+    mend: "Set the namespace of the context with kubectl config set-context.",
+};
+const SERVER_NOT_CHECKED: Reason = Reason {
+    code: "ServerNotChecked",
+    meaning: "The kubeconfig says not to check the server's certificate (insecure-skip-tls-verify), so the token goes to whoever answers at the address.",
+    mend: "Take insecure-skip-tls-verify out of the cluster's entry and put the authority of the server's certificate there, or make a new file with kubectl trainer access kubeconfig.",
 };
 const NO_LOGIN_TEST: Reason = Reason {
     code: "NoLoginTest",
@@ -122,8 +129,8 @@ pub(super) const PERSONA: Check<AccessContext> = Check {
     id: PERSONA_ID,
     title: "It is known what the account is for",
     hint: "say what it is for: --persona",
-    page: "What must be allowed, and what must not, depends on what the account is for: its persona. It is taken from --persona, from the label of the service account where that may be read, from the Role through which the account reads TrainJobs, or from a name such as trainer-ci.",
-    reasons: &[&PERSONA_UNKNOWN],
+    page: "What must be allowed, and what must not, depends on what the account is for: its persona. It is taken from --persona, from the label of the service account where that may be read, from the Role through which the account reads and creates TrainJobs and writes runtimes, or from a name such as trainer-ci.",
+    reasons: &[&PERSONA_UNKNOWN, &PERSONA_AMBIGUOUS],
     requires: &[IDENTITY_ID],
     run: |context| Box::pin(check_persona(context)),
     ..CREDENTIAL
@@ -133,6 +140,12 @@ const PERSONA_UNKNOWN: Reason = Reason {
     code: "PersonaUnknown",
     meaning: "Nothing that could be read tells what the account is for.",
     mend: "Name its persona with --persona: viewer, submitter, ci, admin, system or user-code.",
+};
+
+const PERSONA_AMBIGUOUS: Reason = Reason {
+    code: "PersonaAmbiguous",
+    meaning: "The account is bound to the Roles of more than one persona. The API server names one binding for each right, whichever it finds first, so that which of them is meant cannot be told.",
+    mend: "Name the persona that is meant with --persona, and have an administrator take back the grants of the others.",
 };
 
 fn by_impersonation() -> Outcome {
@@ -151,8 +164,14 @@ fn check_credential(context: &AccessContext) -> Outcome {
     let claims = context.subject.claims();
     let mut outcome = judge_credential(cluster.login(), claims.as_ref());
     if let Some(claims) = &claims {
-        let found = judge_namespace(cluster.namespace(), claims, context.namespace());
+        let asked = context.namespace();
+        let found = judge_namespace(cluster.namespace(), claims, asked, cluster.target());
         outcome.findings.extend(found);
+    }
+    if cluster.server_entry().check == CertificateCheck::Off {
+        let detail = "the server's certificate is not checked (insecure-skip-tls-verify)";
+        let finding = Finding::warning(&SERVER_NOT_CHECKED, detail);
+        outcome.findings.push(finding);
     }
     outcome
 }
@@ -172,6 +191,10 @@ fn judge_credential(login: &Login, claims: Option<&Claims>) -> Outcome {
                 &FETCHED_TOKEN,
                 "a program on this machine fetches the token",
             ),
+            OtherLogin::Provider => Finding::failed(
+                &OTHER_LOGIN,
+                "it has an auth-provider, which some clients log in with in place of a token",
+            ),
             OtherLogin::Password => Finding::failed(&OTHER_LOGIN, "it logs in with a password"),
             OtherLogin::Impersonation => {
                 Finding::failed(&OTHER_LOGIN, "every request acts as somebody else")
@@ -190,21 +213,36 @@ fn judge_credential(login: &Login, claims: Option<&Claims>) -> Outcome {
 }
 
 /// `asked` is the namespace in question, which -n may have named.
-fn judge_namespace(context: &str, claims: &Claims, asked: &str) -> Option<Finding> {
+fn judge_namespace(
+    works_in: &str,
+    claims: &Claims,
+    asked: &str,
+    target: &Target,
+) -> Option<Finding> {
     let own = &claims.namespace;
-    (context != own && asked == own).then(|| {
+    (works_in != own && asked == own).then(|| {
         let detail =
-            format!("the context works in namespace {context}, and the account is in {own}");
-        Finding::warning(&OTHER_NAMESPACE, detail).mended_by(format!(
-            "kubectl config set-context --current --namespace={own}"
-        ))
+            format!("the context works in namespace {works_in}, and the account is in {own}");
+        let finding = Finding::warning(&OTHER_NAMESPACE, detail);
+        match target.context.as_str() {
+            "" => finding,
+            // Flags about the connection would be written into the context.
+            name => Finding {
+                advice_for: Reader::Anybody,
+                ..finding.mended_by(format!(
+                    "{} set-context {} --namespace={own}",
+                    target.kubectl_config(),
+                    shell_word(name)
+                ))
+            },
+        }
     })
 }
 
 async fn check_login(context: &AccessContext) -> Outcome {
     let identity = context.fetch_identity().await;
     let claims = context.subject.claims();
-    match (&identity, context.subject.asking) {
+    match (&identity, &context.subject.asking) {
         (Ok(_), Asking::Impersonation) => by_impersonation(),
         (Ok(_), Asking::Login) => Outcome::new(
             Vec::new(),
@@ -213,7 +251,11 @@ async fn check_login(context: &AccessContext) -> Outcome {
                 .into_iter()
                 .collect(),
         ),
-        (Err(failure), _) => judge_refusal(failure, claims.as_ref(), context),
+        (Err(failure), asking) => {
+            let own = claims.filter(|_| *asking == Asking::Login);
+            let program = &context.subject.program;
+            Outcome::of(judge_refusal(failure, own.as_ref(), context.now, program))
+        }
     }
 }
 
@@ -235,23 +277,28 @@ fn between(from: Timestamp, to: Timestamp) -> String {
     })
 }
 
+/// `claims` are those of the token that was refused.
 fn judge_refusal(
-    failure: &Rc<Failure>,
+    failure: &Failure,
     claims: Option<&Claims>,
-    context: &AccessContext,
-) -> Outcome {
-    let is_own = context.subject.asking == Asking::Login;
-    Outcome::of(match (&failure.kind, claims) {
-        (FailureKind::Unauthorized { .. }, Some(claims)) if is_own => Finding {
-            advice: Some(renewal_advice(claims, &context.subject.program)),
+    now: Timestamp,
+    program: &str,
+) -> Finding {
+    match (&failure.kind, claims) {
+        (FailureKind::Unauthorized { .. }, Some(claims)) => Finding {
+            advice: Some(renewal_advice(claims, program)),
             advice_for: Reader::Anybody,
-            ..judge_token(claims, context.now)
+            ..judge_token(claims, now)
         },
         (FailureKind::Unauthorized { .. }, _) => {
             Finding::failed_request(&TOKEN_NOT_ACCEPTED, failure)
         }
-        _ => Finding::failed_request(&NO_CONNECTION, failure),
-    })
+        (
+            FailureKind::Kubeconfig(_) | FailureKind::Unreachable(_) | FailureKind::TimedOut { .. },
+            _,
+        ) => Finding::failed_request(&NO_CONNECTION, failure),
+        _ => Finding::of_failure(failure),
+    }
 }
 
 /// The server says no more than no; what the token says of itself tells the rest.
@@ -311,16 +358,120 @@ fn judge_identity(identity: &Identity, account: Option<&AccountName>) -> Outcome
 
 async fn check_persona(context: &AccessContext) -> Outcome {
     match context.fetch_persona().await {
-        Some(known) => Outcome::passed(format!("{}, {}", known.persona.name(), known.source)),
-        None => unknown_persona(context),
+        Ok(known) => Outcome::passed(format!("{}, {}", known.persona.name(), known.source)),
+        Err(unclear) => judge_unclear(&unclear, &context.subject.words()),
     }
 }
 
 /// What also the checks say that would need the persona.
-pub(super) fn unknown_persona(context: &AccessContext) -> Outcome {
-    let detail = format!("nothing tells what {} is for", context.subject.words());
+pub(super) fn judge_unclear(unclear: &Unclear, who: &str) -> Outcome {
+    let (reason, detail) = match unclear {
+        Unclear::Unknown(None) => (&PERSONA_UNKNOWN, format!("nothing tells what {who} is for")),
+        Unclear::Unknown(Some(bound)) => (
+            &PERSONA_UNKNOWN,
+            format!(
+                "nothing tells what {who} is for: {bound} allows it to read TrainJobs, and is of no persona"
+            ),
+        ),
+        Unclear::Ambiguous(sayings) => (
+            &PERSONA_AMBIGUOUS,
+            format!("{who} is bound to more than one persona: {sayings}"),
+        ),
+    };
     Outcome::of(Finding {
         advice: Some("name its persona, such as: --persona submitter".to_owned()),
-        ..Finding::failed(&PERSONA_UNKNOWN, detail)
+        ..Finding::failed(reason, detail)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{check::Level, cluster::MissingRule};
+
+    fn claims() -> Claims {
+        Claims {
+            namespace: "team-a".to_owned(),
+            account: "ci".to_owned(),
+            ..Claims::default()
+        }
+    }
+
+    #[test]
+    fn an_auth_provider_is_told_as_another_login() {
+        let login = Login {
+            token: None,
+            others: vec![OtherLogin::Provider],
+        };
+        let outcome = judge_credential(&login, Some(&claims()));
+        let codes: Vec<_> = outcome.findings.iter().map(|it| it.reason.code).collect();
+        assert_eq!(codes, ["OtherLogin"]);
+    }
+
+    #[test]
+    fn a_server_that_answers_is_not_told_as_one_that_does_not() {
+        let judged = |kind| {
+            let failure = Failure {
+                request: "ask who you are".to_owned(),
+                kind,
+                target: None,
+            };
+            let finding = judge_refusal(&failure, Some(&claims()), Timestamp::UNIX_EPOCH, "it");
+            (finding.level, finding.reason.code)
+        };
+        let rule = Box::<MissingRule>::default();
+        assert_eq!(
+            judged(FailureKind::Forbidden(rule)),
+            (Level::Unknown, "NotAllowed")
+        );
+        let message = String::new();
+        assert_eq!(
+            judged(FailureKind::Unexpected {
+                code: Some(500),
+                message: message.clone()
+            }),
+            (Level::Failed, "RequestFailed")
+        );
+        assert_eq!(
+            judged(FailureKind::Unauthorized { message }),
+            (Level::Failed, "TokenNotAccepted")
+        );
+        let limit = std::time::Duration::from_secs(1);
+        assert_eq!(
+            judged(FailureKind::TimedOut { limit }),
+            (Level::Failed, "NoConnection")
+        );
+    }
+
+    #[test]
+    fn a_second_persona_and_a_role_of_none_are_told() {
+        let told = |unclear| judge_unclear(&unclear, "it").findings[0].detail.clone();
+        assert_eq!(told(Unclear::Unknown(None)), "nothing tells what it is for");
+        let bound = "RoleBinding a/b of ClusterRole edit".to_owned();
+        assert_eq!(
+            told(Unclear::Unknown(Some(bound))),
+            "nothing tells what it is for: RoleBinding a/b of ClusterRole edit allows it to read TrainJobs, and is of no persona"
+        );
+    }
+
+    #[test]
+    fn the_namespace_is_set_in_the_very_context_and_file() {
+        let target = Target {
+            context: "my team".to_owned(),
+            flags: vec!["--kubeconfig ci".to_owned(), "--user ann".to_owned()],
+            ..Target::default()
+        };
+        let found = |works_in, target| judge_namespace(works_in, &claims(), "team-a", target);
+        let finding = found("default", &target).unwrap();
+        assert_eq!(
+            finding.mend.as_deref(),
+            Some("kubectl --kubeconfig ci config set-context 'my team' --namespace=team-a")
+        );
+        assert_eq!(finding.advice_for, Reader::Anybody);
+        // In a pod there is no context to mend.
+        let nowhere = Target::default();
+        let finding = found("default", &nowhere).unwrap();
+        assert_eq!(finding.mend, None);
+        assert_eq!(found("team-a", &target), None);
+    }
 }

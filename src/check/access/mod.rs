@@ -1,7 +1,8 @@
 //! The catalogue of `kubectl trainer access verify`: does a credential, or a service account, what its persona should,
-//! and no more? `rights.rs` derives both sides of the matrix from the table of personas.
+//! and no more? `rights.rs` and `borders.rs` derive both sides of the matrix from the table of personas.
 
 mod allowed;
+mod borders;
 mod context;
 mod effects;
 mod forbidden;

@@ -1,14 +1,11 @@
-//! Both sides of the matrix, from the one table of personas: what each must be allowed, and what none but those that the
-//! table allows it may. Pure.
+//! One side of the matrix, from the one table of personas: what each must be allowed. `borders.rs` has the other. Pure.
 
 use crate::{
     access::persona::{Names, Part, Persona, Rule, SHIPPED, shipped_role},
     cluster::{Access, AccessQuestion, resources::TRAINER_GROUP},
 };
 
-const RBAC: &str = "rbac.authorization.k8s.io";
-const EXTENSIONS: &str = "apiextensions.k8s.io";
-const ADMISSION: &str = "admissionregistration.k8s.io";
+pub(super) const CLUSTER_RUNTIMES: &str = "clustertrainingruntimes";
 
 /// Where a right is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +30,7 @@ pub(super) struct Right {
 }
 
 impl Right {
-    const fn new(
+    pub(super) const fn new(
         place: Place,
         verb: &'static str,
         group: &'static str,
@@ -154,192 +151,6 @@ fn of_rule(rule: &Rule, namespace: &str) -> Vec<Right> {
     rights
 }
 
-/// What leads beyond a persona, in the parts in which a person thinks of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Border {
-    OtherNamespaces,
-    Training,
-    Secrets,
-    Pods,
-    Impersonation,
-    Rights,
-    Cluster,
-}
-
-type Words = &'static [&'static str];
-
-/// Verbs on resources of a group, at a place.
-struct Row(Border, Place, Words, &'static str, Words);
-
-const READS: Words = &["get", "list"];
-const WRITES: Words = &["create", "update", "patch", "delete"];
-const CHANGES: Words = &["create", "update", "patch"];
-const EVERYTHING: Words = &[
-    "get",
-    "list",
-    "watch",
-    "create",
-    "update",
-    "patch",
-    "delete",
-    "deletecollection",
-];
-const CLUSTER_RUNTIMES: &str = "clustertrainingruntimes";
-
-const TABLE: [Row; 21] = [
-    Row(
-        Border::OtherNamespaces,
-        Place::Elsewhere,
-        &["create", "list"],
-        TRAINER_GROUP,
-        &["trainjobs"],
-    ),
-    Row(
-        Border::OtherNamespaces,
-        Place::Elsewhere,
-        READS,
-        "",
-        &["secrets", "pods"],
-    ),
-    Row(
-        Border::OtherNamespaces,
-        Place::Cluster,
-        &["list", "create"],
-        TRAINER_GROUP,
-        &["trainjobs"],
-    ),
-    Row(
-        Border::Training,
-        Place::Here,
-        EVERYTHING,
-        TRAINER_GROUP,
-        &["trainjobs", "trainingruntimes"],
-    ),
-    Row(
-        Border::Training,
-        Place::Cluster,
-        WRITES,
-        TRAINER_GROUP,
-        &[CLUSTER_RUNTIMES],
-    ),
-    Row(
-        Border::Training,
-        Place::Here,
-        CHANGES,
-        "jobset.x-k8s.io",
-        &["jobsets"],
-    ),
-    Row(Border::Secrets, Place::Here, EVERYTHING, "", &["secrets"]),
-    Row(Border::Pods, Place::Here, WRITES, "", &["pods"]),
-    Row(
-        Border::Pods,
-        Place::Here,
-        &["get", "create"],
-        "",
-        &["pods/exec", "pods/attach", "pods/portforward"],
-    ),
-    Row(
-        Border::Pods,
-        Place::Here,
-        &["update", "patch"],
-        "",
-        &["pods/ephemeralcontainers"],
-    ),
-    Row(Border::Pods, Place::Here, CHANGES, "batch", &["jobs"]),
-    Row(Border::Pods, Place::Here, CHANGES, "apps", &["deployments"]),
-    Row(
-        Border::Impersonation,
-        Place::Cluster,
-        &["impersonate"],
-        "",
-        &["users", "groups"],
-    ),
-    Row(
-        Border::Impersonation,
-        Place::Here,
-        &["impersonate", "create"],
-        "",
-        &["serviceaccounts"],
-    ),
-    Row(
-        Border::Impersonation,
-        Place::Here,
-        &["create"],
-        "",
-        &["serviceaccounts/token"],
-    ),
-    Row(
-        Border::Rights,
-        Place::Here,
-        CHANGES,
-        RBAC,
-        &["roles", "rolebindings"],
-    ),
-    Row(
-        Border::Rights,
-        Place::Cluster,
-        CHANGES,
-        RBAC,
-        &["clusterroles", "clusterrolebindings"],
-    ),
-    Row(
-        Border::Rights,
-        Place::Here,
-        &["escalate", "bind"],
-        RBAC,
-        &["roles", "clusterroles"],
-    ),
-    Row(
-        Border::Cluster,
-        Place::Cluster,
-        &["create", "delete"],
-        "",
-        &["namespaces"],
-    ),
-    Row(
-        Border::Cluster,
-        Place::Cluster,
-        &["get", "patch"],
-        "",
-        &["nodes/proxy", "nodes/status"],
-    ),
-    Row(
-        Border::Cluster,
-        Place::Cluster,
-        &["create", "delete"],
-        ADMISSION,
-        &[
-            "mutatingwebhookconfigurations",
-            "validatingwebhookconfigurations",
-            "validatingadmissionpolicies",
-        ],
-    ),
-];
-
-/// What the persona must not be allowed: all of the table that its own rules do not allow it.
-pub(super) fn forbidden(persona: Persona, border: Border) -> Vec<Right> {
-    let rows = TABLE.iter().filter(|row| row.0 == border);
-    let rights = rows.flat_map(|Row(_, place, verbs, group, resources)| {
-        resources.iter().flat_map(move |resource| {
-            let verbs = verbs.iter();
-            verbs.map(move |verb| Right::new(*place, verb, group, resource))
-        })
-    });
-    let mut rights: Vec<_> = rights.collect();
-    if border == Border::Cluster {
-        let crds = "customresourcedefinitions";
-        rights.push(Right::new(Place::Cluster, "patch", EXTENSIONS, crds));
-    }
-    rights.retain(|right| !may(persona, right));
-    rights
-}
-
-/// Whether the persona's own rules allow it, also those that not everybody of this persona has.
-fn may(persona: Persona, right: &Right) -> bool {
-    let part = persona.part_with(right.verb, right.group, right.resource);
-    right.place == Place::Here && part.is_some()
-}
-
 /// A resource with what is done to it.
 type VerbsOn<'a> = (String, Vec<&'a str>);
 
@@ -372,6 +183,7 @@ pub(super) fn spoken(rights: &[&Right], namespace: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::access::borders::{Border, forbidden};
 
     const AREAS: [Area; 5] = [
         Area::Jobs,
