@@ -241,6 +241,20 @@ impl Persona {
         })
     }
 
+    /// The same for one object, which its rules may name.
+    pub fn part_with_object(
+        self,
+        (verb, group, resource): (&str, &str, &str),
+        namespace: &str,
+        name: &str,
+    ) -> Option<Part> {
+        Part::EVERY.into_iter().find(|part| {
+            let mut rules = self.rules(*part).into_iter();
+            rules
+                .any(|rule| rule.includes(namespace, name) && rule.speaks_of(verb, group, resource))
+        })
+    }
+
     const fn column(self) -> Option<usize> {
         match self {
             Self::Viewer => Some(0),
@@ -276,10 +290,19 @@ impl Part {
 impl Rule {
     /// A rule about some objects allows nothing about all.
     pub fn allows(&self, verb: &str, group: &str, resource: &str) -> bool {
-        self.names == Names::All
-            && self.group == group
-            && self.resources.contains(&resource)
-            && self.verbs.contains(&verb)
+        self.names == Names::All && self.speaks_of(verb, group, resource)
+    }
+
+    fn speaks_of(&self, verb: &str, group: &str, resource: &str) -> bool {
+        self.group == group && self.resources.contains(&resource) && self.verbs.contains(&verb)
+    }
+
+    fn includes(&self, namespace: &str, name: &str) -> bool {
+        match self.names {
+            Names::All => true,
+            Names::OfNamespace => name == namespace,
+            Names::ShippedRoles => SHIPPED.iter().any(|persona| shipped_role(*persona) == name),
+        }
     }
 
     /// As a Role writes it.
@@ -396,6 +419,18 @@ mod tests {
                 assert!(verbs("trainingruntimes").unwrap().verbs.contains(verb));
             }
         }
+    }
+
+    #[test]
+    fn what_is_allowed_for_one_object_is_found_by_its_name() {
+        let part = |deed, name| Persona::Admin.part_with_object(deed, "team-a", name);
+        let get = ("get", "", "namespaces");
+        assert_eq!(part(get, "team-a"), Some(Part::Core));
+        assert_eq!(part(get, "team-b"), None);
+        let bind = ("bind", RBAC, "clusterroles");
+        assert_eq!(part(bind, "kubectl-trainer-viewer"), Some(Part::Delegate));
+        assert_eq!(part(bind, "cluster-admin"), None);
+        assert_eq!(part(("get", "", "pods"), "any"), Some(Part::Core));
     }
 
     #[test]

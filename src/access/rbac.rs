@@ -310,6 +310,7 @@ fn judge_rule(rule: &Value, deed: &Deed) -> Fit {
             .split_once('/')
             .is_some_and(|(_, part)| has("resources", &format!("*/{part}")));
     let base = deed.resource.split('/').next().unwrap_or_default();
+    let literal = entries(rule, "resources").contains(&deed.resource.as_str());
     let objects = entries(rule, "resourceNames");
     let named = objects.is_empty()
         || deed
@@ -319,8 +320,9 @@ fn judge_rule(rule: &Value, deed: &Deed) -> Fit {
     match (group, resource, verb, named) {
         (true, true, true, true) => Fit::Allows,
         (true, true, true, false) => Fit::OtherNames,
-        (true, true, false, _) => Fit::OtherVerbs,
-        (false, true, true, _) => Fit::OtherGroup,
+        (true, true, false, true) => Fit::OtherVerbs,
+        // Whoever has all of another group has not come near this one.
+        (false, true, true, _) if literal => Fit::OtherGroup,
         (true, false, true, _) if entries(rule, "resources").contains(&base) => Fit::OtherPart,
         _ => Fit::No,
     }
@@ -499,6 +501,10 @@ mod tests {
         named["resourceNames"] = json!(["one"]);
         let get = deed("get", "trainjobs", Some("team-a"));
         assert_eq!(misses(&get, &world(&named)), [Miss::OtherNames]);
+        // Other verbs on other objects, and all of another group, are not near.
+        assert_eq!(misses(&create, &world(&named)), []);
+        let everything = rule("kubeflow.org", &["*"], &["*"]);
+        assert_eq!(misses(&create, &world(&everything)), []);
         assert_eq!(misses(&create, &world(&rule("", &["pods"], &["get"]))), []);
     }
 

@@ -9,6 +9,7 @@ mod lending;
 mod list;
 mod minting;
 mod output;
+mod proposals;
 mod revoke;
 mod rotate;
 mod server;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use snapbox::{assert_data_eq, str};
-use testbed::Testbed;
+use testbed::{Testbed, User};
 
 use crate::{
     bootstrap::{Ended, Team, run, run_as},
@@ -73,8 +73,13 @@ fn what_is_allowed_is_told_with_every_binding_and_what_is_not_with_what_comes_ne
     assert_eq!(asked.answer["grantedBy"][0]["kind"], "ClusterRoleBinding");
     let refused = why(&["update", "trainingruntimes"]);
     assert_eq!(refused.code, 1, "{}", refused.err);
+    let kubeconfig = bed.kubeconfig(&User::Admin).unwrap();
+    let file = kubeconfig.to_str().unwrap();
     assert_data_eq!(
-        refused.out.replace(team.name(), "team-a"),
+        refused
+            .out
+            .replace(team.name(), "team-a")
+            .replace(file, "admin.json"),
         str![[r#"
 no: service account team-a/trainer-submitter may not update trainingruntimes of trainer.kubeflow.org in namespace team-a
 Almost
@@ -84,7 +89,7 @@ Bound here
   RoleBinding team-a/kubectl-trainer-submitter-diagnose-trainer-submitter of Role team-a/kubectl-trainer-submitter-diagnose to ServiceAccount team-a/trainer-submitter
   RoleBinding team-a/kubectl-trainer-submitter-trainer-submitter of Role team-a/kubectl-trainer-submitter to ServiceAccount team-a/trainer-submitter
 Personas that have it: system, admin; an administrator grants the least with
-  kubectl trainer bootstrap team-a --persona system --service-account trainer-submitter
+  kubectl trainer --kubeconfig admin.json bootstrap team-a --persona system --service-account trainer-submitter
 
 "#]]
     );

@@ -3,21 +3,19 @@
 
 use futures::join;
 
+use super::proposals::propose;
 use crate::{
-    access::{
-        persona::{Part, Persona},
-        rbac::{Actor, Deed, Rbac, explain},
-    },
+    access::rbac::{Actor, Deed, Rbac, explain},
     cli::{AccountReference, parse_account},
     cluster::{
         Access, AccessAnswer, AccessQuestion, AccountName, Cluster, ConnectionOptions, Failure,
         FailureKind, Impersonation, ObjectKind, ResourceReach, ServedResource, find_resource,
-        nearest, shell_word,
+        nearest,
     },
     commands::CommandContext,
     error::{CommandError, ErrorKind},
     render::{
-        access_why::{About, Granting, Reasoned, render_why, render_why_json},
+        access_why::{About, Reasoned, render_why, render_why_json},
         document::render_json,
     },
     ui::Ui,
@@ -25,6 +23,11 @@ use crate::{
 
 /// What may be done to what no server serves.
 const IMPERSONATE: &str = "impersonate";
+const BIND: &str = "bind";
+/// All resources, and all groups of them.
+const EVERYTHING: &str = "*";
+/// What else is known of a user, by keys: `userextras/scopes`.
+const USER_EXTRAS: &str = "userextras";
 
 /// Tell whether somebody may do something, and why, or what is missing
 ///
@@ -81,9 +84,12 @@ pub(super) async fn run(
     let asking = context.connect().await?;
     let own = Cluster::connect(&as_oneself(context.options())).await?;
     let account = account(context, args, &asking)?;
-    let is_named = context.options().namespace.is_some();
-    let home = account.clone().filter(|_| !is_named);
-    let deed = fetch_deed(args, home.as_ref(), &asking).await?;
+    let given = context.options().namespace.as_deref();
+    let wish = Wish::of(given, account.as_ref(), &asking);
+    let deed = fetch_deed(args, &wish, &asking).await?;
+    if let Some(words) = ignored_words(given, args, &deed) {
+        ui.note(&words);
+    }
     let (answer, actor) = fetch_verdict(&asking, account.as_ref(), &deed).await?;
     let rbac = Box::pin(fetch_rbac(&own, deed.namespace.as_deref())).await;
     let explanation = explain(&deed, &actor, &rbac);
@@ -94,7 +100,10 @@ pub(super) async fn run(
         },
         granting: match answer {
             AccessAnswer::Allowed(_) => Vec::new(),
-            AccessAnswer::Denied(_) => propose(context, &deed, &actor),
+            AccessAnswer::Denied(_) => {
+                let kubectl = own.target().kubectl_as_oneself();
+                propose(context.display_name(), &kubectl, &deed, &actor)
+            }
         },
         answer,
         actor,
@@ -111,6 +120,16 @@ pub(super) async fn run(
         AccessAnswer::Allowed(_) => Ok(()),
         AccessAnswer::Denied(_) => Err(CommandError::silent(ErrorKind::Failed)),
     }
+}
+
+/// What belongs to the cluster is not looked for in a namespace, also where one was given.
+fn ignored_words(given: Option<&str>, args: &WhyArgs, deed: &Deed) -> Option<String> {
+    let is_ignored = deed.namespace.is_none() && !args.all_namespaces;
+    let given = given.filter(|_| is_ignored)?;
+    let resource = &deed.resource;
+    Some(format!(
+        "{resource} belong to no namespace, so -n {given} is ignored."
+    ))
 }
 
 /// Roles are read with the caller's own rights, whoever the question is about.
@@ -140,10 +159,29 @@ fn account(
     }))
 }
 
-/// What is asked, in the words of rules. Without -n, an account is asked about at home, in its own namespace.
+/// Which namespace a question is about, where it is about one.
+struct Wish<'a> {
+    /// What -n says.
+    given: Option<&'a str>,
+    /// Else an account is asked about at home, in its own namespace.
+    usual: &'a str,
+}
+
+impl<'a> Wish<'a> {
+    fn of(given: Option<&'a str>, account: Option<&'a AccountName>, cluster: &'a Cluster) -> Self {
+        let home = account.map(|account| account.namespace.as_str());
+        let home = home.filter(|_| given.is_none());
+        Self {
+            given,
+            usual: home.unwrap_or_else(|| cluster.namespace()),
+        }
+    }
+}
+
+/// What is asked, in the words of rules.
 async fn fetch_deed(
     args: &WhyArgs,
-    home: Option<&AccountName>,
+    wish: &Wish<'_>,
     cluster: &Cluster,
 ) -> Result<Deed, CommandError> {
     let served = cluster.fetch_served().await?;
@@ -152,18 +190,17 @@ async fn fetch_deed(
         None => (args.resource.as_str(), None),
     };
     let found = find_resource(&served, resource);
-    let plain = ServedResource {
-        plural: resource.to_owned(),
-        reach: ResourceReach::Cluster,
-        ..ServedResource::default()
-    };
+    let plain = unserved(resource);
     let found = match found {
         Some(found) => found,
         // Users and groups are things to act as, which no server serves.
-        None if args.verb == IMPERSONATE || resource == "*" => &plain,
+        None if args.verb == IMPERSONATE || resource == EVERYTHING => &plain,
         None => return Err(unknown_resource(resource, &served, cluster)),
     };
-    if let Some(part) = part.filter(|part| !found.parts.iter().any(|known| known == part)) {
+    // The keys of what else is known of a user look like parts.
+    let is_key = found.plural == USER_EXTRAS;
+    let strange = part.filter(|part| !is_key && !found.parts.iter().any(|known| known == part));
+    if let Some(part) = strange {
         return Err(unknown_part(found, part));
     }
     let part = part.map_or(String::new(), |part| format!("/{part}"));
@@ -171,26 +208,43 @@ async fn fetch_deed(
         verb: args.verb.clone(),
         group: found.group.clone(),
         resource: format!("{}{part}", found.plural),
-        namespace: place(args, home, cluster, found),
+        namespace: place(args, wish, found),
         name: args.name.clone(),
     })
 }
 
-/// Reading a namespace is a matter of that namespace itself.
-fn place(
-    args: &WhyArgs,
-    home: Option<&AccountName>,
-    cluster: &Cluster,
-    resource: &ServedResource,
-) -> Option<String> {
-    if resource.full_name() == "namespaces" {
+/// What no server serves, and what may be done to it all the same.
+fn unserved(name: &str) -> ServedResource {
+    let group = match name {
+        EVERYTHING => EVERYTHING,
+        "uids" | USER_EXTRAS => "authentication.k8s.io",
+        _ => "",
+    };
+    ServedResource {
+        group: group.to_owned(),
+        plural: name.to_owned(),
+        reach: ResourceReach::Cluster,
+        ..ServedResource::default()
+    }
+}
+
+/// Reading a namespace is a matter of that namespace itself, and binding a role of the cluster one of the binding's.
+fn place(args: &WhyArgs, wish: &Wish<'_>, resource: &ServedResource) -> Option<String> {
+    let full_name = resource.full_name();
+    if full_name == "namespaces" {
         return args.name.clone();
     }
-    if args.all_namespaces || resource.reach == ResourceReach::Cluster {
+    if args.all_namespaces {
         return None;
     }
-    let home = home.map(|account| account.namespace.clone());
-    Some(home.unwrap_or_else(|| cluster.namespace().to_owned()))
+    let is_bound = args.verb == BIND && full_name == "clusterroles.rbac.authorization.k8s.io";
+    match resource.reach {
+        ResourceReach::Namespaced => Some(wish.usual.to_owned()),
+        ResourceReach::Cluster if is_bound || resource.plural == EVERYTHING => {
+            wish.given.map(str::to_owned)
+        }
+        ResourceReach::Cluster => None,
+    }
 }
 
 fn unknown_resource(name: &str, served: &[ServedResource], cluster: &Cluster) -> CommandError {
@@ -315,79 +369,49 @@ async fn fetch_kind(
     }
 }
 
-/// What would grant it, the least first: a persona that has it, else a role of its own.
-fn propose(context: &CommandContext, deed: &Deed, actor: &Actor) -> Vec<Granting> {
-    let account = AccountName::of_user(&actor.user);
-    let from_least = [
-        Persona::Viewer,
-        Persona::Ci,
-        Persona::Submitter,
-        Persona::System,
-        Persona::Admin,
-    ];
-    let home = account.as_ref().map(|account| account.namespace.as_str());
-    let with_it = from_least.into_iter().filter_map(|persona| {
-        let part = part_with(persona, deed)?;
-        let namespace = deed.namespace.as_deref().or(home)?;
-        let whom = match &account {
-            Some(account) if account.namespace == namespace => {
-                format!("--service-account {}", account.name)
-            }
-            Some(account) => format!("--service-account {}/{}", account.namespace, account.name),
-            None => format!("--for-user {}", shell_word(&actor.user)),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(verb: &str, name: Option<&str>) -> WhyArgs {
+        WhyArgs {
+            verb: verb.to_owned(),
+            resource: String::new(),
+            name: name.map(str::to_owned),
+            service_account: None,
+            all_namespaces: false,
+            output: None,
+        }
+    }
+
+    fn of_cluster(group: &str, plural: &str) -> ServedResource {
+        ServedResource {
+            group: group.to_owned(),
+            ..unserved(plural)
+        }
+    }
+
+    #[test]
+    fn a_namespace_counts_where_the_deed_is_judged_in_one() {
+        let given = Wish {
+            given: Some("team-a"),
+            usual: "team-a",
         };
-        let logs = if part == Part::Logs { " --logs" } else { "" };
-        let program = context.display_name();
-        let name = persona.name();
-        let command = format!("{program} bootstrap {namespace} --persona {name}{logs} {whom}");
-        Some(Granting {
-            persona: Some(persona),
-            commands: vec![command],
-        })
-    });
-    let found: Vec<_> = with_it.collect();
-    if found.is_empty() {
-        return vec![Granting {
-            persona: None,
-            commands: role_commands(deed, account.as_ref(), actor),
-        }];
+        let none = Wish {
+            given: None,
+            usual: "default",
+        };
+        let roles = of_cluster("rbac.authorization.k8s.io", "clusterroles");
+        let bind = args("bind", Some("edit"));
+        assert_eq!(place(&bind, &given, &roles).as_deref(), Some("team-a"));
+        assert_eq!(place(&bind, &none, &roles), None);
+        assert_eq!(place(&args("get", None), &given, &roles), None);
+        let everything = unserved("*");
+        assert_eq!(everything.group, "*");
+        let found = place(&args("*", None), &given, &everything);
+        assert_eq!(found.as_deref(), Some("team-a"));
+        let namespaces = of_cluster("", "namespaces");
+        let found = place(&args("get", Some("team-b")), &given, &namespaces);
+        assert_eq!(found.as_deref(), Some("team-b"));
     }
-    found
-}
-
-fn part_with(persona: Persona, deed: &Deed) -> Option<Part> {
-    let reads = ["get", "list", "watch"].contains(&deed.verb.as_str());
-    if deed.resource == "clustertrainingruntimes" && reads && persona.reads_cluster_runtimes() {
-        return Some(Part::Core);
-    }
-    deed.namespace.as_ref()?;
-    persona.part_with(&deed.verb, &deed.group, &deed.resource)
-}
-
-/// kubectl's own commands for exactly this.
-fn role_commands(deed: &Deed, account: Option<&AccountName>, actor: &Actor) -> Vec<String> {
-    let (place, prefix) = match &deed.namespace {
-        Some(namespace) => (format!(" -n {namespace}"), ""),
-        None => (String::new(), "cluster"),
-    };
-    let resource = match (deed.resource.split_once('/'), deed.group.as_str()) {
-        (None, "") => deed.resource.clone(),
-        (None, group) => format!("{}.{group}", deed.resource),
-        (Some((resource, part)), "") => format!("{resource}/{part}"),
-        (Some((resource, part)), group) => format!("{resource}.{group}/{part}"),
-    };
-    let named = deed.name.as_ref();
-    let named = named.map_or(String::new(), |name| format!(" --resource-name={name}"));
-    let whom = match account {
-        Some(account) => format!("--serviceaccount={}:{}", account.namespace, account.name),
-        None => format!("--user={}", shell_word(&actor.user)),
-    };
-    let name = format!("{}-{}", deed.verb, deed.resource.replace('/', "-"));
-    vec![
-        format!(
-            "kubectl{place} create {prefix}role {name} --verb={} --resource={resource}{named}",
-            deed.verb
-        ),
-        format!("kubectl{place} create {prefix}rolebinding {name} --{prefix}role={name} {whom}"),
-    ]
 }
