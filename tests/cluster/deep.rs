@@ -231,7 +231,7 @@ fn interrupted_at_any_step_it_removes_what_it_made() {
     // Who does not wait for the removal is told what may be left, and the command.
     let mut trial = Trial::start(&team, "lingering", "60s");
     trial.signal_at("containers started", Signal::INT);
-    trial.signal_at("removing TrainJob", Signal::INT);
+    trial.signal_at("waiting until all of it is gone", Signal::INT);
     assert_eq!(trial.running.exit_code(), Some(130));
     let said: Vec<_> = trial.lines.collect();
     let [error, hint] = said.as_slice() else {

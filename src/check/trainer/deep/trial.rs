@@ -203,6 +203,7 @@ impl Trial {
             let deleted = self.cluster.delete_train_job(&self.namespace, &self.name);
             deleted.await?;
             self.removal.set(Removal::Ordered);
+            self.say(format!("{}: waiting until all of it is gone", self.name));
         }
         let remains = fetch_remains(&self.cluster, &self.namespace, &self.name);
         Box::pin(remains).await
