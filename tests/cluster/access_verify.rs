@@ -429,6 +429,18 @@ fn remove_rule(team: &Team<'_>, resource: &str) {
     kubectl(team.bed(), &[&change[..], &namespace].concat());
 }
 
+#[track_caller]
+fn expect_provider_told(files: &Files, team: &Team<'_>, token: &str) {
+    // kubectl ignores a provider beside a token; others would log in with it.
+    let user = json!({
+        "token": token, "client-certificate": null, "client-key": null,
+        "auth-provider": { "name": "oidc", "config": { "id-token": "sesame" } },
+    });
+    let provider = files.with_user(team, "provider", &user);
+    let expected = [failed("TRN-ACCESS-CREDENTIAL", "OtherLogin")];
+    expect_from(|| verify_file(&provider, &[]), (1, &expected));
+}
+
 #[test]
 fn a_login_that_is_not_the_tokens_or_is_not_taken_is_told_by_its_cause() {
     let Some(bed) = Testbed::shared() else { return };
@@ -471,14 +483,7 @@ fn a_login_that_is_not_the_tokens_or_is_not_taken_is_told_by_its_cause() {
         let user = json!({ "token": token, "client-certificate": null, "client-key": null });
         files.with_user(&team, name, &user)
     };
-    // kubectl ignores a provider beside a token; others would log in with it.
-    let user = json!({
-        "token": token, "client-certificate": null, "client-key": null,
-        "auth-provider": { "name": "oidc", "config": { "id-token": "sesame" } },
-    });
-    let provider = files.with_user(&team, "provider", &user);
-    let expected = [failed("TRN-ACCESS-CREDENTIAL", "OtherLogin")];
-    expect_from(|| verify_file(&provider, &[]), (1, &expected));
+    expect_provider_told(&files, &team, &token);
     let live = alone("live", &signed_token(&bed, team.name(), &uid, 600));
     expect_from(|| verify_file(&live, &[]), (0, &[]));
     let expired = alone("expired", &signed_token(&bed, team.name(), &uid, -7230));
