@@ -213,7 +213,8 @@ impl Trial {
         let (namespace, name) = (&self.namespace, &self.name);
         LeftBehind {
             problem: format!("TrainJob {namespace}/{name} may be left behind: {problem}"),
-            command: removal_command(namespace, &[name]),
+            // The TrainJob itself may be gone already, and what it became a moment later.
+            command: removal_command(namespace, &[name]) + " --ignore-not-found",
         }
     }
 }
