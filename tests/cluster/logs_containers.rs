@@ -119,7 +119,10 @@ fn the_attempt_before_is_read_where_it_is_wanted_and_what_waits_is_no_hang() {
         1,
         &format!("{COUNTS}; [ $n -ge 1 ] || exit 1; echo; {WAITS}"),
     );
-    wait_until("the second attempt", || restarts(&bed, &namespace) == "1");
+    // A container that was made and is not started yet has its number already, and no log of its own.
+    wait_until("the second attempt", || {
+        restarts(&bed, &namespace) == "1" && runs(&bed, &namespace)
+    });
     let wanted = LogRequest {
         before: Before::Wanted,
         ..request(&namespace, Follow::No)
@@ -140,9 +143,18 @@ fn the_attempt_before_is_read_where_it_is_wanted_and_what_waits_is_no_hang() {
 
 /// Of the only pod's container.
 fn restarts(bed: &Testbed, namespace: &Namespace) -> String {
+    container_status(bed, namespace, "restartCount")
+}
+
+/// Whether the only pod's container is at work.
+fn runs(bed: &Testbed, namespace: &Namespace) -> bool {
+    !container_status(bed, namespace, "state.running.startedAt").is_empty()
+}
+
+fn container_status(bed: &Testbed, namespace: &Namespace, field: &str) -> String {
     let place = ["--namespace", namespace.name(), "get", "pods", "--output"];
-    let path = "jsonpath={.items[*].status.containerStatuses[*].restartCount}";
-    kubectl(bed, &[&place[..], &[path]].concat())
+    let path = format!("jsonpath={{.items[*].status.containerStatuses[*].{field}}}");
+    kubectl(bed, &[&place[..], &[path.as_str()]].concat())
 }
 
 #[test]
