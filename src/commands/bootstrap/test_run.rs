@@ -21,14 +21,13 @@ use crate::{
         check_notes::CheckNotes,
         signals::{until_signal, wait_for_signal},
         trial::Trying,
-        verify::error_kind,
+        verify::{CHECK_LIMIT, error_kind},
     },
     error::{CommandError, ErrorKind},
     render::check::{Depth, ReportFormat, Sheet, render_reports},
     ui::Ui,
 };
 
-const CHECK_LIMIT: Duration = Duration::from_secs(40);
 /// What was just granted holds a moment later, and a policy some seconds.
 const GRANTED_LIMIT: Duration = Duration::from_secs(20);
 /// What is asked; of the installation only as much as the trial itself shows.

@@ -126,16 +126,14 @@ impl Trial {
         creation.await
     }
 
-    /// Removes the job and waits until it is gone, with all that it became. May be called at any time, and again.
+    /// Removes the job and waits until it is gone, with all that it became. May be called at any time, and
+    /// again where it was dropped.
     pub async fn remove(&self) -> Result<(), LeftBehind> {
         let creation = self.creation.borrow().clone();
         let Some(creation) = creation.filter(|_| self.removal.get() != Removal::Done) else {
             return Ok(());
         };
         let is_nowhere = creation.await.is_err_and(|failure| is_refusal(&failure));
-        if self.removal.get() == Removal::Failed {
-            self.removal.set(Removal::Open);
-        }
         if !is_nowhere {
             self.say(format!(
                 "removing TrainJob {}/{}",
