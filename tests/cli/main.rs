@@ -16,6 +16,7 @@ mod faults;
 mod help;
 mod kubeconfigs;
 mod logs;
+mod machine_formats;
 mod plugin;
 mod progress;
 mod pty;

@@ -245,6 +245,10 @@ fn a_report_names_the_credential_and_not_its_token() {
         report["id"].as_str(),
         Some(id_of(report["token"].as_str().unwrap()).as_str())
     );
+    let output = team.run(&["token", ACCOUNT, "-o", "exec-credential"]);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_follows("exec-credential", &answer);
+    assert_ne!(answer["status"]["token"], report["token"]);
 }
 
 #[test]

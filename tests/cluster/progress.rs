@@ -287,7 +287,7 @@ fn a_job_is_followed_to_its_end_whose_result_is_the_commands() {
         "echo 'Epoch 3/10'; echo '40/100 [====>.....] - ETA: 12s - loss: 0.5000'; sleep 4; exit 3";
     apply(&bed, &namespace, runtime("fails", &json!([fails(script)])));
     apply(&bed, &namespace, plain("fails", "fails"));
-    progress(
+    let watched = progress(
         &kubeconfig,
         namespace.name(),
         &["fails", "-w", "-o", "json"],
@@ -298,6 +298,11 @@ fn a_job_is_followed_to_its_end_whose_result_is_the_commands() {
 error: TrainJob "fails" failed: jobset failed due to one or more job failures (first failed job: fails-node-0) (FailedJobs)
 
 "#]]);
+    let events = String::from_utf8_lossy(&watched.get_output().stdout).into_owned();
+    assert!(events.lines().count() > 1, "{events}");
+    for event in events.lines() {
+        assert_follows("progress", &serde_json::from_str(event).unwrap());
+    }
     progress(&kubeconfig, namespace.name(), &["fails"])
         .assert()
         .code(0)
