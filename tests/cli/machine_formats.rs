@@ -139,3 +139,44 @@ fn objects_that_are_only_listed_are_one_list() {
         assert!(kinds.iter().any(|kind| kind.ends_with("Role")), "{kinds:?}");
     }
 }
+
+#[test]
+fn what_would_become_of_each_object_is_the_same_document_in_json_and_yaml() {
+    let Some(bed) = Testbed::shared() else { return };
+    let kubeconfig = || Some(bed.kubeconfig(&User::Admin).unwrap());
+    let commands: [&[&str]; 2] = [
+        &["bootstrap", "would-be"],
+        &["access", "install-roles", "--aggregate", "none"],
+    ];
+    for command in commands {
+        let words = [command, &["--dry-run=server", "-o"]].concat();
+        let document = json(kubeconfig(), &[&words[..], &["json"]].concat());
+        assert_follows("changes", &document);
+        assert!(!document["steps"].as_array().unwrap().is_empty());
+        let other = yaml(kubeconfig(), &[&words[..], &["yaml"]].concat());
+        assert_eq!(other, document);
+    }
+}
+
+#[test]
+fn a_proof_of_a_credential_is_one_document_in_every_format() {
+    let Some(bed) = Testbed::shared() else { return };
+    let nobody = User::ServiceAccount {
+        namespace: "default",
+        name: "nobody",
+        rules: &[],
+    };
+    let kubeconfig = || Some(bed.kubeconfig(&nobody).unwrap());
+    let words = ["access", "verify", "--persona", "viewer", "-o"];
+    let text = |format: &str| answer(kubeconfig(), 1, &[&words[..], &[format]].concat());
+    let document: Value = serde_json::from_slice(&text("json")).unwrap();
+    assert_follows("verify", &document);
+    assert_eq!(document["exitCode"], 1);
+    let junit = String::from_utf8(text("junit")).unwrap();
+    assert_eq!(crate::schemas::junit_errors(&junit), [] as [String; 0]);
+    let yaml: Value = serde_saphyr::from_slice(&text("yaml")).unwrap();
+    assert_eq!(
+        yaml["checks"].as_array().unwrap().len(),
+        document["checks"].as_array().unwrap().len()
+    );
+}
