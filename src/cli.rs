@@ -1,7 +1,9 @@
 //! Everything that a user may type, and nothing that happens then. Doc comments here are the help.
 
+pub mod completion;
 mod connection;
 mod refused;
+mod values;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -14,11 +16,13 @@ use jiff::SignedDuration;
 
 pub use connection::ConnectionArgs;
 pub use refused::refusal;
+pub use values::ValueKind;
 
 use crate::{
     commands::{
-        access::AccessArgs, bootstrap::BootstrapArgs, explain::ExplainArgs, logs::LogsArgs,
-        progress::ProgressArgs, runtimes::RuntimesArgs, verify::VerifyArgs, version::VersionArgs,
+        access::AccessArgs, bootstrap::BootstrapArgs, completion::CompletionArgs,
+        explain::ExplainArgs, logs::LogsArgs, progress::ProgressArgs, runtimes::RuntimesArgs,
+        verify::VerifyArgs, version::VersionArgs,
     },
     ui::{ColourChoice, Loudness},
 };
@@ -69,6 +73,7 @@ pub enum Command {
     Bootstrap(Box<BootstrapArgs>),
     Access(AccessArgs),
     Explain(ExplainArgs),
+    Completion(CompletionArgs),
     Version(VersionArgs),
 }
 
@@ -235,9 +240,9 @@ pub fn help_as_flag(words: &[OsString]) -> Vec<OsString> {
     let asked = match position {
         Some(0) => Some(1),
         Some(_)
-            if words
-                .get(1)
-                .is_some_and(|word| word == "runtimes" || word == "access") =>
+            if words.get(1).is_some_and(|word| {
+                word == "runtimes" || word == "access" || word == "completion"
+            }) =>
         {
             Some(2)
         }

@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod commands;
 pub mod error;
 pub mod logs;
+pub mod plugin;
 pub mod progress;
 pub mod prose;
 pub mod releases;
@@ -42,6 +43,9 @@ const _: () = assert!(
 
 /// Runs one command line, program name first, and says how it ended.
 pub fn run(words: &[OsString]) -> ExitCode {
+    if let Some(answer) = commands::completion::answer_shell(words) {
+        return answer;
+    }
     ui::install_panic_hook();
     let name = cli::display_name(words.first().map(OsString::as_os_str));
     let parsed = cli::command(&name)

@@ -19,9 +19,16 @@ const DOORS: &[(&str, &[&str])] = &[
     ("apply", &["cluster"]),
     (
         "check",
-        &["access", "cluster", "releases", "runtimes", "train_job"],
+        &[
+            "access",
+            "cluster",
+            "plugin",
+            "releases",
+            "runtimes",
+            "train_job",
+        ],
     ),
-    ("cli", &["cluster"]),
+    ("cli", &["cluster", "plugin"]),
     ("cluster", &[]),
     (
         "commands",
@@ -32,6 +39,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "cli",
             "cluster",
             "logs",
+            "plugin",
             "progress",
             "releases",
             "render",
@@ -41,6 +49,7 @@ const DOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("logs", &["cluster", "train_job"]),
+    ("plugin", &[]),
     ("progress", &["cluster", "logs", "train_job"]),
     ("releases", &[]),
     (
@@ -51,6 +60,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "check",
             "cluster",
             "logs",
+            "plugin",
             "progress",
             "releases",
             "runtimes",
@@ -89,6 +99,7 @@ const RESERVED: &[(&str, &[&str], &[&str])] = &[
             "src/ui",
             "src/cluster",
             "src/commands",
+            "src/plugin",
         ],
     ),
     (
@@ -394,8 +405,9 @@ fn every_dependency_is_used() {
     none(&idle, "remove what nothing uses");
 }
 
-const PACKAGE_TABLES: [&str; 3] = [
+const PACKAGE_TABLES: [&str; 4] = [
     "[dependencies]",
+    "[target.'cfg(target_os = \"linux\")'.dependencies]",
     "[dev-dependencies]",
     "[build-dependencies]",
 ];

@@ -44,6 +44,8 @@ pub enum Category {
     Integrations,
     /// Only where it is asked for: it makes something for a moment, and removes it.
     Deep,
+    /// Only looked at where somebody types: it is about this program on this machine.
+    Plugin,
     /// Only looked at where the question is whether Trainer can be installed.
     Installation,
     /// The four of `access verify`: whom a credential logs in, what it must be allowed, what it must not be, and what
@@ -88,6 +90,7 @@ impl Category {
             Self::Runtimes => "Training runtimes",
             Self::Integrations => "Integrations",
             Self::Deep => "A training, tried",
+            Self::Plugin => "This plugin",
             Self::Installation => "Installation",
             Self::Login => "Login",
             Self::Allowed => "Allowed",

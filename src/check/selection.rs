@@ -22,6 +22,15 @@ pub enum Trials {
     On,
 }
 
+/// Whether somebody types at a terminal, whom TAB may help.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Typing {
+    /// The checks of [`Category::Plugin`] are made only if they are named.
+    #[default]
+    Off,
+    On,
+}
+
 /// What a warning counts as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strictness {
@@ -41,6 +50,7 @@ pub struct Wishes<'a> {
     pub skip: &'a [String],
     pub namespace: NamespaceView,
     pub trials: Trials,
+    pub typing: Typing,
     pub strictness: Strictness,
 }
 
@@ -116,6 +126,7 @@ impl<Context> Catalogue<Context> {
             wishes.namespace == NamespaceView::On || self.of_namespaces().any(named);
         let applies = |check: &Check<Context>| match check.category {
             Category::Namespace => namespace_is_asked,
+            Category::Plugin => wishes.typing == Typing::On || named(check),
             _ => trials_are_on || !is_tried(check),
         };
         let wanted = self.with_required(&only);

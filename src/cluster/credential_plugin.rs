@@ -87,7 +87,10 @@ async fn run(config: &ExecConfig, people: Attendance) -> Result<ExecCredentialSt
             Stdio::null()
         })
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
+        .stderr(match people {
+            Attendance::Unasked => Stdio::null(),
+            Attendance::Interactive | Attendance::Unattended => Stdio::inherit(),
+        })
         .kill_on_drop(true);
     let output = match tokio::time::timeout(limit, command.output()).await {
         Err(_) => {
@@ -112,7 +115,7 @@ fn attendance(
 ) -> Result<Attendance, String> {
     match mode {
         Some(ExecInteractiveMode::Never) => Ok(Attendance::Unattended),
-        Some(ExecInteractiveMode::Always) if people == Attendance::Unattended => Err(format!(
+        Some(ExecInteractiveMode::Always) if people != Attendance::Interactive => Err(format!(
             "`{program}` needs a person, and standard input is not a terminal"
         )),
         _ => Ok(people),

@@ -43,6 +43,7 @@ pub struct TrainJob {
     /// The names of the `ReplicatedJob`s of which the status tells.
     pub groups: Vec<String>,
     pub pods_had: PodsHad,
+    pub work: JobWork,
     /// What the training itself reported.
     pub trainer_status: Option<TrainerStatus>,
 }
@@ -53,6 +54,18 @@ pub enum PodsHad {
     /// No Job of it ever had one, unless the JobSet began anew since.
     None,
     Some,
+    #[default]
+    Unknown,
+}
+
+/// What the status tells of the Jobs that are at work now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JobWork {
+    /// A Job of it has all its pods ready.
+    Ready,
+    /// A Job of it has pods.
+    Active,
+    None,
     #[default]
     Unknown,
 }

@@ -7,12 +7,10 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 use super::{
-    job_objects::{
-        JobCondition, JobGroup, JobSet, PodsHad, Restarts, RuntimePlan, RuntimeRef, TrainJob,
-    },
+    job_objects::{JobCondition, JobGroup, JobSet, Restarts, RuntimePlan, RuntimeRef, TrainJob},
+    train_job_status::TrainJobStatus,
     trainer_status::TrainerStatus,
 };
 
@@ -156,27 +154,6 @@ struct TrainerRecord {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct TrainJobStatus {
-    #[serde(deserialize_with = "or_default")]
-    conditions: Vec<ConditionRecord>,
-    #[serde(deserialize_with = "or_default")]
-    jobs_status: Vec<GroupStatusRecord>,
-    trainer_status: Value,
-}
-
-/// Its numbers are of Jobs.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct GroupStatusRecord {
-    name: String,
-    ready: u32,
-    succeeded: u32,
-    failed: u32,
-    active: u32,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Named {
     name: String,
@@ -186,7 +163,7 @@ struct Named {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct ConditionRecord {
     #[serde(rename = "type")]
-    kind: String,
+    pub(super) kind: String,
     status: String,
     reason: Option<String>,
     message: Option<String>,
@@ -356,6 +333,7 @@ impl Record for TrainJobRecord {
             queue: labels.queue,
             managed_by: spec.managed_by.filter(|name| name != DEFAULT_MANAGER),
             pods_had: status.pods_had(),
+            work: status.work(),
             conditions: ConditionRecord::keep_all(status.conditions),
             groups: status
                 .jobs_status
@@ -424,22 +402,4 @@ impl GroupRecord {
 
 fn names(named: impl IntoIterator<Item = Named>) -> Vec<String> {
     named.into_iter().map(|named| named.name).collect()
-}
-
-impl TrainJobStatus {
-    /// Trainer copies what the JobSet says, and keeps it when that is gone. A suspension sets all numbers back; so does a
-    /// JobSet that begins anew, of which only itself tells.
-    fn pods_had(&self) -> PodsHad {
-        let counts = |group: &GroupStatusRecord| {
-            [group.ready, group.succeeded, group.failed, group.active] != [0; 4]
-        };
-        let was_suspended = self.conditions.iter().any(|one| one.kind == "Suspended");
-        if self.jobs_status.iter().any(counts) {
-            PodsHad::Some
-        } else if self.jobs_status.is_empty() || was_suspended {
-            PodsHad::Unknown
-        } else {
-            PodsHad::None
-        }
-    }
 }

@@ -16,15 +16,18 @@ mod job_clocks;
 mod job_details;
 mod job_feed;
 mod job_list;
+mod job_names;
 mod job_objects;
 mod job_records;
 mod job_watch;
 mod kubeconfig;
 mod kubeconfig_fault;
+mod kubeconfig_names;
 mod listing;
 mod log_pool;
 mod log_request;
 mod login;
+mod names;
 mod observe;
 mod options;
 mod patience;
@@ -38,6 +41,7 @@ mod server_entry;
 mod short_lived;
 mod status;
 mod token_request;
+mod train_job_status;
 mod trainer_status;
 mod transport;
 mod unreachable;
@@ -51,17 +55,20 @@ pub use failure::{
     Failure, FailureKind, FieldConflict, MissingObject, MissingRule, Target, shell_word,
 };
 pub use job_list::{ListedJob, fetch_jobs};
+pub use job_names::{NamedJob, NamedState, fetch_job_names};
 pub use job_objects::{
-    ContainerKind, ContainerState, JobCondition, JobGroup, JobSet, JobWarning, PodPlace, PodsHad,
-    Restarts, RuntimeRef, SlimContainer, SlimPod, Termination, TrainJob, Workload,
+    ContainerKind, ContainerState, JobCondition, JobGroup, JobSet, JobWarning, JobWork, PodPlace,
+    PodsHad, Restarts, RuntimeRef, SlimContainer, SlimPod, Termination, TrainJob, Workload,
 };
 pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};
+pub use kubeconfig_names::{KubeconfigEntry, fetch_kubeconfig_entries};
 pub use log_pool::{LogPool, LogRefusal, LogStream, StreamBroken};
 pub use log_request::{Follow, LogRange, LogStreamRequest};
 pub use login::{Login, OtherLogin};
+pub use names::{NamedKind, NamedObject};
 pub use observe::{
-    Change, JobObservation, Sight, fetch_job, fetch_pod, fetch_train_job, fetch_train_jobs,
-    watch_job,
+    Change, JobObservation, Sight, fetch_job, fetch_job_pods, fetch_pod, fetch_train_job,
+    fetch_train_jobs, watch_job,
 };
 pub use options::{Attendance, Compression, ConnectionOptions, Impersonation};
 pub use request_log::{RequestLog, RequestObserver, RequestRecord};

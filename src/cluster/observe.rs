@@ -131,6 +131,18 @@ pub async fn fetch_train_jobs(
     Ok(jobs.into_iter().map(TrainJobRecord::into_kept).collect())
 }
 
+/// The pods of a job and nothing else of it, in one request.
+pub async fn fetch_job_pods(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+) -> Result<JobObservation, Failure> {
+    Ok(JobObservation {
+        pods: fetch_pods(cluster, namespace, name).await?,
+        ..JobObservation::default()
+    })
+}
+
 /// The selector of all pods of a JobSet.
 pub(super) fn pods_of(name: &str) -> String {
     format!("jobset.sigs.k8s.io/jobset-name={name}")

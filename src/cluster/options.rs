@@ -130,4 +130,6 @@ pub enum Attendance {
     Interactive,
     #[default]
     Unattended,
+    /// Somebody is in the middle of typing, and has not asked for anything: what a plugin says is not shown either.
+    Unasked,
 }

@@ -11,6 +11,7 @@ use crate::{
         Attendance, Cluster, ConnectionOptions, Failure, RequestLog, RequestObserver, RequestRecord,
     },
     error::{CommandError, ErrorKind},
+    plugin::Names,
     render::{self, Look},
     style::Style,
     ui::{self, Ui},
@@ -59,7 +60,7 @@ impl CommandContext {
         // Credential plugins that may ask somebody something do so one after the other.
         let at_once = match self.options.attendance {
             Attendance::Interactive => 1,
-            Attendance::Unattended => options.len(),
+            Attendance::Unattended | Attendance::Unasked => options.len(),
         };
         let connections = options.into_iter().map(connect);
         stream::iter(connections).buffered(at_once).collect().await
@@ -109,6 +110,11 @@ impl CommandContext {
     /// What the user types to run this program: `kubectl trainer`.
     pub fn display_name(&self) -> &str {
         &self.display_name
+    }
+
+    /// What kubectl calls this plugin's files.
+    pub fn plugin_names(&self) -> Names {
+        Names::of_program(std::env::args_os().next().as_deref())
     }
 
     /// Whether requests are shown, so that lines on the terminal must not be overwritten.

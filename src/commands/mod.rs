@@ -4,6 +4,7 @@ pub mod access;
 mod applying;
 pub mod bootstrap;
 mod check_notes;
+pub mod completion;
 pub mod context;
 pub mod explain;
 mod installation;
@@ -41,6 +42,9 @@ pub(crate) async fn dispatch(
         Command::Bootstrap(args) => Box::pin(bootstrap::run(ui, context, args)).await,
         Command::Access(args) => Box::pin(access::run(ui, context, args)).await,
         Command::Explain(args) => explain::run(ui, context, args),
+        Command::Completion(args) => {
+            Box::pin(until_signal(completion::run(ui, context, args))).await
+        }
         Command::Version(args) => Box::pin(until_signal(version::run(ui, context, args))).await,
     }
 }
@@ -55,6 +59,7 @@ fn takes_several_contexts(command: &Command) -> bool {
         | Command::Tail(_)
         | Command::Progress(_)
         | Command::Explain(_)
+        | Command::Completion(_)
         | Command::Version(_) => false,
     }
 }

@@ -20,6 +20,7 @@ const READERS: [(&str, &[(&str, &str)]); 3] = [
             ("verify --wait 5m", "the same, until it is healthy"),
             ("version", "the versions that meet here"),
             ("explain", "each check, and how to mend it"),
+            ("completion install", "TAB for all of this"),
         ],
     ),
     (

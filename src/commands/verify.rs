@@ -14,7 +14,7 @@ use crate::{
         engine::{Catalogue, Limits, prove, try_out},
         page,
         report::{Report, Verdict},
-        selection::{NamespaceView, Selection, SelectionFault, Strictness, Trials, Wishes},
+        selection::{NamespaceView, Selection, SelectionFault, Strictness, Trials, Typing, Wishes},
         trainer::{CATALOGUE, PRE, TrainerContext, Trial},
     },
     cli::{AccountReference, RequestsShown, parse_account, parse_duration},
@@ -26,8 +26,9 @@ use crate::{
         trial::{TrialArgs, Trying},
     },
     error::{CommandError, ErrorKind, kind_of},
+    plugin::{Surroundings, survey},
     render::check::{Depth, ReportFormat, Sheet, render_reports},
-    ui::Ui,
+    ui::{Ui, is_attended},
 };
 
 /// One check with all its requests. A webhook that hangs is given up by the API server after 10 s each way.
@@ -215,6 +216,7 @@ fn select(
         skip: &args.skip,
         namespace: namespace_view(args, context),
         trials: if args.deep { Trials::On } else { Trials::Off },
+        typing: typing(context),
         strictness: if args.strict {
             Strictness::Strict
         } else {
@@ -223,6 +225,16 @@ fn select(
     };
     let selection = catalogue.select(&wishes);
     selection.map_err(|fault| refusal(fault, catalogue, context.display_name()))
+}
+
+/// Who reads a report on several clusters asks about them, and not about this machine.
+fn typing(context: &CommandContext) -> Typing {
+    let found = survey(&context.plugin_names(), &Surroundings::read());
+    let is_asked = context.contexts().is_empty() && found.plugin.is_some();
+    match is_asked && is_attended() {
+        true => Typing::On,
+        false => Typing::Off,
+    }
 }
 
 fn catalogue(args: &VerifyArgs) -> &'static Catalogue<TrainerContext> {
@@ -292,9 +304,11 @@ async fn look(
         wait: args.wait.filter(|_| cluster.is_ok()),
     };
     let namespace = cluster.as_ref().map_or("default", Cluster::namespace);
+    let found = survey(&context.plugin_names(), &Surroundings::read());
     let report = prove(selection, &limits, &mut notes, || {
         TrainerContext::new(cluster.clone(), namespace.to_owned(), context.now())
             .about(account(args, namespace))
+            .on_machine(found.clone())
     });
     let report = report.await;
     let now = context.now();

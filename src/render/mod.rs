@@ -8,6 +8,7 @@ mod check_json;
 mod check_junit;
 mod check_matrix;
 mod check_table;
+pub mod completion;
 pub mod document;
 pub mod explain;
 pub mod log_json;

@@ -18,4 +18,4 @@ pub use outcome::{JobEnd, job_end};
 pub use phases::{NodeCount, Phase, PhaseKind, PhaseState, phases};
 pub use resolve::{JobName, NameProblem, resolve};
 pub use steps::{Step, StepKind, planned_pods, steps};
-pub use waiting::{Wait, Weight, state_word, waiting};
+pub use waiting::{Wait, Weight, state_word, state_word_alone, waiting};

@@ -7,7 +7,8 @@ use super::{
     steps::{Roles, Step},
 };
 use crate::cluster::{
-    ContainerState, JobCondition, JobObservation, JobWarning, Sight, SlimContainer, SlimPod,
+    ContainerState, JobCondition, JobObservation, JobWarning, JobWork, Sight, SlimContainer,
+    SlimPod, TrainJob,
 };
 
 /// Whether a wait is worth a word when it comes up in the middle.
@@ -73,16 +74,32 @@ pub fn waiting(observation: &JobObservation) -> Option<Wait> {
 
 /// How a job stands, in one word: `Complete`, `Failed`, `Suspended`, `Pending`, `Running`.
 pub fn state_word(observation: &JobObservation) -> &'static str {
-    let job = &observation.train_job;
-    match job_end(job) {
-        Some(JobEnd::Failed { .. }) => "Failed",
-        Some(_) => "Complete",
-        None if job.deleted.is_some() => "Deleting",
-        None if job.suspend || JobCondition::is_true(&job.conditions, "Suspended").is_some() => {
-            "Suspended"
-        }
+    match own_state(&observation.train_job) {
+        Some(state) => state,
         None if waiting(observation).is_some() => "Pending",
         None => "Running",
+    }
+}
+
+/// The same as far as the TrainJob alone tells it, without its pods; empty where it does not.
+pub fn state_word_alone(job: &TrainJob) -> &'static str {
+    own_state(job).unwrap_or(match job.work {
+        JobWork::Ready => "Running",
+        JobWork::Active | JobWork::None => "Pending",
+        JobWork::Unknown => "",
+    })
+}
+
+/// What a TrainJob says of itself when it is not at work.
+fn own_state(job: &TrainJob) -> Option<&'static str> {
+    match job_end(job) {
+        Some(JobEnd::Failed { .. }) => Some("Failed"),
+        Some(_) => Some("Complete"),
+        None if job.deleted.is_some() => Some("Deleting"),
+        None if job.suspend || JobCondition::is_true(&job.conditions, "Suspended").is_some() => {
+            Some("Suspended")
+        }
+        None => None,
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 
 pub use colour::ColourChoice;
 pub use gauge::Gauge;
-pub use panic::install_panic_hook;
+pub use panic::{install_panic_hook, silence_panics};
 pub use pause::Pause;
 pub use pen::{Pen, Reader};
 pub use private_file::{Existing, write_private};

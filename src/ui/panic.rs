@@ -7,6 +7,11 @@ use std::{
 
 use super::gauge;
 
+/// Says nothing when the program itself is wrong: it was started by a shell in the middle of a line.
+pub fn silence_panics() {
+    panic::set_hook(Box::new(|_| ()));
+}
+
 /// Replaces Rust's panic message. Release builds abort afterwards, so this is the last thing that runs.
 pub fn install_panic_hook() {
     panic::set_hook(Box::new(|info| {

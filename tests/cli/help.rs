@@ -17,6 +17,7 @@ You run the platform
   kubectl trainer verify --wait 5m            the same, until it is healthy
   kubectl trainer version                     the versions that meet here
   kubectl trainer explain                     each check, and how to mend it
+  kubectl trainer completion install          TAB for all of this
 
 You own a namespace
   kubectl trainer bootstrap NAMESPACE         make it ready for training
@@ -48,15 +49,16 @@ Check a Kubeflow Trainer v2 installation, see what it offers, and read what its 
 Usage: kubectl trainer [OPTIONS] <COMMAND>
 
 Commands:
-  verify     Check that Kubeflow Trainer is installed and working [aliases: check, status]
-  logs       Show the log lines of every node of a TrainJob
-  tail       Follow the log lines of every node: the same as logs --follow
-  progress   Show how far TrainJobs are
-  runtimes   Show the training runtimes: the recipes that TrainJobs name
-  bootstrap  Make a namespace ready for training, with just enough rights for somebody
-  access     Give service accounts credentials, see which are out, and take them back
-  explain    Explain a check or a reason: what is looked at, why it matters, and how to mend it
-  version    Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
+  verify      Check that Kubeflow Trainer is installed and working [aliases: check, status]
+  logs        Show the log lines of every node of a TrainJob
+  tail        Follow the log lines of every node: the same as logs --follow
+  progress    Show how far TrainJobs are
+  runtimes    Show the training runtimes: the recipes that TrainJobs name
+  bootstrap   Make a namespace ready for training, with just enough rights for somebody
+  access      Give service accounts credentials, see which are out, and take them back
+  explain     Explain a check or a reason: what is looked at, why it matters, and how to mend it
+  completion  Complete words with TAB: through kubectl, or with a script for your shell
+  version     Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
 
 Options:
   -h, --help     Print help (see more with '--help')
@@ -94,15 +96,16 @@ Check a Kubeflow Trainer v2 installation, see what it offers, and read what its 
 Usage: kubectl trainer [OPTIONS] <COMMAND>
 
 Commands:
-  verify     Check that Kubeflow Trainer is installed and working [aliases: check, status]
-  logs       Show the log lines of every node of a TrainJob
-  tail       Follow the log lines of every node: the same as logs --follow
-  progress   Show how far TrainJobs are
-  runtimes   Show the training runtimes: the recipes that TrainJobs name
-  bootstrap  Make a namespace ready for training, with just enough rights for somebody
-  access     Give service accounts credentials, see which are out, and take them back
-  explain    Explain a check or a reason: what is looked at, why it matters, and how to mend it
-  version    Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
+  verify      Check that Kubeflow Trainer is installed and working [aliases: check, status]
+  logs        Show the log lines of every node of a TrainJob
+  tail        Follow the log lines of every node: the same as logs --follow
+  progress    Show how far TrainJobs are
+  runtimes    Show the training runtimes: the recipes that TrainJobs name
+  bootstrap   Make a namespace ready for training, with just enough rights for somebody
+  access      Give service accounts credentials, see which are out, and take them back
+  explain     Explain a check or a reason: what is looked at, why it matters, and how to mend it
+  completion  Complete words with TAB: through kubectl, or with a script for your shell
+  version     Show the versions of the plugin, of Kubernetes and of Kubeflow Trainer
 
 Options:
   -h, --help
@@ -469,6 +472,7 @@ TRN-ACCELERATORS                  warning           Runtimes made here find thei
 TRN-DEEP-LEFTOVERS                warning           No earlier trial has left anything behind
 TRN-DEEP-DRY-RUNS                 error             A TrainJob of every runtime is accepted
 TRN-DEEP-TRAINING                 error             A training on two nodes runs to its end
+TRN-TAB                           warning           TAB completes this plugin's words
 TRN-PRE-RIGHTS                    error             You may apply a release of Trainer
 TRN-PRE-LEFTOVERS                 error             Nothing is left over that stands in the way
 TRN-PRE-INSTALLED                 error             No half installation of Trainer is there

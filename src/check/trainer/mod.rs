@@ -28,6 +28,7 @@ mod refusals;
 mod runtime_pods;
 mod runtimes;
 mod schema;
+mod tab;
 mod termination;
 mod webhooks;
 mod x509;
@@ -80,6 +81,7 @@ pub const CATALOGUE: Catalogue<TrainerContext> = Catalogue {
         &deep::LEFTOVERS,
         &deep::DRY_RUNS,
         &deep::TRAINING,
+        &tab::TAB,
     ],
     gates: &[API, IDENTITY],
 };
@@ -113,6 +115,7 @@ pub(crate) const KUEUE: CheckId = CheckId("TRN-KUEUE");
 pub(crate) const POD_GROUPS: CheckId = CheckId("TRN-POD-GROUPS");
 pub(crate) const DATA_CACHE: CheckId = CheckId("TRN-DATA-CACHE");
 pub(crate) const STORAGE_CLASS: CheckId = CheckId("TRN-STORAGE-CLASS");
+pub(crate) const TAB: CheckId = CheckId("TRN-TAB");
 pub(crate) const ACCELERATORS: CheckId = CheckId("TRN-ACCELERATORS");
 
 /// The check of any catalogue with this id.

@@ -8,7 +8,7 @@ use crate::{
         CheckId,
         engine::{Limits, prove, try_out},
         report::Report,
-        selection::{NamespaceView, Selection, Strictness, Trials, Wishes},
+        selection::{NamespaceView, Selection, Trials, Wishes},
         trainer::{
             API, CATALOGUE, DEEP_DRY_RUNS, DEEP_LEFTOVERS, DEEP_TRAINING, IDENTITY, NS_ACCESS,
             NS_EXISTS, TrainerContext,
@@ -229,7 +229,7 @@ fn selection() -> Result<Selection<TrainerContext>, CommandError> {
         skip: &skip,
         namespace: NamespaceView::On,
         trials: Trials::On,
-        strictness: Strictness::Lenient,
+        ..Wishes::default()
     };
     let selection = CATALOGUE.select(&wishes);
     selection.map_err(|fault| CommandError::new(ErrorKind::Failed, fault))

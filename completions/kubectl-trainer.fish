@@ -1,0 +1,1 @@
+complete --keep-order --exclusive --command kubectl-trainer --arguments "(KUBECTL_TRAINER_COMPLETE=fish kubectl-trainer -- (commandline --current-process --tokenize --cut-at-cursor) (commandline --current-token))"
