@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use crate::{files, markdown, none, root};
+use crate::{Source, files, markdown, none, root};
 
 /// The rows of the exit-code table of a document: code and meaning.
 fn exit_code_rows(document: &str) -> Vec<(String, String)> {
@@ -225,4 +225,140 @@ fn the_recorded_session_in_the_readme_is_there_and_moves() {
     for shown in ["logs -f two-nodes", "node-0", "node-1", "training "] {
         assert!(film.contains(shown), "{shown}");
     }
+}
+
+/// What stands in `code` in a document, outside of its blocks.
+fn code_spans(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2);
+    prose
+        .flat_map(|prose| prose.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn every_file_and_test_that_a_document_names_exists() {
+    let folders = [
+        "src/",
+        "tests/",
+        "testbed/src/",
+        "testbed/tests/",
+        "xtask/src/",
+    ];
+    let exists = |named: &str| match named.split_once("::") {
+        Some(_) => proof_exists(named),
+        None => root().join(named).exists(),
+    };
+    let mut missing = Vec::new();
+    for file in markdown() {
+        let spans = code_spans(&file.text).into_iter();
+        let named = spans.filter(|span| span.contains(".rs"));
+        let named = named.filter(|span| folders.iter().any(|folder| span.starts_with(folder)));
+        let named = named.filter(|span| !exists(span));
+        missing.extend(named.map(|span| format!("{}: {span}", file.name())));
+    }
+    none(&missing, "these documents name what is not there");
+}
+
+/// The name that Markdown gives a heading.
+fn anchor(heading: &str) -> String {
+    let kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    heading
+        .chars()
+        .filter(kept)
+        .collect::<String>()
+        .replace(' ', "-")
+}
+
+fn leads_somewhere(from: &Source, target: &str) -> bool {
+    let (path, part) = target.split_once('#').unwrap_or((target, ""));
+    let folder = root().join(from.path.parent().unwrap());
+    let path = match path {
+        "" => root().join(&from.path),
+        path => folder.join(path),
+    };
+    if part.is_empty() {
+        return path.exists();
+    }
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let mut headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.any(|heading| anchor(heading) == part)
+}
+
+#[test]
+fn every_link_of_a_document_leads_somewhere() {
+    let mut broken = Vec::new();
+    let mut links = 0;
+    for file in markdown() {
+        for (at, found) in file.text.match_indices("](") {
+            let rest = &file.text[at + found.len()..];
+            let target = &rest[..rest.find(')').unwrap_or(0)];
+            links += 1;
+            if !target.starts_with("https://") && !leads_somewhere(&file, target) {
+                broken.push(format!("{}: {target}", file.name()));
+            }
+        }
+    }
+    assert!(links > 50, "{links} links found: the search is broken");
+    none(&broken, "these links lead nowhere");
+}
+
+/// The words of every text in the source and in the snapshots of the tests, apart by single blanks.
+fn all_texts() -> String {
+    let files = files(&["src", "tests"], &["rs", "stdout", "stderr", "txt"]);
+    let texts = files.iter().map(|file| file.text.replace("\\\n", " "));
+    let texts = texts.map(|text| text.replace("\\\"", "\""));
+    let words = texts.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    words.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_message_in_the_troubleshooting_is_one_of_the_program() {
+    /// Before it stand messages of kubectl and krew.
+    const FIRST: &str = "## TAB ";
+    let text = fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap();
+    let (_, ours) = text.split_once(FIRST).unwrap();
+    let symptoms = ours.lines().filter_map(|line| line.strip_prefix("| "));
+    let symptoms = symptoms.filter_map(|row| row.split(" | ").next());
+    let spans: Vec<_> = symptoms.flat_map(code_spans).collect();
+    let messages = spans
+        .iter()
+        .filter(|span| span.contains(' ') && !span.starts_with("kubectl "));
+    let pieces: Vec<_> = messages
+        .flat_map(|message| message.split(['…', '"']))
+        .map(|piece| piece.trim_matches([' ', ',']))
+        .filter(|piece| piece.len() > 3)
+        .collect();
+    assert!(pieces.len() > 30, "{pieces:?}");
+    let texts = all_texts();
+    let unknown = pieces.iter().filter(|piece| !texts.contains(**piece));
+    let unknown: Vec<_> = unknown.map(|piece| (*piece).to_owned()).collect();
+    none(&unknown, "the program says none of these");
+}
+
+/// Numbers of three digits and more, and those with a decimal point.
+fn figures(text: &str) -> BTreeSet<&str> {
+    let numbers = text.split(|letter: char| !letter.is_ascii_digit() && !".,".contains(letter));
+    let numbers = numbers.map(|number| number.trim_matches(['.', ',']));
+    let telling = |number: &&str| number.len() > 2;
+    numbers.filter(telling).collect()
+}
+
+#[test]
+fn every_figure_of_the_comparison_is_one_that_was_measured() {
+    let read = |name: &str| fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let measured = [read("benchmarks.md"), read("acceptance.md")].concat();
+    let digits = |text: &str| text.replace(',', "");
+    let known: BTreeSet<_> = figures(&measured).into_iter().map(digits).collect();
+    let comparison = read("comparison.md");
+    let claimed = figures(&comparison);
+    assert!(claimed.len() > 25, "{claimed:?}");
+    let invented = claimed
+        .into_iter()
+        .filter(|one| !known.contains(&digits(one)));
+    let invented: Vec<_> = invented.map(str::to_owned).collect();
+    none(
+        &invented,
+        "docs/benchmarks.md and docs/acceptance.md have no such figure",
+    );
 }
