@@ -31,6 +31,8 @@ pub(crate) const PAUSE: &str = "pause";
 pub(crate) const TRAINER: &str = "trainer-controller-manager";
 pub(crate) const JOBSET: &str = "jobset";
 const STERN: &str = "stern";
+const KREW: &str = "krew";
+const VALIDATE_MANIFEST: &str = "validate-krew-manifest";
 
 /// One program of the catalogue.
 #[derive(Clone, Debug)]
@@ -198,6 +200,27 @@ fn stern_program() -> Program {
     program(STERN, "stern", "github.com/stern/stern".to_owned())
 }
 
+/// The installer of kubectl's plugins, and what its index judges a manifest by.
+#[derive(Clone, Debug)]
+pub struct Krew {
+    pub krew: PathBuf,
+    pub validate_manifest: PathBuf,
+}
+
+/// krew, by which the plugin is installed in tests; built first when the cache has none. No bed needs it.
+pub fn krew(progress: &mut dyn Write) -> Result<Krew, Error> {
+    let programs = build_missing(&krew_programs(), progress)?;
+    Ok(Krew {
+        krew: programs.path(KREW),
+        validate_manifest: programs.path(VALIDATE_MANIFEST),
+    })
+}
+
+fn krew_programs() -> [Program; 2] {
+    [KREW, VALIDATE_MANIFEST]
+        .map(|name| program(name, "krew", format!("sigs.k8s.io/krew/cmd/{name}")))
+}
+
 /// Builds what is missing of the catalogue, one after the other, saying which, how many of how many, and the time.
 pub(crate) fn build_missing(
     catalogue: &[Program],
@@ -363,6 +386,7 @@ mod tests {
         let mut catalogue = base_catalogue();
         catalogue.extend(controllers("2.3.0", "0.12.0"));
         catalogue.push(stern_program());
+        catalogue.extend(krew_programs());
         for program in &catalogue {
             assert!(program.path().is_ok(), "{program:?}");
         }

@@ -1,13 +1,24 @@
 //! The project's own commands, as `cargo xtask …`: arguments to exit code, nothing else.
 
+#[cfg(target_os = "linux")]
 mod bench;
+#[cfg(target_os = "linux")]
 mod bundle;
+#[cfg(target_os = "linux")]
 mod ci;
+#[cfg(target_os = "linux")]
 mod demo;
+mod dist;
+#[cfg(target_os = "linux")]
 mod film;
+#[cfg(target_os = "linux")]
+mod linux;
 mod process;
+#[cfg(target_os = "linux")]
 mod soak;
+#[cfg(target_os = "linux")]
 mod terminal;
+#[cfg(target_os = "linux")]
 mod test;
 
 use std::process::ExitCode;
@@ -26,27 +37,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Bring up a cluster, break and mend Kubeflow Trainer on it, and run a two-node training
-    Demo(demo::DemoArgs),
-    /// Run every test, those on a real cluster included
-    Test {
-        /// Handed to `cargo test`, such as the part of a test's name
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        filter: Vec<String>,
-    },
-    /// Run the tests with broken clusters against the older releases of Trainer, and follow logs under 200 seeds of faults
-    Soak(soak::SoakArgs),
-    /// Run all that a change must pass before it lands
-    Ci,
-    /// Bring up, look at and take down clusters for work by hand
-    Cluster {
-        #[command(subcommand)]
-        command: testbed::command::ClusterCommand,
-    },
-    /// Render the released manifests into the build folder, and the table of releases into the source
-    Bundle,
-    /// Measure against the named rivals, side by side
-    Bench(bench::BenchArgs),
+    #[cfg(target_os = "linux")]
+    #[command(flatten)]
+    OnLinux(linux::Command),
+    /// Pack the plugin into the archive of a release, and render the krew manifest
+    Dist(dist::DistArgs),
 }
 
 fn main() -> ExitCode {
@@ -61,13 +56,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), StepError> {
     match command {
-        Command::Demo(args) => demo::demo(&args),
-        Command::Test { filter } => test::test(&filter),
-        Command::Soak(args) => soak::soak(&args),
-        Command::Ci => ci::ci(),
-        Command::Cluster { command } => Ok(testbed::command::run(&command)?),
-        Command::Bundle => bundle::bundle(),
-        Command::Bench(args) => bench::bench(&args),
+        #[cfg(target_os = "linux")]
+        Command::OnLinux(command) => linux::run(command),
+        Command::Dist(args) => dist::dist(&args),
     }
 }
 

@@ -21,11 +21,16 @@ pub(crate) enum StepError {
     #[error("{0}")]
     Steps(String),
     /// The test bed could not do what it was asked.
+    #[cfg(target_os = "linux")]
     #[error(transparent)]
     Testbed(#[from] testbed::Error),
     /// The released manifests could not be rendered, or the table not be written.
+    #[cfg(target_os = "linux")]
     #[error(transparent)]
     Bundle(#[from] testbed::bundle::BundleError),
+    /// A release could not be packed.
+    #[error(transparent)]
+    Dist(#[from] crate::dist::DistError),
     /// Writing to the terminal, or reading a file of the build folder.
     #[error("{what}")]
     Io { what: String, source: io::Error },
