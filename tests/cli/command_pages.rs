@@ -24,7 +24,7 @@ const GUIDES: [(&str, &[&str]); 9] = [
         "access",
         &["../access.md", "../threats.md", "../schemas/README.md"],
     ),
-    ("completion", &["../troubleshooting.md"]),
+    ("completion", &["../tab.md", "../troubleshooting.md"]),
     ("explain", &["../checks.md"]),
 ];
 
