@@ -29,7 +29,8 @@ const GUIDES: [(&str, &[&str]); 9] = [
 ];
 
 const INTRODUCTION: &str = "# Commands\n\n\
-    Made from the program's own grammar: `--help` after a command says the same. A cluster is asked only where a \
+    Made from the program's own grammar: `--help` after a command says the same, and so do \
+    the manual pages of an archive. A cluster is asked only where a \
     command says so, and is found as kubectl finds it ([connecting.md](../connecting.md)).\n\n";
 
 const FOOTER: &str = "Flags that every command takes: [README.md](README.md#flags-of-every-command). \
