@@ -70,10 +70,10 @@ impl Desk {
         self.folder.path().join("index")
     }
 
-    fn publish(&self, manifest: &str) {
+    fn publish(&self, name: &str, manifest: &str) {
         let plugins = self.index().join("plugins");
         fs::create_dir_all(&plugins).unwrap();
-        fs::write(plugins.join("trainer.yaml"), manifest).unwrap();
+        fs::write(plugins.join(format!("{name}.yaml")), manifest).unwrap();
         let git = |words: &[&str]| {
             let mut git = self.command("git");
             git.current_dir(self.index())
@@ -158,9 +158,9 @@ fn program() -> &'static Path {
 }
 
 /// `cargo xtask dist` of this build's program.
-fn dist_into(out: &Path, repository: &str) {
+fn dist_into(out: &Path, name: &str, repository: &str) {
     let args = DistArgs {
-        name: "trainer".to_owned(),
+        name: name.to_owned(),
         repository: Some(repository.to_owned()),
         native: false,
         binary: Some(program().to_owned()),
@@ -171,10 +171,8 @@ fn dist_into(out: &Path, repository: &str) {
     dist(&args).unwrap();
 }
 
-fn host_archive(version: &str) -> String {
-    platform::host()
-        .unwrap()
-        .archive_name("kubectl-trainer", version)
+fn host_archive(program: &str, version: &str) -> String {
+    platform::host().unwrap().archive_name(program, version)
 }
 
 #[test]
@@ -184,12 +182,18 @@ fn krew_installs_the_archive_and_leaves_nothing_when_it_removes_it() {
     }
     let desk = Desk::new();
     let out = desk.folder.path().join("dist");
-    dist_into(&out, "https://host/owner/kubectl-trainer");
+    dist_into(&out, "trainer", "https://host/owner/kubectl-trainer");
     // Without an index krew removes nothing.
-    desk.publish(&fs::read_to_string(out.join("trainer.yaml")).unwrap());
+    desk.publish(
+        "trainer",
+        &fs::read_to_string(out.join("trainer.yaml")).unwrap(),
+    );
     desk.kubectl(&["krew", "update"]);
     let manifest = out.join("trainer.yaml").display().to_string();
-    let archive = out.join(host_archive(VERSION)).display().to_string();
+    let archive = out
+        .join(host_archive("kubectl-trainer", VERSION))
+        .display()
+        .to_string();
     let manifest = format!("--manifest={manifest}");
     let archive = format!("--archive={archive}");
     let installed = desk.kubectl(&["krew", "install", &manifest, &archive]);
@@ -209,28 +213,31 @@ fn krew_installs_the_archive_and_leaves_nothing_when_it_removes_it() {
 }
 
 #[test]
-fn krew_upgrades_to_the_next_release_of_an_index() {
+fn krew_upgrades_a_plugin_of_another_name_to_the_next_release_of_an_index() {
     if is_skipped() {
         return;
     }
     let desk = Desk::new();
     let out = desk.folder.path().join("dist");
-    dist_into(&out, &serve(&out));
-    let manifest = fs::read_to_string(out.join("trainer.yaml")).unwrap();
-    desk.publish(&manifest);
+    dist_into(&out, "ml-trainer", &serve(&out));
+    let manifest = fs::read_to_string(out.join("ml-trainer.yaml")).unwrap();
+    desk.publish("ml-trainer", &manifest);
     desk.kubectl(&["krew", "update"]);
-    desk.kubectl(&["krew", "install", "trainer"]);
-    assert_eq!(desk.names("store/trainer"), [format!("v{VERSION}")]);
-    fs::copy(
-        out.join(host_archive(VERSION)),
-        out.join(host_archive("99.0.0")),
-    )
-    .unwrap();
-    desk.publish(&manifest.replace(&format!("v{VERSION}"), "v99.0.0"));
-    let upgraded = desk.kubectl(&["krew", "upgrade", "trainer"]);
-    assert!(upgraded.contains("Upgraded plugin: trainer"), "{upgraded}");
-    assert_eq!(desk.names("store/trainer"), ["v99.0.0"]);
-    desk.kubectl(&["trainer", "version", "--client"]);
+    desk.kubectl(&["krew", "install", "ml-trainer"]);
+    assert_eq!(desk.names("store/ml-trainer"), [format!("v{VERSION}")]);
+    let archive = |version| host_archive("kubectl-ml_trainer", version);
+    fs::copy(out.join(archive(VERSION)), out.join(archive("99.0.0"))).unwrap();
+    let next = manifest.replace(&format!("v{VERSION}"), "v99.0.0");
+    desk.publish("ml-trainer", &next);
+    let upgraded = desk.kubectl(&["krew", "upgrade", "ml-trainer"]);
+    assert!(
+        upgraded.contains("Upgraded plugin: ml-trainer"),
+        "{upgraded}"
+    );
+    assert_eq!(desk.names("store/ml-trainer"), ["v99.0.0"]);
+    let help = desk.kubectl(&["ml-trainer", "logs", "--help"]);
+    assert!(help.contains("Usage: kubectl ml-trainer logs "), "{help}");
+    assert!(!help.contains("kubectl trainer"), "{help}");
 }
 
 #[test]
@@ -315,8 +322,8 @@ fn the_same_program_is_packed_into_the_same_bytes_with_all_that_belongs_to_it() 
     let folder = tempfile::tempdir().unwrap();
     let [one, other] = ["one", "other"].map(|name| {
         let out = folder.path().join(name);
-        dist_into(&out, "https://host/owner/kubectl-trainer");
-        fs::read(out.join(host_archive(VERSION))).unwrap()
+        dist_into(&out, "trainer", "https://host/owner/kubectl-trainer");
+        fs::read(out.join(host_archive("kubectl-trainer", VERSION))).unwrap()
     });
     assert!(one == other, "the archives differ");
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(one.as_slice()));

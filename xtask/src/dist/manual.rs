@@ -25,7 +25,10 @@ fn add_pages(pages: &mut Vec<Entry>, command: &Command, title: &str) -> io::Resu
         add_pages(pages, inner, &format!("{title}-{}", inner.get_name()))?;
     }
     // The page lists other pages by the names of their files.
-    let named = command.clone().display_name(title.to_owned());
+    let mut named = command.clone().display_name(title.to_owned());
+    // In place of one line with every flag.
+    let usage = named.render_usage().to_string();
+    let named = named.override_usage(usage.trim_start_matches("Usage: ").to_owned());
     let source = format!("{title} {}", env!("CARGO_PKG_VERSION"));
     let mut page = Vec::new();
     Man::new(named).source(source).render(&mut page)?;
@@ -51,6 +54,7 @@ mod tests {
         let logs = page(&pages, "man/kubectl-ml_trainer-logs.1");
         assert!(logs.contains(r"kubectl ml\-trainer logs"), "{logs}");
         assert!(logs.contains(r"\-\-follow"), "{logs}");
+        assert!(logs.contains("[OPTIONS]"), "{logs}");
         page(&pages, "man/kubectl-ml_trainer-runtimes-list.1");
     }
 }
