@@ -177,6 +177,29 @@ fn without_a_cluster_nothing_is_offered_and_nothing_is_said() {
 }
 
 #[test]
+fn a_credential_plugin_that_talks_is_not_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("config");
+    let text = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+        contexts:\n- {name: c, context: {cluster: c, user: u}}\n\
+        clusters:\n- {name: c, cluster: {server: 'https://127.0.0.1:1'}}\n\
+        users:\n- name: u\n  user:\n    exec:\n      apiVersion: client.authentication.k8s.io/v1\n\
+        \u{20}     command: sh\n      args: [-c, 'echo please log in >&2; touch \"$0\"; exit 1', MARK]\n\
+        \u{20}     interactiveMode: IfAvailable\n";
+    let mark = folder.path().join("ran");
+    fs::write(&kubeconfig, text.replace("MARK", mark.to_str().unwrap())).unwrap();
+    completion(&folder, "kubectl_complete-trainer")
+        .env("KUBECONFIG", &kubeconfig)
+        .env("PATH", "/usr/bin:/bin")
+        .args(["logs", ""])
+        .assert()
+        .code(0)
+        .stderr_eq("")
+        .stdout_eq(":4\n");
+    assert!(mark.exists(), "the plugin was not run at all");
+}
+
+#[test]
 fn the_program_can_be_asked_under_its_own_name_too() {
     plugin()
         .args(["__complete", "runtimes", "s"])
