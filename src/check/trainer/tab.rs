@@ -11,7 +11,7 @@ pub(crate) const TAB: Check<TrainerContext> = Check {
     id: TAB_ID,
     category: Category::Plugin,
     title: "TAB completes this plugin's words",
-    hint: "kubectl trainer completion status tells what kubectl finds",
+    hint: "see what kubectl finds: kubectl trainer completion status",
     page: "kubectl completes a plugin's words by asking a second program, kubectl_complete-trainer, which has to be on the PATH. It is a link to the plugin; krew makes one link a plugin only, so it is made once by hand.\n\n\
            It is looked at where somebody types at a terminal and kubectl finds the plugin on the PATH. It says nothing of the cluster.",
     reasons: &[
