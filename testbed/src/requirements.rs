@@ -77,6 +77,19 @@ pub fn provide(progress: &mut dyn Write) -> Result<(), Error> {
     install(&packages, progress)
 }
 
+/// Installs those packages of which the file beside the name is not there, after saying so.
+pub fn provide_packages(packages: &[(&str, &Path)], progress: &mut dyn Write) -> Result<(), Error> {
+    let missing: Vec<&str> = packages
+        .iter()
+        .filter(|(_, file)| !file.exists())
+        .map(|(package, _)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install(&missing, progress)
+}
+
 /// The path of a program that `provide` has found or installed.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = search_path();

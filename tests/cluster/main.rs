@@ -23,6 +23,7 @@ mod broken_runtimes;
 mod broken_webhooks;
 mod callers;
 mod causes;
+mod completion;
 mod contexts;
 mod credentials;
 mod credentials_kept_secret;
