@@ -127,9 +127,10 @@ fn command_rows(words: &[&str], command: &Command) -> String {
     let about = command.get_about().map(ToString::to_string);
     let about = escape(&about.unwrap_or_default());
     let name = words.join(" ");
-    let name = match has_page(words, command) {
-        true => format!("[`{name}`]({})", file_name(words)),
-        false => format!("`{name}`"),
+    let name = if has_page(words, command) {
+        format!("[`{name}`]({})", file_name(words))
+    } else {
+        format!("`{name}`")
     };
     let mut rows = format!("| {name} | {about} |\n");
     for below in shown_commands(command) {
