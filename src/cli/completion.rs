@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use clap::{Arg, ArgMatches, Command, FromArgMatches as _};
+use clap::{
+    Arg, ArgMatches, Command, FromArgMatches as _,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
 
 use super::{
@@ -57,12 +60,13 @@ const FOLDERS: u8 = 2;
 pub fn complete_last(words: &[OsString], offer: &Offer) -> Completion {
     let files = Arc::new(AtomicU8::new(NOT_FILES));
     let mut argv: Vec<OsString> = vec!["kubectl".into()];
-    argv.extend(join_values(words));
+    argv.extend(words.iter().cloned());
     if words.is_empty() {
         argv.push(OsString::new());
     }
     let last = argv.len() - 1;
     let typed = Arc::new(parse_typed(&argv[..last]));
+    let argv = without_values(&argv);
     let source = Source {
         offer: Arc::clone(offer),
         typed,
@@ -78,15 +82,20 @@ pub fn complete_last(words: &[OsString], offer: &Offer) -> Completion {
     }
 }
 
-/// The grammar with values for scripts that complete without kubectl; `words` is the whole line as far as it is typed.
-pub fn completing_command(name: &str, words: &[OsString], offer: &Offer) -> Command {
+/// For scripts that complete without kubectl: the grammar with values, and the line as the engine takes it. `words` is
+/// the whole line as far as it is typed.
+pub fn completing_command(
+    name: &str,
+    words: &[OsString],
+    offer: &Offer,
+) -> (Command, Vec<OsString>) {
     let source = Source {
         offer: Arc::clone(offer),
         typed: Arc::new(parse_typed(words)),
         files_by: FilesBy::Engine,
         files: Arc::default(),
     };
-    grammar(name, &source)
+    (grammar(name, &source), without_values(words))
 }
 
 /// Where the values of arguments come from.
@@ -157,7 +166,10 @@ impl Source {
             typed,
         };
         let offered = (self.offer)(question).into_iter();
-        let fitting = offered.filter(|candidate| candidate.value.starts_with(prefix));
+        // No shell can put control characters on its line.
+        let is_word = |value: &str| !value.is_empty() && !value.contains(char::is_control);
+        let fitting = offered
+            .filter(|candidate| candidate.value.starts_with(prefix) && is_word(&candidate.value));
         fitting.map(engine_candidate).collect()
     }
 }
@@ -190,72 +202,118 @@ fn candidates(found: &[CompletionCandidate], word: &str) -> Vec<Candidate> {
 
 /// Reads what is typed, whether or not it is a whole command line.
 fn parse_typed(words: &[OsString]) -> Typed {
-    let parsed = command("kubectl")
-        .ignore_errors(true)
-        .try_get_matches_from(words);
-    let Ok(matches) = parsed else {
+    let Some(matches) = parse_leniently(words) else {
         return Typed::default();
     };
     let connection = ConnectionArgs::from_arg_matches(&matches).map(|mut connection| {
         connection.hear_every_context(words);
         connection.options()
     });
+    let mut connection = connection.unwrap_or_default();
+    // The namespace that a command is about comes before the context's.
+    if connection.namespace.is_none() {
+        connection.namespace = named(&matches, "named");
+    }
     Typed {
-        connection: connection.unwrap_or_default(),
-        job: named_job(&matches),
+        connection,
+        job: named(&matches, "job"),
     }
 }
 
-fn named_job(matches: &ArgMatches) -> Option<String> {
-    let (_, inner) = matches.subcommand()?;
-    let mut named = inner.try_get_raw("job").ok()??;
-    named.next().map(|job| job.to_string_lossy().into_owned())
+/// The parser reads nothing behind what it does not take, so that this is left out, word by word.
+fn parse_leniently(words: &[OsString]) -> Option<ArgMatches> {
+    let mut words = words.to_vec();
+    loop {
+        let problem = match command("kubectl").try_get_matches_from(&words) {
+            Ok(matches) => return Some(matches),
+            Err(problem) => problem,
+        };
+        let Some(refused) = refused_word(&problem, &words) else {
+            let mut lenient = command("kubectl").ignore_errors(true);
+            return lenient.try_get_matches_from_mut(words).ok();
+        };
+        words.remove(refused);
+    }
 }
 
-/// Writes `-n logs` as `--namespace=logs`: the engine takes every word that is called as a command for the command.
-fn join_values(words: &[OsString]) -> Vec<OsString> {
+/// Where the word stands that the parser refuses; none where something is missing, or does not go together.
+fn refused_word(problem: &clap::Error, words: &[OsString]) -> Option<usize> {
+    let flag = match problem.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let asks = ["--help", "-h", "--version", "-V"];
+            return words
+                .iter()
+                .position(|word| asks.iter().any(|ask| word == ask));
+        }
+        ErrorKind::UnknownArgument | ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
+            problem.get(ContextKind::InvalidArg)?
+        }
+        _ => return None,
+    };
+    let ContextValue::String(flag) = flag else {
+        return None;
+    };
+    let flag = flag.split([' ', '=']).next()?;
+    let is_it = |word: &OsString| word.to_string_lossy().split('=').next() == Some(flag);
+    words.iter().skip(1).position(is_it).map(|place| place + 1)
+}
+
+/// What a command is told to be about.
+fn named(matches: &ArgMatches, argument: &str) -> Option<String> {
+    let (_, inner) = matches.subcommand()?;
+    let mut named = inner.try_get_raw(argument).ok()??;
+    named
+        .next()
+        .map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Puts something that is no command in the place of values: the engine takes every word that is called as a command
+/// for the command, also behind a flag. The number of words stays.
+fn without_values(words: &[OsString]) -> Vec<OsString> {
+    const VALUE: &str = "value";
     let Some((last, before)) = words.split_last() else {
         return Vec::new();
     };
     let mut grammar = command("kubectl");
     grammar.build();
     let mut current = &grammar;
-    let mut joined: Vec<OsString> = Vec::new();
-    let mut waiting: Option<&str> = None;
-    for word in before {
-        let text = word.to_string_lossy();
-        match (waiting.take(), current.find_subcommand(word)) {
-            (Some(flag), Some(_)) => {
-                joined.pop();
-                joined.push(format!("--{flag}={text}").into());
-                continue;
-            }
-            (None, Some(inner)) => current = inner,
-            (Some(_), None) => {}
-            (None, None) => waiting = flag_without_value(current, &text),
+    let mut is_value = false;
+    let mut replaced: Vec<OsString> = Vec::new();
+    for (place, word) in before.iter().enumerate() {
+        if is_value {
+            is_value = false;
+            replaced.push(VALUE.into());
+            continue;
         }
-        joined.push(word.clone());
+        if place > 0 {
+            is_value = waits_for_value(current, &word.to_string_lossy());
+            current = current.find_subcommand(word).unwrap_or(current);
+        }
+        replaced.push(word.clone());
     }
-    joined.push(last.clone());
-    joined
+    replaced.push(last.clone());
+    replaced
 }
 
-/// The long name of the flag that this word is, if its value is the next word.
-fn flag_without_value<'a>(command: &'a Command, word: &str) -> Option<&'a str> {
-    let is_it = |argument: &&Arg| match word.strip_prefix("--") {
-        Some(long) => argument.get_long() == Some(long),
-        None => word
-            .strip_prefix('-')
-            .and_then(|rest| rest.chars().last())
-            .is_some_and(|short| argument.get_short() == Some(short)),
+/// Whether this word is a flag whose value is the next word.
+fn waits_for_value(command: &Command, word: &str) -> bool {
+    let needs_one = |argument: &Arg| {
+        let count = argument.get_num_args();
+        argument.get_action().takes_values() && count.is_some_and(|count| count.min_values() > 0)
     };
-    let argument = command.get_arguments().find(is_it)?;
-    let needs_one = argument
-        .get_num_args()
-        .is_some_and(|count| count.min_values() > 0);
-    argument
-        .get_long()
-        .filter(|_| needs_one && argument.get_action().takes_values())
+    let mut arguments = command.get_arguments();
+    if let Some(long) = word.strip_prefix("--") {
+        let flag = arguments.find(|argument| argument.get_long() == Some(long));
+        return flag.is_some_and(needs_one);
+    }
+    let mut letters = word.strip_prefix('-').unwrap_or_default().chars();
+    // The first that takes a value has all that follows for it.
+    let takes_one = letters.find(|letter| {
+        let mut arguments = command.get_arguments();
+        let flag = arguments.find(|argument| argument.get_short() == Some(*letter));
+        flag.is_some_and(needs_one)
+    });
+    takes_one.is_some() && letters.next().is_none()
 }
 
 #[cfg(test)]
@@ -348,14 +406,28 @@ mod tests {
 
     #[test]
     fn a_line_that_makes_no_sense_yet_is_read_as_far_as_it_does() {
-        let (_, asked) = completed("logs -n team-a --nonsense --tail many o");
-        assert_eq!(asked, ["TrainJob \"o\" -n team-a --context - job -"]);
+        for line in [
+            "logs -n team-a --nonsense --tail many o",
+            "logs --nonsense --tail many -n team-a o",
+            "logs --nonsense=1 --help -n team-a o",
+            "logs --tail=many --request-timeout soon -n team-a o",
+        ] {
+            let (_, asked) = completed(line);
+            let is_asked_there = asked[0].starts_with("TrainJob \"o\" -n team-a ");
+            assert!(is_asked_there, "{line}: {asked:?}");
+        }
     }
 
     #[test]
     fn a_value_that_is_called_as_a_command_is_a_value() {
         let (_, asked) = completed("-n logs progress o");
         assert_eq!(asked, ["TrainJob \"o\" -n logs --context - job -"]);
+        for namespace in [
+            "-n logs", "-nlogs", "-nteam-s", "-n=pods", "-qnlogs", "-qn logs",
+        ] {
+            let line = format!("{namespace} verify -o j");
+            assert_eq!(words(&line), ["json", "junit"], "{line}");
+        }
         assert_eq!(words("--context status verify -o j"), ["json", "junit"]);
     }
 
@@ -371,6 +443,19 @@ mod tests {
         assert_eq!(completed("--kubeconfig ").0, Completion::Files);
         assert_eq!(completed("logs --save=").0, Completion::Folders);
         assert_eq!(completed("access rotate -f x").0, Completion::Files);
+    }
+
+    #[test]
+    fn a_command_about_a_namespace_asks_there() {
+        let (_, asked) = completed("bootstrap team-a --service-account o");
+        assert_eq!(asked, ["ServiceAccount \"o\" -n team-a --context - job -"]);
+    }
+
+    #[test]
+    fn what_no_line_can_hold_is_not_offered() {
+        let offer: Offer = Arc::new(|_| vec![Candidate::new("a\tb", ""), Candidate::new("ab", "")]);
+        let found = complete_last(&["--context".into(), "a".into()], &offer);
+        assert_eq!(found, Completion::Words(vec![Candidate::new("ab", "")]));
     }
 
     #[test]

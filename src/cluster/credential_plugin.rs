@@ -92,11 +92,6 @@ async fn run(config: &ExecConfig, people: Attendance) -> Result<ExecCredentialSt
             Attendance::Interactive | Attendance::Unattended => Stdio::inherit(),
         })
         .kill_on_drop(true);
-    // In a group of its own it cannot read from the terminal that somebody types at.
-    #[cfg(unix)]
-    if people == Attendance::Unasked {
-        command.process_group(0);
-    }
     let output = match tokio::time::timeout(limit, command.output()).await {
         Err(_) => {
             return Err(format!(

@@ -2,15 +2,17 @@
 //! at once. Up to a page of jobs come whole. Of more, the server is asked for its own table, which is a twentieth of
 //! the objects' size: 10,000 jobs in 0.14 s, in place of 1.3 s whole and 7 s in pages.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use http::{Request, header::ACCEPT};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     connect::Cluster,
     failure::Failure,
     job_objects::TrainJob,
     job_records::{Record as _, TrainJobRecord},
+    status::judge_unreadable,
 };
 
 /// Jobs that come whole; kubectl's own chunk size.
@@ -46,64 +48,87 @@ struct PageMetadata {
     next: String,
 }
 
+/// Borrows from the answer's text: of 10,000 rows few are kept.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Table {
-    column_definitions: Vec<ColumnDefinition>,
-    #[serde(default)]
-    rows: Vec<Row>,
+struct Table<'a> {
+    #[serde(borrow)]
+    column_definitions: Vec<ColumnDefinition<'a>>,
+    #[serde(borrow, default)]
+    rows: Vec<Row<'a>>,
 }
 
 #[derive(Deserialize)]
-struct ColumnDefinition {
-    name: String,
+struct ColumnDefinition<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
-struct Row {
-    cells: Vec<Value>,
+struct Row<'a> {
+    #[serde(borrow)]
+    cells: Vec<Cell<'a>>,
 }
 
-/// All TrainJobs of the namespace, by name.
-pub async fn fetch_job_names(cluster: &Cluster, namespace: &str) -> Result<Vec<NamedJob>, Failure> {
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Cell<'a> {
+    Text(&'a str),
+    Other(IgnoredAny),
+}
+
+impl<'a> Cell<'a> {
+    const fn text(&self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// The TrainJobs of the namespace whose names begin so, by name.
+pub async fn fetch_job_names(
+    cluster: &Cluster,
+    namespace: &str,
+    begun: &str,
+) -> Result<Vec<NamedJob>, Failure> {
     let path = format!("/apis/trainer.kubeflow.org/v1alpha1/namespaces/{namespace}/trainjobs");
     let first = Request::get(format!("{path}?limit={PAGE}"));
     let page: Page = cluster.fetch_json(WORDS, first.body(Vec::new())).await?;
-    let seen = page.items.into_iter().map(|record| {
-        let job = record.into_kept();
-        NamedJob {
-            name: job.name.clone(),
-            state: NamedState::Seen(Box::new(job)),
-        }
+    let jobs = page.items.into_iter().map(TrainJobRecord::into_kept);
+    let fitting = jobs.filter(|job| job.name.starts_with(begun));
+    let seen = fitting.map(|job| NamedJob {
+        name: job.name.clone(),
+        state: NamedState::Seen(Box::new(job)),
     });
-    let mut jobs: Vec<_> = seen.collect();
-    if !page.metadata.next.is_empty() {
-        let all = Request::get(format!("{path}?resourceVersion=0&includeObject=None"));
-        let all = all.header(ACCEPT, TABLE).body(Vec::new());
-        let table: Table = cluster.fetch_json(WORDS, all).await?;
-        jobs = join(jobs, table);
+    let seen: Vec<_> = seen.collect();
+    if page.metadata.next.is_empty() {
+        return Ok(seen);
     }
-    Ok(jobs)
+    let all = Request::get(format!("{path}?resourceVersion=0&includeObject=None"));
+    let all = all.header(ACCEPT, TABLE).body(Vec::new());
+    let text = cluster.fetch_text(WORDS, all).await?;
+    let table = serde_json::from_str(&text)
+        .map_err(|problem| cluster.failure(WORDS, judge_unreadable(&text, &problem)))?;
+    Ok(join(seen, &table, begun))
 }
 
 /// The table's jobs, with those in the place of their rows that were seen.
-fn join(seen: Vec<NamedJob>, table: Table) -> Vec<NamedJob> {
-    let mut seen: std::collections::BTreeMap<_, _> = seen
-        .into_iter()
-        .map(|job| (job.name.clone(), job))
-        .collect();
+fn join(seen: Vec<NamedJob>, table: &Table<'_>, begun: &str) -> Vec<NamedJob> {
+    let seen = seen.into_iter().map(|job| (job.name.clone(), job));
+    let mut seen: BTreeMap<_, _> = seen.collect();
     let column = |wanted: &str| {
         let mut columns = table.column_definitions.iter();
         columns.position(|column| column.name == wanted)
     };
     let (name, state) = (column("Name").unwrap_or(0), column("State"));
     let rows = table.rows.iter().filter_map(|row| {
-        let cell = |at: usize| row.cells.get(at).and_then(Value::as_str);
-        let name = cell(name)?.to_owned();
-        let told = state.and_then(cell).unwrap_or_default().to_owned();
-        Some(seen.remove(&name).unwrap_or(NamedJob {
-            name,
-            state: NamedState::Told(told),
+        let cell = |at: usize| row.cells.get(at).and_then(Cell::text);
+        let name = cell(name).filter(|name| name.starts_with(begun))?;
+        let told = state.and_then(cell).unwrap_or_default();
+        Some(seen.remove(name).unwrap_or_else(|| NamedJob {
+            name: name.to_owned(),
+            state: NamedState::Told(told.to_owned()),
         }))
     });
     rows.collect()
@@ -125,7 +150,11 @@ mod tests {
             name: "c".to_owned(),
             state: NamedState::Seen(Box::default()),
         }];
-        let jobs = join(seen, serde_json::from_value(table).unwrap());
+        let text = table.to_string();
+        let table = serde_json::from_str(&text).unwrap();
+        let names = |begun: &str| join(Vec::new(), &table, begun).len();
+        assert_eq!((names(""), names("b"), names("x")), (3, 1, 0));
+        let jobs = join(seen, &table, "");
         let told = |name: &str, state: &str| NamedJob {
             name: name.to_owned(),
             state: NamedState::Told(state.to_owned()),

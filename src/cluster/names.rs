@@ -3,11 +3,10 @@
 use http::{Request, header::ACCEPT};
 use serde::Deserialize;
 
-use super::{connect::Cluster, failure::Failure};
+use super::{connect::Cluster, failure::Failure, listing::METADATA_ONLY};
 
 /// Objects a page; kubectl's own chunk size.
 const PAGE: u32 = 500;
-const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// Whose names there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,8 +30,6 @@ pub(super) struct GroupStatusRecord {
 }
 
 impl TrainJobStatus {
-    /// Trainer copies what the JobSet says, and keeps it when that is gone. A suspension sets all numbers back; so does a
-    /// JobSet that begins anew, of which only itself tells.
     /// What its Jobs do now.
     pub(super) fn work(&self) -> JobWork {
         let any = |number: fn(&GroupStatusRecord) -> u32| {
@@ -45,6 +43,8 @@ impl TrainJobStatus {
         }
     }
 
+    /// Trainer copies what the JobSet says, and keeps it when that is gone. A suspension sets all numbers back; so does a
+    /// JobSet that begins anew, of which only itself tells.
     pub(super) fn pods_had(&self) -> PodsHad {
         let counts = |group: &GroupStatusRecord| {
             [group.ready, group.succeeded, group.failed, group.active] != [0; 4]

@@ -1,7 +1,8 @@
 //! Makes and removes the completion file: beside the plugin where that is allowed, else in a folder of the home that
-//! the `PATH` has. What somebody else made there is left alone.
+//! the `PATH` has. What somebody else made is left alone, and nothing is taken away before something is in its place.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -27,9 +28,6 @@ pub enum Installed {
     Made(PathBuf),
 }
 
-/// What was removed; nothing where nothing was there.
-pub type Removed = Vec<PathBuf>;
-
 /// Why there is no completion file now, or still one.
 #[derive(Debug, Error)]
 pub enum InstallFault {
@@ -41,12 +39,23 @@ pub enum InstallFault {
     NotOurs { path: PathBuf },
     #[error("no folder of the PATH takes {name}: {}", tried.join("; "))]
     Nowhere { name: String, tried: Vec<String> },
-    #[error("cannot remove {}", path.display())]
+    #[error("{} is made, and kubectl finds {} before it", made.display(), first.display())]
+    Shadowed { made: PathBuf, first: PathBuf },
+    #[error("{}cannot remove {}", before(removed), path.display())]
     NotRemoved {
+        /// What was removed before it.
+        removed: Vec<PathBuf>,
         path: PathBuf,
         #[source]
         source: io::Error,
     },
+}
+
+fn before(removed: &[PathBuf]) -> String {
+    let lines = removed
+        .iter()
+        .map(|path| format!("{} is removed; ", path.display()));
+    lines.collect()
 }
 
 /// Makes the completion file, in `folder` where one is named.
@@ -60,53 +69,86 @@ pub fn install(
     let plugin = found.plugin.ok_or_else(|| InstallFault::NoPlugin {
         name: names.plugin.clone(),
     })?;
-    let wanted_there = |path: &Path| folder.is_none_or(|folder| path.parent() == Some(folder));
-    match found.completion {
-        CompletionFile::Works(path) | CompletionFile::Own(path)
-            if wanted_there(&path) && overwrite == Overwrite::Refused =>
-        {
-            return Ok(Installed::Already(path));
-        }
-        // It would be found before a new one, or be the new one's place.
-        CompletionFile::OtherCopy { path, .. } | CompletionFile::Broken(path) => {
-            clear(&path, names, overwrite)?;
-        }
-        CompletionFile::Works(path) | CompletionFile::Own(path) if wanted_there(&path) => {
-            clear(&path, names, overwrite)?;
-        }
-        CompletionFile::Works(_) | CompletionFile::Own(_) | CompletionFile::Absent => {}
-    }
     let folders = match folder {
-        Some(folder) if !surroundings.search_path.iter().any(|one| one == folder) => {
-            return Err(InstallFault::NotOnPath {
-                folder: folder.to_owned(),
-                name: names.completion.clone(),
-            });
-        }
-        Some(folder) => vec![folder.to_owned()],
-        None => usual_folders(&plugin, surroundings),
+        Some(folder) => vec![on_path(folder, names, surroundings)?],
+        None => usual_folders(&plugin, &found.completion, surroundings),
     };
-    make(names, &plugin, &folders)
+    if let CompletionFile::Works(path) | CompletionFile::Own(path) = &found.completion
+        && overwrite == Overwrite::Refused
+        && (folder.is_none() || path.parent().and_then(whole) == whole(&folders[0]))
+    {
+        return Ok(Installed::Already(path.clone()));
+    }
+    let made = make(names, &plugin, &folders, overwrite)?;
+    match survey(names, surroundings).completion {
+        CompletionFile::Own(first) | CompletionFile::OtherCopy { path: first, .. } => {
+            Err(InstallFault::Shadowed { made, first })
+        }
+        CompletionFile::Works(_) | CompletionFile::Absent | CompletionFile::Broken(_) => {
+            Ok(Installed::Made(made))
+        }
+    }
 }
 
-/// Removes every completion file of this plugin along the `PATH`.
-pub fn uninstall(names: &Names, surroundings: &Surroundings) -> Result<Removed, InstallFault> {
+/// Removes every completion file of this plugin along the `PATH`, and says which there were.
+pub fn uninstall(names: &Names, surroundings: &Surroundings) -> Result<Vec<PathBuf>, InstallFault> {
     let found = surroundings.files_called(&names.completion);
-    // Nothing is removed where not all may be.
+    // Nothing is removed where one of them is somebody else's.
     if let Some(foreign) = found.iter().find(|path| !is_ours(path, names)) {
         return Err(InstallFault::NotOurs {
             path: foreign.clone(),
         });
     }
-    for path in &found {
-        remove(path)?;
+    let mut removed = Vec::new();
+    for path in found {
+        match fs::remove_file(&path) {
+            Ok(()) => removed.push(path),
+            Err(source) => {
+                return Err(InstallFault::NotRemoved {
+                    removed,
+                    path,
+                    source,
+                });
+            }
+        }
     }
-    Ok(found)
+    Ok(removed)
 }
 
-/// Beside the plugin, else where the home has programs, the usual places first.
-fn usual_folders(plugin: &Path, surroundings: &Surroundings) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = plugin.parent().map(Path::to_owned).into_iter().collect();
+fn whole(path: &Path) -> Option<PathBuf> {
+    fs::canonicalize(path).ok()
+}
+
+/// The folder as the `PATH` spells it.
+fn on_path(
+    folder: &Path,
+    names: &Names,
+    surroundings: &Surroundings,
+) -> Result<PathBuf, InstallFault> {
+    let wanted = whole(folder);
+    let mut folders = surroundings.search_path.iter();
+    let same = folders.find(|one| wanted.is_some() && whole(one) == wanted);
+    same.cloned().ok_or_else(|| InstallFault::NotOnPath {
+        folder: folder.to_owned(),
+        name: names.completion.clone(),
+    })
+}
+
+/// Where one was made before, beside the plugin, else where the home has programs, the usual places first.
+fn usual_folders(
+    plugin: &Path,
+    completion: &CompletionFile,
+    surroundings: &Surroundings,
+) -> Vec<PathBuf> {
+    let earlier = match completion {
+        CompletionFile::OtherCopy { path, .. } | CompletionFile::Broken(path) => path.parent(),
+        CompletionFile::Absent | CompletionFile::Works(_) | CompletionFile::Own(_) => None,
+    };
+    let mut folders: Vec<PathBuf> = earlier
+        .into_iter()
+        .chain(plugin.parent())
+        .map(Path::to_owned)
+        .collect();
     if let Some(home) = &surroundings.home {
         let usual = [home.join(".local/bin"), home.join("bin")];
         let on_path = |folder: &&PathBuf| surroundings.search_path.contains(folder);
@@ -114,21 +156,26 @@ fn usual_folders(plugin: &Path, surroundings: &Surroundings) -> Vec<PathBuf> {
         let of_home = surroundings.search_path.iter();
         folders.extend(of_home.filter(|folder| folder.starts_with(home)).cloned());
     }
-    let mut seen = Vec::new();
-    folders.retain(|folder| {
-        let is_new = !seen.contains(folder);
-        seen.push(folder.clone());
-        is_new
-    });
+    let mut seen = BTreeSet::new();
+    folders.retain(|folder| seen.insert(folder.clone()));
     folders
 }
 
-fn make(names: &Names, plugin: &Path, folders: &[PathBuf]) -> Result<Installed, InstallFault> {
+fn make(
+    names: &Names,
+    plugin: &Path,
+    folders: &[PathBuf],
+    overwrite: Overwrite,
+) -> Result<PathBuf, InstallFault> {
     let mut tried = Vec::new();
     for folder in folders {
         let path = folder.join(program_file(&names.completion));
-        match link(plugin, &path) {
-            Ok(()) => return Ok(Installed::Made(path)),
+        let is_free = path.symlink_metadata().is_err();
+        if !is_free && overwrite == Overwrite::Refused && !is_ours(&path, names) {
+            return Err(InstallFault::NotOurs { path });
+        }
+        match put(plugin, &path) {
+            Ok(()) => return Ok(path),
             Err(problem) => tried.push(format!("{}: {problem}", folder.display())),
         }
     }
@@ -138,29 +185,26 @@ fn make(names: &Names, plugin: &Path, folders: &[PathBuf]) -> Result<Installed, 
     })
 }
 
-fn clear(path: &Path, names: &Names, overwrite: Overwrite) -> Result<(), InstallFault> {
-    if overwrite == Overwrite::Refused && !is_ours(path, names) {
-        return Err(InstallFault::NotOurs {
-            path: path.to_owned(),
-        });
-    }
-    remove(path)
-}
-
-fn remove(path: &Path) -> Result<(), InstallFault> {
-    fs::remove_file(path).map_err(|source| InstallFault::NotRemoved {
-        path: path.to_owned(),
-        source,
+/// Makes the new one under another name first, so that there is one at every moment.
+fn put(plugin: &Path, path: &Path) -> io::Result<()> {
+    let staged = path.with_extension(format!("new-{}", std::process::id()));
+    link(plugin, &staged)?;
+    fs::rename(&staged, path).inspect_err(|_| {
+        // What cannot be put in place is not left behind; the first problem is the one to tell.
+        let _ = fs::remove_file(&staged);
     })
 }
 
-/// A link to a file with the plugin's name; where links are not used, a copy of the plugin beside it.
+/// A link to the plugin, or to where one with its name was; where links are not used, a copy of the plugin beside it.
 fn is_ours(path: &Path, names: &Names) -> bool {
     let plugin = program_file(&names.plugin);
     match fs::read_link(path) {
-        Ok(target) => target
-            .file_name()
-            .is_some_and(|name| name == plugin.as_str()),
+        Ok(target) => {
+            let is_called_so = target
+                .file_name()
+                .is_some_and(|name| name == plugin.as_str());
+            is_called_so || whole(path) == whole(&path.with_file_name(&plugin))
+        }
         Err(_) => is_copy(path, &plugin),
     }
 }

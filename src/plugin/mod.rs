@@ -7,5 +7,6 @@ mod platform;
 mod survey;
 
 pub use candidate::{Candidate, Completion};
-pub use install::{InstallFault, Installed, Overwrite, Removed, install, uninstall};
+pub use install::{InstallFault, Installed, Overwrite, install, uninstall};
+pub use platform::leave_terminal;
 pub use survey::{CompletionFile, Names, Surroundings, Survey, survey};

@@ -11,9 +11,9 @@ pub(super) fn program_file(name: &str) -> String {
 /// Whether the system would start this file.
 #[cfg(unix)]
 pub(super) fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
+    use rustix::fs::{Access, access};
 
-    fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    fs::metadata(path).is_ok_and(|found| found.is_file()) && access(path, Access::EXEC_OK).is_ok()
 }
 
 #[cfg(not(unix))]
@@ -38,3 +38,13 @@ pub(super) fn link(program: &Path, path: &Path) -> io::Result<()> {
 pub(super) fn link(program: &Path, path: &Path) -> io::Result<()> {
     fs::copy(program, path).map(drop)
 }
+
+/// Leaves the terminal, so that nothing that is started from here can ask at it.
+#[cfg(unix)]
+pub fn leave_terminal() {
+    // The leader of a group cannot; a shell that starts completions has none of them lead one.
+    let _ = rustix::process::setsid();
+}
+
+#[cfg(not(unix))]
+pub fn leave_terminal() {}

@@ -1,6 +1,7 @@
 //! Looks for the plugin and its completion file where kubectl looks: along the `PATH`, the first that can be started.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -24,8 +25,7 @@ const USUAL: &str = "trainer";
 impl Names {
     /// By what this program was started as. Under a name that kubectl would not find it is the usual plugin.
     pub fn of_program(program: Option<&OsStr>) -> Self {
-        let stem = program.and_then(|program| Path::new(program).file_stem());
-        let stem = stem.map(OsStr::to_string_lossy).unwrap_or_default();
+        let stem = stem(program);
         let name = stem
             .strip_prefix(PLUGIN)
             .or_else(|| stem.strip_prefix(COMPLETION))
@@ -38,8 +38,7 @@ impl Names {
 
     /// Whether kubectl started this program to complete a line.
     pub fn is_completion(program: Option<&OsStr>) -> bool {
-        let stem = program.and_then(|program| Path::new(program).file_stem());
-        stem.is_some_and(|stem| stem.to_string_lossy().starts_with(COMPLETION))
+        stem(program).starts_with(COMPLETION)
     }
 
     /// What stands behind `kubectl` to run the plugin: kubectl runs `kubectl-foo-bar_baz` for `foo bar-baz`.
@@ -47,6 +46,14 @@ impl Names {
         let name = self.plugin.strip_prefix(PLUGIN).unwrap_or_default();
         name.split('-').map(|word| word.replace('_', "-")).collect()
     }
+}
+
+/// The name of a program's file, without what the system adds to it.
+fn stem(program: Option<&OsStr>) -> String {
+    let file = program.and_then(|program| Path::new(program).file_name());
+    let file = file.map(OsStr::to_string_lossy).unwrap_or_default();
+    let file = file.strip_suffix(".exe").unwrap_or(&file);
+    file.to_owned()
 }
 
 /// What of the environment counts.
@@ -78,12 +85,15 @@ impl Surroundings {
     /// Whatever is called so, along the `PATH`: also what cannot be started.
     pub(super) fn files_called(&self, name: &str) -> Vec<PathBuf> {
         let file = program_file(name);
-        let files = self.search_path.iter().map(|folder| folder.join(&file));
-        let mut found: Vec<_> = files
-            .filter(|path| path.symlink_metadata().is_ok())
-            .collect();
-        found.dedup();
-        found
+        let mut seen = BTreeSet::new();
+        let folders = self.search_path.iter();
+        // Folders that are the same under another name, as /bin is /usr/bin, count once.
+        let folders =
+            folders.filter(|folder| whole(folder).is_some_and(|whole| seen.insert(whole)));
+        let files = folders.map(|folder| folder.join(&file));
+        files
+            .filter(|path| path.symlink_metadata().is_ok_and(|found| !found.is_dir()))
+            .collect()
     }
 }
 
@@ -107,6 +117,7 @@ pub enum CompletionFile {
 /// What kubectl finds of this plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Survey {
+    pub names: Names,
     pub kubectl: Option<PathBuf>,
     /// The plugin that kubectl runs.
     pub plugin: Option<PathBuf>,
@@ -117,6 +128,7 @@ pub struct Survey {
 pub fn survey(names: &Names, surroundings: &Surroundings) -> Survey {
     let plugin = surroundings.find_program(&names.plugin);
     Survey {
+        names: names.clone(),
         kubectl: surroundings.find_program("kubectl"),
         completion: completion_file(names, surroundings, plugin.as_deref()),
         plugin,

@@ -67,23 +67,27 @@ impl StatusLine {
     }
 }
 
+/// What came of asking kubectl.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Works,
+    DoesNot,
+}
+
 /// Whether TAB works behind what is `typed`, and below it what that rests on.
-pub fn render_status(typed: &str, works: bool, lines: &[StatusLine], style: Style) -> String {
-    let (role, verdict) = match works {
-        true => (Role::Good, format!("TAB works behind `{typed}`.")),
-        false => (Role::Bad, format!("TAB does not work behind `{typed}`.")),
+pub fn render_status(typed: &str, verdict: Verdict, lines: &[StatusLine], style: Style) -> String {
+    let (role, sentence) = match verdict {
+        Verdict::Works => (Role::Good, format!("TAB works behind `{typed}`.")),
+        Verdict::DoesNot => (Role::Bad, format!("TAB does not work behind `{typed}`.")),
     };
     let width = lines
         .iter()
         .map(|line| line.what.len())
         .max()
         .unwrap_or_default();
-    let below = lines
-        .iter()
-        .map(|line| format!("  {:width$}  {}\n", line.what, line.place));
-    format!(
-        "{}\n{}",
-        style.paint(role, &verdict),
-        below.collect::<String>()
-    )
+    let below = lines.iter().fold(String::new(), |mut below, line| {
+        below.push_str(&format!("  {:width$}  {}\n", line.what, line.place));
+        below
+    });
+    format!("{}\n{below}", style.paint(role, &sentence))
 }

@@ -307,3 +307,13 @@ For more information, try '--help'.
 
 "#]]);
 }
+
+#[test]
+fn a_variable_that_was_left_over_silences_no_command() {
+    plugin()
+        .env("KUBECTL_TRAINER_COMPLETE", "powershell")
+        .args(["runtimes", "nonsense"])
+        .assert()
+        .code(2)
+        .stdout_eq("");
+}

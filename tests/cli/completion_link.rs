@@ -187,7 +187,7 @@ TAB works behind `kubectl trainer`.
         .stdout_eq("")
         .stderr_eq(str![[r#"
 error: [MACHINE]/bin/kubectl_complete-trainer is not a link to this plugin
-hint: see what it is; to put this plugin's in its place: kubectl trainer completion install --force
+hint: see what it is, and remove it by hand
 
 "#]]);
     assert!(machine.path("bin/kubectl_complete-trainer").exists());
@@ -223,8 +223,8 @@ TAB does not work behind `kubectl trainer`.
 
 "#]])
         .stderr_eq(str![[r#"
-error: kubectl_complete-trainer is there, and kubectl gives none of its words
-hint: kubectl 1.26 or newer asks plugins: kubectl version --client
+error: [MACHINE]/bin/kubectl_complete-trainer gives kubectl none of the plugin's words
+hint: put this plugin's in its place: kubectl trainer completion install --force
 
 "#]]);
 }
@@ -344,6 +344,72 @@ TAB does not work behind `kubectl trainer`.
         .completion(&["uninstall"])
         .code(0)
         .stdout_eq(str![[r#"
+[MACHINE]/bin/kubectl_complete-trainer is removed.
+
+"#]]);
+}
+
+#[test]
+fn a_typing_error_takes_nothing_away() {
+    let machine = Machine::new();
+    let link = machine.path("bin/kubectl_complete-trainer");
+    symlink("/nonexistent/kubectl-trainer", &link).unwrap();
+    machine
+        .completion(&["install", "--folder", "/nonexistent"])
+        .code(2);
+    assert!(link.symlink_metadata().is_ok());
+}
+
+#[test]
+fn folders_are_taken_however_they_are_spelled_and_counted_once() {
+    let machine = Machine::new();
+    // As /bin is /usr/bin.
+    fs::remove_dir(machine.path("home/.local/bin")).unwrap();
+    symlink(machine.path("bin"), machine.path("home/.local/bin")).unwrap();
+    let folder = machine.path("elsewhere/../bin").display().to_string();
+    machine
+        .completion(&["install", "--folder", &folder])
+        .code(1)
+        .stdout_eq(str![[r#"
+[MACHINE]/bin/kubectl_complete-trainer is made.
+TAB does not work behind `kubectl trainer`.
+  kubectl     not on the PATH
+  plugin      [MACHINE]/bin/kubectl-trainer
+  completion  [MACHINE]/bin/kubectl_complete-trainer
+
+"#]]);
+    machine.completion(&["uninstall"]).code(0).stdout_eq(str![[r#"
+[MACHINE]/bin/kubectl_complete-trainer is removed.
+
+"#]]);
+}
+
+#[test]
+fn a_file_that_is_found_first_is_told_after_the_link_is_made() {
+    let machine = Machine::new();
+    machine.write_script("bin/kubectl_complete-trainer", "#!/bin/sh\n");
+    let home = machine.path("home/.local/bin").display().to_string();
+    let ended = machine.completion(&["install", "--folder", &home]);
+    ended.code(1).stdout_eq("").stderr_eq(str![[r#"
+error: [MACHINE]/home/.local/bin/kubectl_complete-trainer is made, and kubectl finds [MACHINE]/bin/kubectl_complete-trainer before it
+hint: remove the other one, or put this one's folder before it on the PATH
+
+"#]]);
+}
+
+#[test]
+fn a_folder_of_that_name_is_no_obstacle() {
+    let machine = Machine::new();
+    fs::create_dir(machine.path("home/.local/bin/kubectl_complete-trainer")).unwrap();
+    machine.completion(&["install"]).code(1).stdout_eq(str![[r#"
+[MACHINE]/bin/kubectl_complete-trainer is made.
+TAB does not work behind `kubectl trainer`.
+  kubectl     not on the PATH
+  plugin      [MACHINE]/bin/kubectl-trainer
+  completion  [MACHINE]/bin/kubectl_complete-trainer
+
+"#]]);
+    machine.completion(&["uninstall"]).code(0).stdout_eq(str![[r#"
 [MACHINE]/bin/kubectl_complete-trainer is removed.
 
 "#]]);

@@ -45,10 +45,13 @@ fn judge_completion(survey: Option<&Survey>) -> Outcome {
     let Some(survey) = survey else {
         return Outcome::passed("not looked at");
     };
+    let names = &survey.names;
     let install = |reason, detail: String| {
+        let plugin = names.words().join(" ");
+        let mend = format!("kubectl {plugin} completion install");
         Outcome::of(Finding {
             advice_for: Reader::Anybody,
-            ..Finding::warning(reason, detail).mended_by("kubectl trainer completion install")
+            ..Finding::warning(reason, detail).mended_by(mend)
         })
     };
     match &survey.completion {
@@ -57,7 +60,7 @@ fn judge_completion(survey: Option<&Survey>) -> Outcome {
         }
         CompletionFile::Absent => install(
             &NO_COMPLETION,
-            "there is no kubectl_complete-trainer on the PATH".to_owned(),
+            format!("there is no {} on the PATH", names.completion),
         ),
         CompletionFile::Broken(path) => install(
             &COMPLETION_BROKEN,
@@ -75,9 +78,11 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::plugin::Names;
 
     fn codes(completion: CompletionFile) -> Vec<&'static str> {
         let survey = Survey {
+            names: Names::of_program(None),
             kubectl: None,
             plugin: None,
             completion,

@@ -1,5 +1,7 @@
 //! `completion install|uninstall|status`: the file that kubectl asks, made, removed and tried.
 
+use std::path::PathBuf;
+
 use super::{
     InstallArgs,
     proof::{Proof, fetch_proof},
@@ -8,10 +10,9 @@ use crate::{
     commands::CommandContext,
     error::{CommandError, ErrorKind},
     plugin::{
-        self, CompletionFile, InstallFault, Installed, Names, Overwrite, Surroundings, Survey,
-        survey,
+        self, CompletionFile, InstallFault, Installed, Overwrite, Surroundings, Survey, survey,
     },
-    render::completion::{StatusLine, render_status},
+    render::completion::{StatusLine, Verdict, render_status},
     ui::Ui,
 };
 
@@ -24,13 +25,14 @@ pub(super) async fn install(
     args: &InstallArgs,
 ) -> Result<(), CommandError> {
     let names = context.plugin_names();
-    let overwrite = match args.force {
-        true => Overwrite::Allowed,
-        false => Overwrite::Refused,
+    let overwrite = if args.force {
+        Overwrite::Allowed
+    } else {
+        Overwrite::Refused
     };
     let surroundings = Surroundings::read();
     let done = plugin::install(&names, &surroundings, args.folder.as_deref(), overwrite)
-        .map_err(|fault| refuse(fault, context))?;
+        .map_err(|fault| refuse_install(fault, context))?;
     ui.answer(&match done {
         Installed::Already(path) => format!("{} is there already.\n", path.display()),
         Installed::Made(path) => format!("{} is made.\n", path.display()),
@@ -40,8 +42,7 @@ pub(super) async fn install(
 
 pub(super) fn uninstall(ui: &mut Ui, context: &CommandContext) -> Result<(), CommandError> {
     let names = context.plugin_names();
-    let removed =
-        plugin::uninstall(&names, &Surroundings::read()).map_err(|fault| refuse(fault, context))?;
+    let removed = plugin::uninstall(&names, &Surroundings::read()).map_err(refuse_uninstall)?;
     let lines = removed
         .iter()
         .map(|path| format!("{} is removed.\n", path.display()));
@@ -64,29 +65,29 @@ async fn tell(ui: &mut Ui, context: &CommandContext) -> Result<(), CommandError>
         Some(kubectl) => Some(fetch_proof(kubectl, &names).await),
         None => None,
     };
-    let problem = problem(&found, proof.as_ref(), &names);
+    let problem = problem(&found, proof.as_ref(), context.display_name());
     let typed = format!("kubectl {}", names.words().join(" "));
+    let verdict = match &problem {
+        None => Verdict::Works,
+        Some(_) => Verdict::DoesNot,
+    };
     ui.answer(&render_status(
         &typed,
-        problem.is_none(),
+        verdict,
         &lines(&found),
         context.look(ui).style,
     ))?;
-    match problem {
-        None => {
-            ui.note(&format!(
-                "Your shell has to complete kubectl itself, too: see kubectl completion --help"
-            ));
-            Ok(())
-        }
-        Some((text, mend)) => Err(CommandError::new(ErrorKind::Failed, text)
-            .with_hint(mend.replace("{}", context.display_name()))),
+    if let Some(problem) = problem {
+        let error = CommandError::new(ErrorKind::Failed, problem.what);
+        return Err(error.with_hint(problem.mend));
     }
+    ui.note("Your shell has to complete kubectl itself, too: see kubectl completion --help");
+    Ok(())
 }
 
 fn lines(found: &Survey) -> Vec<StatusLine> {
-    let shown = |path: &Option<std::path::PathBuf>| {
-        path.as_ref().map_or_else(
+    let shown = |path: Option<&PathBuf>| {
+        path.map_or_else(
             || "not on the PATH".to_owned(),
             |path| path.display().to_string(),
         )
@@ -101,59 +102,102 @@ fn lines(found: &Survey) -> Vec<StatusLine> {
         }
     };
     vec![
-        StatusLine::new("kubectl", shown(&found.kubectl)),
-        StatusLine::new("plugin", shown(&found.plugin)),
+        StatusLine::new("kubectl", shown(found.kubectl.as_ref())),
+        StatusLine::new("plugin", shown(found.plugin.as_ref())),
         StatusLine::new("completion", completion),
     ]
 }
 
-/// The first thing that is wrong, and what mends it; `{}` stands for what the user types to run this program.
-fn problem(found: &Survey, proof: Option<&Proof>, names: &Names) -> Option<(String, String)> {
-    let install = "make it anew with: {} completion install".to_owned();
-    let file = &names.completion;
-    if found.kubectl.is_none() {
-        let text = "there is no kubectl on the PATH".to_owned();
-        return Some((text, "put kubectl into a folder of the PATH".to_owned()));
+/// Why TAB does not work, and what mends it.
+struct Problem {
+    what: String,
+    mend: String,
+}
+
+impl Problem {
+    fn new(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            mend: mend.into(),
+        }
     }
-    if found.plugin.is_none() {
-        let text = format!("kubectl does not find {} on the PATH", names.plugin);
-        return Some((
-            text,
-            "put the program into a folder of the PATH under that name".to_owned(),
+}
+
+/// The first thing that is wrong. `program` is what the user types to run this one.
+fn problem(found: &Survey, proof: Option<&Proof>, program: &str) -> Option<Problem> {
+    let names = &found.names;
+    if found.kubectl.is_none() {
+        return Some(Problem::new(
+            "there is no kubectl on the PATH",
+            "put kubectl into a folder of the PATH",
         ));
     }
-    match (&found.completion, proof) {
-        (CompletionFile::Absent, _) => Some((
-            format!("there is no {file} on the PATH, which kubectl would ask"),
-            "make it with: {} completion install".to_owned(),
-        )),
-        (CompletionFile::Broken(path), _) => {
-            Some((format!("{} cannot be started", path.display()), install))
-        }
-        (CompletionFile::OtherCopy { path, target }, _) => Some((
-            format!(
-                "{} leads to {}, which is not the plugin that kubectl runs",
-                path.display(),
-                target.display()
-            ),
-            install,
-        )),
-        (_, Some(Proof::DoesNot)) => Some((
-            format!("{file} is there, and kubectl gives none of its words"),
-            format!("kubectl {OLDEST_KUBECTL} or newer asks plugins: kubectl version --client"),
-        )),
-        (_, Some(Proof::NotAsked(problem))) => Some((
+    if found.plugin.is_none() {
+        return Some(Problem::new(
+            format!("kubectl does not find {} on the PATH", names.plugin),
+            "put the program into a folder of the PATH under that name",
+        ));
+    }
+    problem_of_file(found, program).or_else(|| match proof? {
+        Proof::Completes => None,
+        Proof::DoesNot => Some(silent(found, program)),
+        Proof::NotAsked(problem) => Some(Problem::new(
             format!("kubectl cannot be asked: {problem}"),
             format!(
                 "try it: kubectl __complete {} \"\"",
                 names.words().join(" ")
             ),
         )),
-        _ => None,
+    })
+}
+
+fn problem_of_file(found: &Survey, program: &str) -> Option<Problem> {
+    let anew = format!("make it anew with: {program} completion install");
+    match &found.completion {
+        CompletionFile::Works(_) | CompletionFile::Own(_) => None,
+        CompletionFile::Absent => Some(Problem::new(
+            format!(
+                "there is no {} on the PATH, which kubectl would ask",
+                found.names.completion
+            ),
+            format!("make it with: {program} completion install"),
+        )),
+        CompletionFile::Broken(path) => Some(Problem::new(
+            format!("{} cannot be started", path.display()),
+            anew,
+        )),
+        CompletionFile::OtherCopy { path, target } => {
+            let what = format!(
+                "{} leads to {}, which is not the plugin that kubectl runs",
+                path.display(),
+                target.display()
+            );
+            Some(Problem::new(what, anew))
+        }
     }
 }
 
-fn refuse(fault: InstallFault, context: &CommandContext) -> CommandError {
+/// It is there, and nothing comes of it.
+fn silent(found: &Survey, program: &str) -> Problem {
+    match &found.completion {
+        CompletionFile::Own(path) => Problem::new(
+            format!(
+                "{} gives kubectl none of the plugin's words",
+                path.display()
+            ),
+            format!("put this plugin's in its place: {program} completion install --force"),
+        ),
+        _ => Problem::new(
+            format!(
+                "{} is there, and kubectl gives none of its words",
+                found.names.completion
+            ),
+            format!("kubectl {OLDEST_KUBECTL} or newer asks plugins: kubectl version --client"),
+        ),
+    }
+}
+
+fn refuse_install(fault: InstallFault, context: &CommandContext) -> CommandError {
     let name = context.display_name();
     let hint = match &fault {
         InstallFault::NoPlugin { .. } => {
@@ -169,13 +213,26 @@ fn refuse(fault: InstallFault, context: &CommandContext) -> CommandError {
         InstallFault::Nowhere { .. } => format!(
             "name a folder of the PATH that you may write to: {name} completion install --folder FOLDER"
         ),
+        InstallFault::Shadowed { .. } => {
+            "remove the other one, or put this one's folder before it on the PATH".to_owned()
+        }
         InstallFault::NotRemoved { .. } => "remove it by hand".to_owned(),
     };
     let kind = match &fault {
         InstallFault::NoPlugin { .. } => ErrorKind::NotFound,
         InstallFault::NotOnPath { .. } => ErrorKind::Usage,
         InstallFault::NotOurs { .. } => ErrorKind::Refused,
-        InstallFault::Nowhere { .. } | InstallFault::NotRemoved { .. } => ErrorKind::Failed,
+        InstallFault::Nowhere { .. }
+        | InstallFault::Shadowed { .. }
+        | InstallFault::NotRemoved { .. } => ErrorKind::Failed,
     };
     CommandError::new(kind, fault).with_hint(hint)
+}
+
+fn refuse_uninstall(fault: InstallFault) -> CommandError {
+    let kind = match &fault {
+        InstallFault::NotOurs { .. } => ErrorKind::Refused,
+        _ => ErrorKind::Failed,
+    };
+    CommandError::new(kind, fault).with_hint("see what it is, and remove it by hand")
 }

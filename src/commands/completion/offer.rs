@@ -1,5 +1,6 @@
 //! What TAB offers where only asking tells: names from the kubeconfig, from the cluster, from the program's own lists.
-//! One request at most, within a limit, and nothing is said when it fails: nobody has asked for anything yet.
+//! One request (for TrainJobs a second where they are more than a page), within a limit, and nothing is said when it
+//! fails: nobody has asked for anything yet.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -9,6 +10,7 @@ use crate::{
     cli::{
         ValueKind,
         completion::{Offer, Question},
+        parse_name,
     },
     cluster::{
         Attendance, Cluster, ConnectionOptions, ContainerKind, KubeconfigEntry, NamedKind,
@@ -19,7 +21,8 @@ use crate::{
 };
 
 /// How long somebody who is typing waits.
-const LIMIT: Duration = Duration::from_secs(2);
+/// kubectl and the shell need some of the time too.
+const LIMIT: Duration = Duration::from_millis(1500);
 
 const VERBS: [&str; 9] = [
     "get",
@@ -141,24 +144,37 @@ async fn fetch(question: Question<'_>) -> Option<Vec<Candidate>> {
         let entries = fetch_kubeconfig_entries(&options, section).await.ok()?;
         return Some(entries.into_iter().map(of_entry).collect());
     }
-    let cluster = Cluster::connect(&options).await.ok();
-    match (question.kind, cluster) {
-        (Kind::Namespace, cluster) => Some(fetch_namespaces(cluster.as_ref(), &options).await),
-        (_, None) => None,
-        (Kind::TrainJob, Some(cluster)) => fetch_jobs(&cluster, question.prefix).await,
-        (Kind::Step | Kind::Node | Kind::Container, Some(cluster)) => {
-            fetch_parts(&cluster, question).await
+    if question.kind == Kind::Namespace {
+        return Some(fetch_namespaces(&options).await);
+    }
+    fetch_from_cluster(question, &options).await
+}
+
+/// What only a cluster knows. Without what it takes to ask, nothing is connected to.
+async fn fetch_from_cluster(
+    question: Question<'_>,
+    options: &ConnectionOptions,
+) -> Option<Vec<Candidate>> {
+    use ValueKind as Kind;
+    let connect = || async { Cluster::connect(options).await.ok() };
+    match question.kind {
+        Kind::TrainJob => fetch_jobs(&connect().await?, question.prefix).await,
+        Kind::Step | Kind::Node | Kind::Container => {
+            let JobName::Named(job) = JobName::parse(Some(question.typed.job.as_deref()?)) else {
+                return None;
+            };
+            fetch_parts(&connect().await?, question.kind, &job).await
         }
-        (Kind::Runtime | Kind::ClusterRuntime, Some(cluster)) => {
-            fetch_runtimes(&cluster, question.prefix).await
+        Kind::Runtime | Kind::ClusterRuntime => {
+            fetch_runtimes(&connect().await?, question.prefix).await
         }
-        (Kind::ServiceAccount, Some(cluster)) => fetch_accounts(&cluster, question.prefix).await,
-        (Kind::Login, Some(cluster)) => fetch_logins(&cluster).await,
-        (Kind::Secret, Some(cluster)) => {
-            let namespace = cluster.namespace().to_owned();
-            Some(names(&cluster, NamedKind::Secret, &namespace).await?)
+        Kind::ServiceAccount => fetch_accounts(&connect().await?, question.prefix).await,
+        Kind::Login => fetch_logins(&connect().await?, question.prefix).await,
+        Kind::Secret => {
+            let cluster = connect().await?;
+            names(&cluster, NamedKind::Secret, cluster.namespace()).await
         }
-        (Kind::Credential, Some(cluster)) => fetch_credentials(&cluster).await,
+        Kind::Credential => fetch_credentials(&connect().await?).await,
         _ => None,
     }
 }
@@ -172,12 +188,9 @@ fn of_entry(entry: KubeconfigEntry) -> Candidate {
 }
 
 /// Where namespaces may not be listed, those that the kubeconfig names.
-async fn fetch_namespaces(
-    cluster: Option<&Cluster>,
-    options: &ConnectionOptions,
-) -> Vec<Candidate> {
-    if let Some(cluster) = cluster
-        && let Some(found) = names(cluster, NamedKind::Namespace, "").await
+async fn fetch_namespaces(options: &ConnectionOptions) -> Vec<Candidate> {
+    if let Ok(cluster) = Cluster::connect(options).await
+        && let Some(found) = names(&cluster, NamedKind::Namespace, "").await
     {
         return found;
     }
@@ -195,7 +208,10 @@ async fn fetch_namespaces(
 /// `NAME`, or `KIND/NAME` once that is begun.
 async fn fetch_jobs(cluster: &Cluster, prefix: &str) -> Option<Vec<Candidate>> {
     let kind = prefix.rfind('/').map_or("", |end| &prefix[..=end]);
-    let jobs = fetch_job_names(cluster, cluster.namespace()).await.ok()?;
+    let begun = prefix[kind.len()..].trim_start_matches('@');
+    let jobs = fetch_job_names(cluster, cluster.namespace(), begun)
+        .await
+        .ok()?;
     let named = jobs
         .iter()
         .map(|job| Candidate::new(format!("{kind}{}", job.name), state(&job.state)));
@@ -214,15 +230,12 @@ fn state(state: &NamedState) -> &str {
 }
 
 /// Steps, nodes or containers of the job that is named, as far as it has pods.
-async fn fetch_parts(cluster: &Cluster, question: Question<'_>) -> Option<Vec<Candidate>> {
-    let JobName::Named(job) = JobName::parse(Some(question.typed.job.as_deref()?)) else {
-        return None;
-    };
-    let observation = fetch_job_pods(cluster, cluster.namespace(), &job)
+async fn fetch_parts(cluster: &Cluster, kind: ValueKind, job: &str) -> Option<Vec<Candidate>> {
+    let observation = fetch_job_pods(cluster, cluster.namespace(), job)
         .await
         .ok()?;
     let steps = steps(&observation).into_iter().map(|step| step.name);
-    let mut found: Vec<String> = match question.kind {
+    let mut found: Vec<String> = match kind {
         ValueKind::Step => steps.collect(),
         ValueKind::Node => steps
             .filter_map(|name| name.strip_prefix("node-").map(str::to_owned))
@@ -246,9 +259,10 @@ async fn fetch_parts(cluster: &Cluster, question: Question<'_>) -> Option<Vec<Ca
 /// Those of the cluster, or those of the namespace once `trainingruntime/` is typed.
 async fn fetch_runtimes(cluster: &Cluster, prefix: &str) -> Option<Vec<Candidate>> {
     let kind = prefix.find('/').map_or("", |end| &prefix[..=end]);
-    let wanted = match kind.to_ascii_lowercase().starts_with("trainingruntime") {
-        true => NamedKind::TrainingRuntime,
-        false => NamedKind::ClusterTrainingRuntime,
+    let wanted = if kind.to_ascii_lowercase().starts_with("trainingruntime") {
+        NamedKind::TrainingRuntime
+    } else {
+        NamedKind::ClusterTrainingRuntime
     };
     let found = cluster
         .fetch_names(wanted, cluster.namespace())
@@ -266,23 +280,33 @@ async fn fetch_runtimes(cluster: &Cluster, prefix: &str) -> Option<Vec<Candidate
 /// `NAME`, or `NAMESPACE/NAME` once that is begun.
 async fn fetch_accounts(cluster: &Cluster, prefix: &str) -> Option<Vec<Candidate>> {
     let Some((namespace, _)) = prefix.split_once('/') else {
-        let namespace = cluster.namespace().to_owned();
-        return names(cluster, NamedKind::ServiceAccount, &namespace).await;
+        return names(cluster, NamedKind::ServiceAccount, cluster.namespace()).await;
     };
-    let mut found = names(cluster, NamedKind::ServiceAccount, namespace).await?;
-    for candidate in &mut found {
-        candidate.value = format!("{namespace}/{}", candidate.value);
-    }
-    Some(found)
+    let found = accounts_of(cluster, namespace).await?;
+    let named = |account: String| Candidate::new(format!("{namespace}/{account}"), "");
+    Some(found.into_iter().map(named).collect())
 }
 
-async fn fetch_logins(cluster: &Cluster) -> Option<Vec<Candidate>> {
-    let namespace = cluster.namespace().to_owned();
-    let mut found = names(cluster, NamedKind::ServiceAccount, &namespace).await?;
-    for candidate in &mut found {
-        candidate.value = format!("system:serviceaccount:{namespace}:{}", candidate.value);
-    }
-    Some(found)
+/// `system:serviceaccount:NAMESPACE:NAME`; another namespace than that of `-n` once it is begun.
+async fn fetch_logins(cluster: &Cluster, prefix: &str) -> Option<Vec<Candidate>> {
+    const KIND: &str = "system:serviceaccount:";
+    let begun = prefix
+        .strip_prefix(KIND)
+        .and_then(|rest| rest.split_once(':'));
+    let namespace = begun.map_or(cluster.namespace(), |(namespace, _)| namespace);
+    let found = accounts_of(cluster, namespace).await?;
+    let named = |account: String| Candidate::new(format!("{KIND}{namespace}:{account}"), "");
+    Some(found.into_iter().map(named).collect())
+}
+
+/// The namespace is typed, and becomes a part of a request's path.
+async fn accounts_of(cluster: &Cluster, namespace: &str) -> Option<Vec<String>> {
+    let namespace = parse_name(namespace).ok()?;
+    let found = cluster
+        .fetch_names(NamedKind::ServiceAccount, &namespace)
+        .await
+        .ok()?;
+    Some(found.into_iter().map(|object| object.name).collect())
 }
 
 async fn fetch_credentials(cluster: &Cluster) -> Option<Vec<Candidate>> {

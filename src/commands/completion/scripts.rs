@@ -36,8 +36,14 @@ impl Shell {
     }
 }
 
+/// For bash, of our own: what the library has for it neither quotes what it writes nor completes behind `=`.
+const BASH: &str = include_str!("bash.sh");
+
 /// The script for a shell, with the program under this name.
 pub(super) fn script(shell: Shell, plugin: &str) -> Result<String, CommandError> {
+    if shell == Shell::Bash {
+        return Ok(bash_script(plugin));
+    }
     let mut script = Vec::new();
     match Shells::builtins().completer(shell.name()) {
         Some(completer) => {
@@ -46,6 +52,13 @@ pub(super) fn script(shell: Shell, plugin: &str) -> Result<String, CommandError>
         None => static_script(plugin, &mut script),
     }
     Ok(String::from_utf8_lossy(&script).into_owned())
+}
+
+fn bash_script(plugin: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric();
+    let function = plugin.replace(|letter| !is_plain(letter), "_");
+    BASH.replace("FUNCTION", &format!("_{function}"))
+        .replace("PLUGIN", plugin)
 }
 
 /// nushell has no way to ask with the whole line, so its script holds the grammar.
@@ -65,9 +78,9 @@ pub(super) fn answer_script(shell: &str, words: &[OsString], offer: &Offer) -> i
     let Some(name) = line.first() else {
         return Ok(String::new());
     };
-    let mut grammar = completing_command(&name.to_string_lossy(), line, offer);
+    let (mut grammar, line) = completing_command(&name.to_string_lossy(), line, offer);
     let folder = std::env::current_dir().ok();
     let mut answer = Vec::new();
-    completer.write_complete(&mut grammar, line.to_vec(), folder.as_deref(), &mut answer)?;
+    completer.write_complete(&mut grammar, line, folder.as_deref(), &mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }

@@ -1,0 +1,74 @@
+# TAB for PLUGIN in bash, without kubectl. To be read with: . <(PLUGIN completion bash)
+
+# Sets `plain` to what bash makes of a word as it is typed, and `quote` to a quote that is still open.
+FUNCTION_read() {
+    local typed=$1 letter index
+    plain='' quote=''
+    for ((index = 0; index < ${#typed}; index++)); do
+        letter=${typed:index:1}
+        case $quote$letter in
+        \'\' | \"\") quote='' ;;
+        \' | \") quote=$letter ;;
+        \\ | \"\\) plain+=${typed:++index:1} ;;
+        *) plain+=$letter ;;
+        esac
+    done
+}
+
+# Sets `value` to how it has to stand on the line. Nothing that bash would run may get there.
+FUNCTION_write() {
+    case $quote in
+    '')
+        case $value in
+        *[!A-Za-z0-9_.,:=/@%+-]*) printf -v value %q "$value" ;;
+        esac
+        ;;
+    \') [[ $value != *\'* ]] ;;
+    *) [[ $value != *[\"\$\`\\!]* ]] ;;
+    esac
+}
+
+FUNCTION() {
+    local rest=${COMP_LINE:0:COMP_POINT} words=() word='' head='' piece index
+    local plain quote flag='' value bits=0
+    # Bash cuts words at = and : too. What no blank parts is one word.
+    for ((index = 0; index <= COMP_CWORD; index++)); do
+        piece=${COMP_WORDS[index]}
+        if [[ $index == 0 || $rest == [[:space:]]* ]]; then
+            rest=${rest#"${rest%%[![:space:]]*}"}
+            FUNCTION_read "$word"
+            words+=("$plain")
+            word=''
+        fi
+        # Of the last piece, what stands behind the cursor is none of it.
+        [[ $index == "$COMP_CWORD" ]] && piece=$rest
+        rest=${rest#"$piece"}
+        head=$word
+        word+=$piece
+    done
+    case $piece in
+    '' | *[!"$COMP_WORDBREAKS"]*) ;;
+    *) head=$word ;;
+    esac
+    FUNCTION_read "$head"
+    head=$plain
+    FUNCTION_read "$word"
+    [[ $plain == -*=* ]] && flag=${plain%%=*}=
+    COMPREPLY=()
+    while IFS= read -r value; do
+        case $value in
+        :*) bits=${value#:} ;;
+        *)
+            value=$flag$value
+            # Only what follows the last cut is written anew.
+            value=${value#"$head"}
+            FUNCTION_write && COMPREPLY+=("$value")
+            ;;
+        esac
+    done < <(PLUGIN __completeNoDesc "${words[@]:2}" "$plain" 2>/dev/null)
+    ((bits & 2)) && compopt -o nospace
+    ((bits & 16)) && compopt -o dirnames
+    ((bits & 20)) || compopt -o default
+} 2>/dev/null
+
+complete -F FUNCTION PLUGIN
