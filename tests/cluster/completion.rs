@@ -4,8 +4,8 @@ mod direct;
 mod ground;
 mod nushell;
 mod session;
-mod shells;
-mod terminal;
+pub(crate) mod shells;
+pub(crate) mod terminal;
 
 use std::time::Duration;
 
@@ -98,6 +98,31 @@ const JOB_LINES: [(&str, Found<'_>); 8] = [
     ),
 ];
 
+/// The same behind the plugin's own name. What a shell would run may not come as it is.
+const DIRECT_LINES: [(&str, &str); 6] = [
+    ("kubectl-trainer lo", "kubectl-trainer logs "),
+    (
+        "kubectl-trainer verify --output=ju",
+        "kubectl-trainer verify --output=junit ",
+    ),
+    (
+        "kubectl-trainer verify --context=tw",
+        r"kubectl-trainer verify --context=two\ words ",
+    ),
+    (
+        r"kubectl-trainer verify --context \$",
+        r"kubectl-trainer verify --context \$\(touch\ x\) ",
+    ),
+    (
+        r"kubectl-trainer verify --context two\ w",
+        r"kubectl-trainer verify --context two\ words ",
+    ),
+    (
+        r"kubectl-trainer access rotate -f my\ jobs/a",
+        r"kubectl-trainer access rotate -f my\ jobs/a\ file.yaml ",
+    ),
+];
+
 /// Everything that TAB does behind kubectl, and behind the plugin's own name, in one session of a shell.
 fn everything_completes_in(shell: &Shell) {
     let Some(bed) = Testbed::shared() else { return };
@@ -115,7 +140,9 @@ fn everything_completes_in(shell: &Shell) {
         }
     }
     expect_words_in_quotes(&session, shell.quotes);
-    session.expect("kubectl-trainer lo", &Line("kubectl-trainer logs "));
+    for (line, completed) in DIRECT_LINES {
+        session.expect(line, &Line(completed));
+    }
     expect_patience(&bed, &session, namespace);
 }
 
@@ -140,7 +167,7 @@ fn expect_patience(bed: &Testbed, session: &Session<'_>, namespace: &str) {
     };
     let proxy = bed.between_client_and_server();
     let meet = |fault| proxy.set(matcher.clone(), fault, Times::Always).unwrap();
-    let line = format!("kubectl trainer -n {namespace} logs mi");
+    let line = ["kubectl", "trainer -n", namespace, "logs mi"].join(" ");
     let completed = format!("{line}stral ");
     let slow = meet(Fault::Delay(Duration::from_millis(500)));
     session.expect(&line, &Line(&completed));

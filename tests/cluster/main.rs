@@ -28,6 +28,7 @@ mod contexts;
 mod credentials;
 mod credentials_kept_secret;
 mod deep;
+mod from_archive;
 mod in_a_pod;
 mod install_roles;
 mod log_streams;

@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+use std::thread;
 
 use testbed::{Options, Testbed};
 
@@ -130,6 +132,7 @@ fn test_command(filter: &[String], bed: Option<&Testbed>, skipped: &Path) -> Com
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
         .args(filter)
         .env("KUBECTL_TRAINER_SKIPPED", skipped)
+        .env("RUST_TEST_THREADS", threads().to_string())
         .env(
             "KUBECTL_TRAINER_TESTBED_PROGRAM",
             target_folder().join("debug/testbed"),
@@ -140,6 +143,12 @@ fn test_command(filter: &[String], bed: Option<&Testbed>, skipped: &Path) -> Com
         tests.env("KUBECTL_TRAINER_TESTBED", bed.name());
     }
     tests
+}
+
+/// Tests that want a cluster for themselves wait for each other, and most wait for what a cluster does: with one thread
+/// more than the machine has processors it has something to do.
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get) + 1
 }
 
 /// Passes the tests' output on as it comes, whatever bytes are in it, and adds up the result lines.

@@ -20,7 +20,7 @@ pub(super) struct Ground {
 
 impl Ground {
     /// With two suspended TrainJobs, and one that is complete, in its namespace; and with these contexts beside the
-    /// cluster's own: `far-away` in the namespace, `two words`, and `dead`, where nobody listens.
+    /// cluster's own: `far-away` and `two words` in the namespace, `$(touch x)`, and `dead`, where nobody listens.
     pub(super) fn prepare(bed: &Testbed, name: &str) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tab-{name}"));
         // What an earlier run has left.
@@ -65,6 +65,7 @@ impl Ground {
         for (name, cluster) in [
             ("far-away", &cluster),
             ("two words", &cluster),
+            ("$(touch x)", &cluster),
             ("dead", &json!("dead")),
         ] {
             let namespace = self.namespace.name();

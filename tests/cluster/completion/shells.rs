@@ -140,7 +140,7 @@ pub(super) const NUSHELL: Shell = Shell {
 };
 
 /// Whether the shells are here, or were brought. Where they cannot be, the running test is skipped, which is recorded.
-pub(super) fn are_here() -> bool {
+pub(crate) fn are_here() -> bool {
     static PROVIDED: LazyLock<Result<(), String>> = LazyLock::new(|| {
         let packages = PACKAGES.map(|(package, file)| (package, Path::new(file)));
         requirements::provide_packages(&packages, &mut io::stderr())

@@ -18,12 +18,12 @@ const LIMIT: Duration = Duration::from_secs(40);
 /// Between two looks at the screen.
 const PAUSE: Duration = Duration::from_millis(20);
 /// What every shell here says when it waits for a line.
-pub(super) const PROMPT: &str = ">";
+pub(crate) const PROMPT: &str = ">";
 /// Relative to the folder of the ground: an address of a socket must be short.
 const SOCKET: &str = "terminal";
 
 /// A terminal with a shell; both end with it.
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     folder: PathBuf,
     _server: Running,
 }
@@ -32,16 +32,21 @@ impl Terminal {
     /// The shell of a person who has set up completion as its manual says.
     pub(super) fn open(shell: &Shell, ground: &Ground) -> Self {
         ground.write_start_file(shell);
-        let mut server = tmux(&ground.folder);
+        Self::start(&ground.folder, &ground.command_line(shell))
+    }
+
+    /// A shell by its command line, in a terminal that keeps what it needs in `folder`.
+    pub(crate) fn start(folder: &Path, command_line: &[String]) -> Self {
+        let mut server = tmux(folder);
         let terminal = Self {
             _server: Running::start(server.args(["-f", "/dev/null", "-D"])),
-            folder: ground.folder.clone(),
+            folder: folder.to_owned(),
         };
         let socket = terminal.folder.join(SOCKET);
         wait_until("the terminal", || socket.exists());
-        let mut open = tmux(&ground.folder);
+        let mut open = tmux(folder);
         open.args(["new-session", "-d", "-x", "160", "-y", "50", "--"])
-            .args(ground.command_line(shell));
+            .args(command_line);
         let opened = open.output().unwrap();
         assert!(opened.status.success(), "{opened:?}");
         terminal.wait_for("a prompt", |screen| screen == [PROMPT]);
@@ -49,17 +54,17 @@ impl Terminal {
     }
 
     /// Types text as it is.
-    pub(super) fn type_text(&self, text: &str) {
+    pub(crate) fn type_text(&self, text: &str) {
         self.run(&["send-keys", "-l", "--", text]);
     }
 
     /// Presses keys, by tmux's names for them.
-    pub(super) fn press(&self, keys: &[&str]) {
+    pub(crate) fn press(&self, keys: &[&str]) {
         self.run(&[&["send-keys"], keys].concat());
     }
 
     /// The lines on the screen that have text, each run of blanks as one.
-    pub(super) fn screen(&self) -> Vec<String> {
+    pub(crate) fn screen(&self) -> Vec<String> {
         let text = self.run(&["capture-pane", "-p"]);
         let lines = text.lines().map(|line| {
             let words: Vec<_> = line.split_whitespace().collect();
@@ -70,7 +75,7 @@ impl Terminal {
 
     /// Waits until the screen shows what is expected; gives it.
     #[track_caller]
-    pub(super) fn wait_for(&self, what: &str, is_so: impl Fn(&[String]) -> bool) -> Vec<String> {
+    pub(crate) fn wait_for(&self, what: &str, is_so: impl Fn(&[String]) -> bool) -> Vec<String> {
         let start = Instant::now();
         loop {
             let screen = self.screen();
