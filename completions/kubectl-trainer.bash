@@ -1,34 +1,77 @@
+# TAB for kubectl-trainer in bash, without kubectl. To be read with: . <(kubectl-trainer completion bash)
 
-_clap_complete_kubectl_trainer() {
-    local IFS=$'\013'
-    local _CLAP_COMPLETE_INDEX=${COMP_CWORD}
-    local _CLAP_COMPLETE_COMP_TYPE=${COMP_TYPE}
-    if compopt +o nospace 2> /dev/null; then
-        local _CLAP_COMPLETE_SPACE=false
-    else
-        local _CLAP_COMPLETE_SPACE=true
-    fi
-    local words=("${COMP_WORDS[@]}")
-    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-        words[COMP_CWORD]="$2"
-    fi
-    COMPREPLY=( $( \
-        _CLAP_IFS="$IFS" \
-        _CLAP_COMPLETE_INDEX="$_CLAP_COMPLETE_INDEX" \
-        _CLAP_COMPLETE_COMP_TYPE="$_CLAP_COMPLETE_COMP_TYPE" \
-        _CLAP_COMPLETE_SPACE="$_CLAP_COMPLETE_SPACE" \
-        KUBECTL_TRAINER_COMPLETE="bash" \
-        "kubectl-trainer" -- "${words[@]}" \
-    ) )
-    if [[ $? != 0 ]]; then
-        unset COMPREPLY
-    elif [[ $_CLAP_COMPLETE_SPACE == false ]] && [[ "${COMPREPLY-}" =~ [=/:]$ ]]; then
-        compopt -o nospace
-    fi
+# Sets `plain` to what bash makes of a word as it is typed, and `quote` to a quote that is still open.
+_kubectl_trainer_read() {
+    local typed=$1 letter index
+    plain='' quote=''
+    for ((index = 0; index < ${#typed}; index++)); do
+        letter=${typed:index:1}
+        case $quote$letter in
+        \'\' | \"\") quote='' ;;
+        \' | \") quote=$letter ;;
+        \\ | \"\\)
+            ((++index))
+            plain+=${typed:index:1}
+            ;;
+        *) plain+=$letter ;;
+        esac
+    done
 }
-if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -o nospace -o bashdefault -o nosort -F _clap_complete_kubectl_trainer kubectl-trainer
-else
-    complete -o nospace -o bashdefault -F _clap_complete_kubectl_trainer kubectl-trainer
-fi
 
+# Sets `value` to how it has to stand on the line. Nothing that bash would run may get there.
+_kubectl_trainer_write() {
+    case $quote in
+    '')
+        case $value in
+        *[!A-Za-z0-9_.,:=/@%+-]*) printf -v value %q "$value" ;;
+        esac
+        ;;
+    \') [[ $value != *\'* ]] ;;
+    *) [[ $value != *[\"\$\`\\!]* ]] ;;
+    esac
+}
+
+_kubectl_trainer() {
+    local rest=${COMP_LINE:0:COMP_POINT} words=() word='' head='' piece index
+    local plain quote flag='' value bits=0
+    # Bash cuts words at = and : too. What no blank parts is one word.
+    for ((index = 0; index <= COMP_CWORD; index++)); do
+        piece=${COMP_WORDS[index]}
+        if [[ $index == 0 || $rest == [[:space:]]* ]]; then
+            rest=${rest#"${rest%%[![:space:]]*}"}
+            _kubectl_trainer_read "$word"
+            words+=("$plain")
+            word=''
+        fi
+        # Of the last piece, what stands behind the cursor is none of it.
+        [[ $index == "$COMP_CWORD" ]] && piece=$rest
+        rest=${rest#"$piece"}
+        head=$word
+        word+=$piece
+    done
+    case $piece in
+    '' | *[!"$COMP_WORDBREAKS"]*) ;;
+    *) head=$word ;;
+    esac
+    _kubectl_trainer_read "$head"
+    head=$plain
+    _kubectl_trainer_read "$word"
+    [[ $plain == -*=* ]] && flag=${plain%%=*}=
+    COMPREPLY=()
+    while IFS= read -r value; do
+        case $value in
+        :*) bits=${value#:} ;;
+        *)
+            value=$flag$value
+            # Only what follows the last cut is written anew.
+            value=${value#"$head"}
+            _kubectl_trainer_write && COMPREPLY+=("$value")
+            ;;
+        esac
+    done < <(kubectl-trainer __completeNoDesc "${words[@]:2}" "$plain" 2>/dev/null)
+    ((bits & 2)) && compopt -o nospace
+    ((bits & 16)) && compopt -o dirnames
+    ((bits & 20)) || compopt -o default
+} 2>/dev/null
+
+complete -F _kubectl_trainer kubectl-trainer

@@ -9,7 +9,10 @@ FUNCTION_read() {
         case $quote$letter in
         \'\' | \"\") quote='' ;;
         \' | \") quote=$letter ;;
-        \\ | \"\\) plain+=${typed:++index:1} ;;
+        \\ | \"\\)
+            ((++index))
+            plain+=${typed:index:1}
+            ;;
         *) plain+=$letter ;;
         esac
     done
