@@ -1,6 +1,8 @@
 //! The commands that work on a test bed, or with what one has built. A release is packed on other systems too, so
 //! nothing of these is compiled there.
 
+use std::ffi::OsString;
+
 use clap::Subcommand;
 
 use crate::process::StepError;
@@ -29,6 +31,12 @@ pub(crate) enum Command {
     Bundle,
     /// Measure against the named rivals, side by side
     Bench(bench::BenchArgs),
+    /// Run a program and write the most memory that it had, in bytes
+    #[command(hide = true)]
+    MostMemory {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
 }
 
 pub(crate) fn run(command: Command) -> Result<(), StepError> {
@@ -40,5 +48,6 @@ pub(crate) fn run(command: Command) -> Result<(), StepError> {
         Command::Cluster { command } => Ok(testbed::command::run(&command)?),
         Command::Bundle => bundle::bundle(),
         Command::Bench(args) => bench::bench(&args),
+        Command::MostMemory { words } => bench::memory::write_most(&words),
     }
 }

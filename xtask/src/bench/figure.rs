@@ -1,7 +1,7 @@
 //! One row of the table: what was measured, for us and for a rival, and the limit of the ratio or of our value.
 
-use super::super::say_row;
-use super::super::spread::{Kept, Spread};
+use super::say_row;
+use super::spread::{Kept, Spread};
 
 /// What is measured, and how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

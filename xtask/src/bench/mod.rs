@@ -4,8 +4,13 @@
 mod bars;
 mod cluster;
 mod comparison;
+mod completion;
+mod figure;
 mod logs;
 pub(crate) mod lossless;
+pub(crate) mod memory;
+mod quiet;
+mod running;
 mod spread;
 mod start;
 mod verify;
@@ -27,6 +32,7 @@ pub(crate) struct BenchArgs {
     /// start: `--help` against kubectl's; verify: a healthy cluster against four kubectl gets; cluster: the test bed
     /// itself, ten times up and down; logs: reading logs beside curl, kubectl and stern;
     /// bars: lines to a terminal with rows under them;
+    /// completion: TAB behind the last of 10,000 TrainJobs beside kubectl's own;
     /// lossless: seeded faults, and what is lost and repeated beside stern and kubectl [default: start and verify]
     #[arg(value_enum)]
     names: Vec<Name>,
@@ -34,6 +40,8 @@ pub(crate) struct BenchArgs {
     logs: logs::LogsArgs,
     #[command(flatten)]
     lossless: lossless::LosslessArgs,
+    #[command(flatten)]
+    completion: completion::CompletionArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -43,6 +51,7 @@ enum Name {
     Cluster,
     Logs,
     Bars,
+    Completion,
     Lossless,
 }
 
@@ -64,6 +73,9 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<(), StepError> {
     }
     if names.contains(&Name::Bars) {
         outcome.add("bars", bars::measure());
+    }
+    if names.contains(&Name::Completion) {
+        outcome.add("completion", measure_completion(args));
     }
     if names.contains(&Name::Lossless) {
         let judged = lossless::lossless(&args.lossless, args.logs.plugin());
@@ -125,17 +137,24 @@ fn comparison(name: Name) -> Option<Compare> {
     match name {
         Name::Start => Some(start::compare),
         Name::Verify => Some(verify::compare),
-        Name::Cluster | Name::Logs | Name::Bars | Name::Lossless => None,
+        Name::Cluster | Name::Logs | Name::Bars | Name::Completion | Name::Lossless => None,
     }
 }
 
-/// With the release binary, unless another build is named.
 fn measure_logs(args: &logs::LogsArgs) -> Result<Vec<String>, StepError> {
-    let plugin = match args.plugin() {
-        Some(plugin) => plugin.to_path_buf(),
-        None => build_release()?,
-    };
-    logs::measure(&plugin, args)
+    logs::measure(&chosen_plugin(args)?, args)
+}
+
+fn measure_completion(args: &BenchArgs) -> Result<Vec<String>, StepError> {
+    completion::measure(&chosen_plugin(&args.logs)?, &args.completion, &args.logs)
+}
+
+/// The release binary, unless another build is named.
+fn chosen_plugin(args: &logs::LogsArgs) -> Result<PathBuf, StepError> {
+    match args.plugin() {
+        Some(plugin) => Ok(plugin.to_path_buf()),
+        None => build_release(),
+    }
 }
 
 /// Builds the release binary, looks at its size, and runs the comparisons.

@@ -4,13 +4,10 @@
 //! test bed's door. Every run's lines are compared with
 //! those that were written before its time counts.
 
-mod figure;
 mod followed;
 mod ground;
 mod observer;
 mod printed;
-mod quiet;
-mod running;
 mod sizes;
 mod stopped;
 mod tools;
@@ -19,6 +16,7 @@ mod volume;
 use std::path::Path;
 use std::process::Command;
 
+use super::{figure, quiet, running};
 use crate::process::{StepError, output, say};
 use figure::Figure;
 use ground::Ground;

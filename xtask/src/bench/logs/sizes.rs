@@ -50,6 +50,16 @@ impl LogsArgs {
         self.plugin.as_deref()
     }
 
+    /// How often each program is run, where a few times are enough.
+    pub(in super::super) fn rounds(&self) -> usize {
+        self.rounds
+    }
+
+    /// Whether that is as often as limits ask.
+    pub(in super::super) fn judging_of_rounds(&self) -> Judging {
+        self.judging(&[Size::Rounds])
+    }
+
     pub(super) fn pods(&self) -> u16 {
         self.pods
     }
