@@ -168,7 +168,7 @@ fn somebody_new_gets_all_of_it_from_the_archive_and_can_take_it_away_again() {
         "n=0; while [ $n -lt 40 ]; do n=$((n+1)); echo line $n.; echo Epoch $n/40; sleep 0.2; done";
     run_job(&bed, &newcomer.namespace, "new-job", 1, script);
     terminal.type_text(&format!(
-        "clear; kubectl trainer -n {namespace} logs -f new"
+        "clear; kubectl trainer --namespace={namespace} logs -f new"
     ));
     terminal.press(&["Tab"]);
     terminal.type_text("; echo ended $?");
