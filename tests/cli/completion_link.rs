@@ -378,7 +378,10 @@ TAB does not work behind `kubectl trainer`.
   completion  [MACHINE]/bin/kubectl_complete-trainer
 
 "#]]);
-    machine.completion(&["uninstall"]).code(0).stdout_eq(str![[r#"
+    machine
+        .completion(&["uninstall"])
+        .code(0)
+        .stdout_eq(str![[r#"
 [MACHINE]/bin/kubectl_complete-trainer is removed.
 
 "#]]);
@@ -409,7 +412,10 @@ TAB does not work behind `kubectl trainer`.
   completion  [MACHINE]/bin/kubectl_complete-trainer
 
 "#]]);
-    machine.completion(&["uninstall"]).code(0).stdout_eq(str![[r#"
+    machine
+        .completion(&["uninstall"])
+        .code(0)
+        .stdout_eq(str![[r#"
 [MACHINE]/bin/kubectl_complete-trainer is removed.
 
 "#]]);
