@@ -12,8 +12,9 @@ const BUILD_FOLDER_MARKER: &str = "CACHEDIR.TAG";
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=KUBECTL_TRAINER_BUNDLE");
-    link_for_a_quick_start();
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    link_for_a_quick_start();
+    leave_out_unwind_tables(&out)?;
     let embedded = out.join("manifests.json.xz");
     match env::var_os("KUBECTL_TRAINER_BUNDLE") {
         Some(named) => copy_watched(Path::new(&named), &embedded),
@@ -57,11 +58,7 @@ fn build_folder(out: &Path) -> Option<&Path> {
 /// anew because the program may lie anywhere. So the unwinder is linked in, and the program lies where it was linked
 /// to, as kubectl does. Where the linker has no static unwinder, as in a cross build, both stay as they are.
 fn link_for_a_quick_start() {
-    let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
-    if !is("PROFILE", "release")
-        || !is("CARGO_CFG_TARGET_ENV", "gnu")
-        || !is("CARGO_CFG_TARGET_OS", "linux")
-    {
+    if !is_release_for_glibc() {
         return;
     }
     if let Some(folder) = unwinder_folder() {
@@ -82,4 +79,29 @@ fn unwinder_folder() -> Option<PathBuf> {
     let archive = PathBuf::from(answer.trim());
     let folder = archive.parent().filter(|folder| folder.is_absolute())?;
     archive.exists().then(|| folder.to_owned())
+}
+
+/// A tenth of the program would tell how to unwind it, and a release is never unwound: it ends where it panics. The
+/// compiler makes these tables all the same, so that they are left out where the parts are put together.
+fn leave_out_unwind_tables(out: &Path) -> io::Result<()> {
+    const SCRIPT: &str =
+        "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.gcc_except_table*) } } INSERT AFTER .text;\n";
+    if !is_release_for_glibc() {
+        return Ok(());
+    }
+    let script = out.join("without-unwind-tables.ld");
+    fs::write(&script, SCRIPT)?;
+    println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
+    println!("cargo::rustc-link-arg-bins=-Wl,-T,{}", script.display());
+    Ok(())
+}
+
+fn is_release_for_glibc() -> bool {
+    is("PROFILE", "release")
+        && is("CARGO_CFG_TARGET_ENV", "gnu")
+        && is("CARGO_CFG_TARGET_OS", "linux")
+}
+
+fn is(name: &str, value: &str) -> bool {
+    env::var(name).is_ok_and(|found| found == value)
 }
