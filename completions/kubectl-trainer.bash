@@ -32,8 +32,8 @@ _kubectl_trainer_write() {
 }
 
 _kubectl_trainer() {
-    local rest=${COMP_LINE:0:COMP_POINT} words=() word='' head='' piece index
-    local plain quote flag='' value bits=0
+    local rest=${COMP_LINE:0:COMP_POINT} words=() word='' head piece index answers=()
+    local plain quote flag='' value='' bits=0
     # Bash cuts words at = and : too. What no blank parts is one word.
     for ((index = 0; index <= COMP_CWORD; index++)); do
         piece=${COMP_WORDS[index]}
@@ -46,29 +46,31 @@ _kubectl_trainer() {
         # Of the last piece, what stands behind the cursor is none of it.
         [[ $index == "$COMP_CWORD" ]] && piece=$rest
         rest=${rest#"$piece"}
-        head=$word
         word+=$piece
     done
-    case $piece in
-    '' | *[!"$COMP_WORDBREAKS"]*) ;;
-    *) head=$word ;;
-    esac
+    # What bash writes anew is what it takes for the word; what stands before that stays.
+    head=${word%"$2"}
     _kubectl_trainer_read "$head"
     head=$plain
     _kubectl_trainer_read "$word"
     [[ $plain == -*=* ]] && flag=${plain%%=*}=
     COMPREPLY=()
     while IFS= read -r value; do
-        case $value in
-        :*) bits=${value#:} ;;
-        *)
-            value=$flag$value
-            # Only what follows the last cut is written anew.
-            value=${value#"$head"}
-            _kubectl_trainer_write && COMPREPLY+=("$value")
-            ;;
-        esac
-    done < <(kubectl-trainer __completeNoDesc "${words[@]:2}" "$plain" 2>/dev/null)
+        answers+=("$value")
+    done < <(command kubectl-trainer __completeNoDesc "${words[@]:2}" "$plain" 2>/dev/null)
+    # The last line says what to do with the others; a line that says something else is a word.
+    ((${#answers[@]})) && value=${answers[${#answers[@]} - 1]}
+    case $value in
+    :[0-9] | :[0-9][0-9])
+        bits=${value#:}
+        unset "answers[${#answers[@]}-1]"
+        ;;
+    esac
+    for value in "${answers[@]}"; do
+        value=$flag$value
+        value=${value#"$head"}
+        _kubectl_trainer_write && COMPREPLY+=("$value")
+    done
     ((bits & 2)) && compopt -o nospace
     ((bits & 16)) && compopt -o dirnames
     ((bits & 20)) || compopt -o default

@@ -170,8 +170,15 @@ fn make(
     let mut tried = Vec::new();
     for folder in folders {
         let path = folder.join(program_file(&names.completion));
-        let is_free = path.symlink_metadata().is_err();
-        if !is_free && overwrite == Overwrite::Refused && !is_ours(&path, names) {
+        let there = path.symlink_metadata().ok();
+        if there.as_ref().is_some_and(fs::Metadata::is_dir) {
+            tried.push(format!("{} is a folder", path.display()));
+            continue;
+        }
+        let is_plugin =
+            there.as_ref().is_some_and(fs::Metadata::is_file) && whole(&path) == whole(plugin);
+        let may_go = overwrite == Overwrite::Allowed || is_ours(&path, names);
+        if there.is_some() && (is_plugin || !may_go) {
             return Err(InstallFault::NotOurs { path });
         }
         match put(plugin, &path) {
@@ -210,6 +217,10 @@ fn is_ours(path: &Path, names: &Names) -> bool {
 }
 
 fn is_copy(path: &Path, plugin: &str) -> bool {
-    let (one, other) = (fs::read(path), fs::read(path.with_file_name(plugin)));
-    matches!((one, other), (Ok(one), Ok(other)) if one == other)
+    let plugin = path.with_file_name(plugin);
+    // The plugin itself may have this name, and be linked to.
+    if whole(path) == whole(&plugin) {
+        return false;
+    }
+    matches!((fs::read(path), fs::read(plugin)), (Ok(one), Ok(other)) if one == other)
 }

@@ -146,14 +146,20 @@ fn completion_file(
             .next()
             .map_or(CompletionFile::Absent, CompletionFile::Broken);
     };
-    let is_link = path
-        .symlink_metadata()
-        .is_ok_and(|found| found.is_symlink());
     match (fs::canonicalize(&path).ok(), plugin.and_then(whole)) {
         (Some(target), Some(plugin)) if target == plugin => CompletionFile::Works(path),
-        (Some(target), _) if is_link => CompletionFile::OtherCopy { path, target },
+        (Some(target), _) if is_called(&target, &names.plugin) => {
+            CompletionFile::OtherCopy { path, target }
+        }
         _ => CompletionFile::Own(path),
     }
+}
+
+/// Whether a link that led here led to a plugin of this name.
+fn is_called(target: &Path, plugin: &str) -> bool {
+    target
+        .file_name()
+        .is_some_and(|name| name == program_file(plugin).as_str())
 }
 
 fn whole(path: &Path) -> Option<PathBuf> {

@@ -420,3 +420,39 @@ TAB does not work behind `kubectl trainer`.
 
 "#]]);
 }
+
+#[test]
+fn a_link_to_the_script_of_an_archive_is_not_taken_for_another_copy() {
+    let machine = Machine::new();
+    fs::create_dir(machine.path("archive")).unwrap();
+    machine.write_script("archive/kubectl_complete-trainer", "#!/bin/sh\n");
+    let link = machine.path("bin/kubectl_complete-trainer");
+    symlink(machine.path("archive/kubectl_complete-trainer"), link).unwrap();
+    machine.completion(&["install"]).code(1).stdout_eq(str![[r#"
+[MACHINE]/bin/kubectl_complete-trainer is there already.
+TAB does not work behind `kubectl trainer`.
+  kubectl     not on the PATH
+  plugin      [MACHINE]/bin/kubectl-trainer
+  completion  [MACHINE]/bin/kubectl_complete-trainer
+
+"#]]);
+}
+
+#[test]
+fn the_program_itself_is_never_removed() {
+    let machine = Machine::new();
+    fs::remove_file(machine.path("bin/kubectl-trainer")).unwrap();
+    fs::copy(BINARY, machine.path("bin/kubectl_complete-trainer")).unwrap();
+    symlink(
+        "kubectl_complete-trainer",
+        machine.path("bin/kubectl-trainer"),
+    )
+    .unwrap();
+    machine.completion(&["uninstall"]).code(6).stdout_eq("");
+    machine
+        .completion(&["install", "--force"])
+        .code(6)
+        .stdout_eq("");
+    assert!(machine.link("bin/kubectl_complete-trainer").is_none());
+    assert!(machine.path("bin/kubectl_complete-trainer").is_file());
+}

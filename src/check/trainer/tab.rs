@@ -12,7 +12,7 @@ pub(crate) const TAB: Check<TrainerContext> = Check {
     category: Category::Plugin,
     title: "TAB completes this plugin's words",
     hint: "see what kubectl finds: kubectl trainer completion status",
-    page: "kubectl completes a plugin's words by asking a second program, kubectl_complete-trainer, which has to be on the PATH. It is a link to the plugin; krew makes one link a plugin only, so it is made once by hand.\n\n\
+    page: "kubectl completes a plugin's words by asking a second program, kubectl_complete-trainer, which has to be on the PATH. It is a link to the plugin, or a script that an archive brings; krew makes one link a plugin only, so that it is made once by hand.\n\n\
            It is looked at where somebody types at a terminal and kubectl finds the plugin on the PATH. It says nothing of the cluster.",
     reasons: &[
         &NO_COMPLETION,
