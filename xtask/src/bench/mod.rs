@@ -180,7 +180,13 @@ fn compare(comparisons: &[Compare], outcome: &mut Outcome) {
 fn build_release() -> Result<PathBuf, StepError> {
     crate::bundle::make_if_missing()?;
     let build = ["build", "--locked", "--release"];
-    run(cargo().args(build).args(["--package", "kubectl-trainer"]))?;
+    let mut build_plugin = cargo();
+    build_plugin
+        .args(build)
+        .args(["--package", "kubectl-trainer"])
+        // As releases are built.
+        .env("KUBECTL_TRAINER_WITHOUT_UNWIND_TABLES", "1");
+    run(&mut build_plugin)?;
     Ok(target_folder().join("release/kubectl-trainer"))
 }
 

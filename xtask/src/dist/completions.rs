@@ -22,8 +22,8 @@ const SCRIPTS: [(&str, &str, &str); 6] = [
 /// this machine.
 pub(super) fn scripts(program: &Path, name: &PluginName) -> Result<Vec<Entry>, StepError> {
     let folder = tempfile::tempdir().map_err(|error| StepError::io("a folder", error))?;
-    let own_name = program.extension().unwrap_or_default();
-    let named = folder.path().join(name.program()).with_extension(own_name);
+    let file = format!("{}{}", name.program(), std::env::consts::EXE_SUFFIX);
+    let named = folder.path().join(file);
     fs::hard_link(program, &named)
         .or_else(|_| fs::copy(program, &named).map(drop))
         .map_err(|error| StepError::io(program.display(), error))?;

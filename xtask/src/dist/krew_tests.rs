@@ -383,15 +383,19 @@ fn the_script_for_tab_asks_the_program_beside_it_and_is_silent_without_it() {
     let own = folder.path().join("a b");
     fs::create_dir(&own).unwrap();
     let host = platform::host().unwrap();
-    let (name, text) = host.completion_script("kubectl-trainer", "kubectl_complete-trainer");
+    let (name, text) = (
+        "kubectl_complete-trainer",
+        host.completion_script("kubectl-trainer"),
+    );
+    let text = text.unwrap();
     let program = own.join("kubectl-trainer");
-    for (path, text) in [(own.join(&name), text.as_str()), (program.clone(), BESIDE)] {
+    for (path, text) in [(own.join(name), text.as_str()), (program.clone(), BESIDE)] {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let link = folder.path().join("link");
-    symlink(own.join(&name), &link).unwrap();
-    for script in [own.join(&name), link.clone()] {
+    symlink(own.join(name), &link).unwrap();
+    for script in [own.join(name), link.clone()] {
         let ended = Command::new(script).args(["logs", ""]).output().unwrap();
         let expected = format!("{}|__complete logs \n", program.display());
         assert_eq!(both_streams(&ended), expected);

@@ -29,9 +29,13 @@ fn add_pages(pages: &mut Vec<Entry>, command: &Command, title: &str) -> io::Resu
     // In place of one line with every flag.
     let usage = named.render_usage().to_string();
     let named = named.override_usage(usage.trim_start_matches("Usage: ").to_owned());
-    let source = format!("{title} {}", env!("CARGO_PKG_VERSION"));
     let mut page = Vec::new();
-    Man::new(named).source(source).render(&mut page)?;
+    // Long titles leave no room for more in the head and in the foot.
+    let source = env!("CARGO_PKG_VERSION");
+    Man::new(named)
+        .manual("")
+        .source(source)
+        .render(&mut page)?;
     pages.push(Entry::text(format!("man/{title}.1"), page));
     Ok(())
 }

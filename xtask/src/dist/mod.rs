@@ -208,9 +208,9 @@ fn pack(
     mut entries: Vec<Entry>,
     time: Timestamp,
 ) -> Result<Vec<u8>, StepError> {
-    let (completer, script) = platform.completion_script(&name.program(), &name.completer());
+    let script = platform.completion_script(&name.program());
     entries.push(Entry::program(platform.program(&name.program()), program));
-    entries.push(Entry::program(completer, script.into_bytes()));
+    entries.extend(script.map(|script| Entry::program(name.completer(), script.into_bytes())));
     archive::pack(platform.format(), entries, time)
         .map_err(|error| StepError::io(format!("the archive for {platform}"), error))
 }

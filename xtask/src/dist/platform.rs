@@ -141,12 +141,13 @@ impl Platform {
         }
     }
 
-    /// The file that kubectl runs at TAB: its name and its text. It is no link to the program, because krew takes no
-    /// archive with links. It prints nothing but answers, also when the program beside it is gone.
-    pub(super) fn completion_script(&self, program: &str, completer: &str) -> (String, String) {
+    /// The text of the file that kubectl runs at TAB. It is no link to the program, because krew takes no archive with
+    /// links. It prints nothing but answers, also when the program beside it is gone. On Windows there is none: a batch
+    /// file would run what its arguments hold.
+    pub(super) fn completion_script(&self, program: &str) -> Option<String> {
         match self.system {
-            System::Linux | System::Darwin => (completer.to_owned(), shell_script(program)),
-            System::Windows => (format!("{completer}.cmd"), batch_file(program)),
+            System::Linux | System::Darwin => Some(shell_script(program)),
+            System::Windows => None,
         }
     }
 
@@ -163,7 +164,9 @@ impl Platform {
     pub(super) fn build_environment(&self) -> &'static [(&'static str, &'static str)] {
         match self.system {
             System::Darwin => &[("MACOSX_DEPLOYMENT_TARGET", "11.0")],
-            System::Linux | System::Windows => &[],
+            // See build.rs.
+            System::Linux => &[("KUBECTL_TRAINER_WITHOUT_UNWIND_TABLES", "1")],
+            System::Windows => &[],
         }
     }
 }
@@ -180,12 +183,6 @@ fn shell_script(program: &str) -> String {
         "#!/bin/sh\n\
          exec 2>/dev/null; script=$(readlink -f -- \"$0\") || script=$0\n\
          exec \"${{script%/*}}/{program}\" __complete \"$@\"\n"
-    )
-}
-
-fn batch_file(program: &str) -> String {
-    format!(
-        "@echo off\r\nif exist \"%~dp0{program}.exe\" \"%~dp0{program}.exe\" __complete %* 2>nul\r\n"
     )
 }
 

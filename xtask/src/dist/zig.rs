@@ -10,6 +10,11 @@ use crate::process::{StepError, cargo, command, output, say, target_folder};
 
 /// The version of `ziglang` from `PyPI`.
 const ZIG: &str = "0.17.1";
+/// The digests of its wheels for both processors, since it is what links every release for Linux.
+const ZIG_WHEELS: [&str; 2] = [
+    "ea6cc5d87b033cf0aedfbc8f9549a908cae6c50ac31f1698188fa48a74524b54",
+    "b7c5f02fccd40f89b999ee16a1f5ddced56e6182370f8affe494bcf8a28cf07e",
+];
 /// The version of `cargo-zigbuild` from crates.io.
 const CARGO_ZIGBUILD: &str = "0.24.1";
 
@@ -48,6 +53,11 @@ fn provide_zig() -> Result<PathBuf, StepError> {
         "fetching zig {ZIG} from PyPI (some 100 MB, once)"
     ));
     let part = folder.with_extension("part");
+    let wanted = tools().join("zig-requirements.txt");
+    let digests = ZIG_WHEELS.map(|digest| format!(" --hash=sha256:{digest}"));
+    fs::create_dir_all(tools())
+        .and_then(|()| fs::write(&wanted, format!("ziglang=={ZIG}{}\n", digests.concat())))
+        .map_err(|error| StepError::io(wanted.display(), error))?;
     let mut install = command("python3");
     install
         .args([
@@ -57,9 +67,11 @@ fn provide_zig() -> Result<PathBuf, StepError> {
             "--quiet",
             "--disable-pip-version-check",
         ])
-        .args(["--no-deps", "--upgrade", "--target"])
+        .args(["--no-deps", "--only-binary=:all:", "--require-hashes"])
+        .args(["--upgrade", "--target"])
         .arg(&part)
-        .arg(format!("ziglang=={ZIG}"));
+        .arg("--requirement")
+        .arg(&wanted);
     run_tool(
         &mut install,
         &format!("zig {ZIG}"),
