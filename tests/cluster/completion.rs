@@ -147,6 +147,15 @@ fn everything_completes_in(shell: &Shell, more: &[(&str, &str)]) {
     for (line, completed) in DIRECT_LINES.iter().chain(more) {
         session.expect(line, &Line(completed));
     }
+    let (flag, completed) = (
+        "kubectl-trainer verify --contex",
+        "kubectl-trainer verify --context",
+    );
+    match shell.name {
+        "bash" => session.expect_before("=dead", flag, completed),
+        // These put a blank behind what they have completed, whatever follows.
+        _ => session.expect(flag, &Line(&format!("{completed} "))),
+    }
     expect_patience(&bed, &session, namespace);
 }
 

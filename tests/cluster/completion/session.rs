@@ -48,6 +48,17 @@ impl<'a> Session<'a> {
         self.terminal.clear(self.shell.clearing);
     }
 
+    /// The same with the cursor before `rest`, which has to stay as it is.
+    #[track_caller]
+    pub(super) fn expect_before(&self, rest: &str, line: &str, completed: &str) {
+        self.type_line(&format!("{line}{rest}"));
+        self.terminal.press(&vec!["Left"; rest.len()]);
+        self.terminal.press(&["Tab", "C-e"]);
+        self.terminal.type_text(self.shell.mark);
+        self.wait_for_line(&format!("{completed}{rest}"));
+        self.terminal.clear(self.shell.clearing);
+    }
+
     #[track_caller]
     fn type_line(&self, line: &str) {
         self.terminal.type_text(line);
