@@ -5,6 +5,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use http::{Request, header::ACCEPT};
+use kube::core::Resource as _;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
@@ -12,11 +13,10 @@ use super::{
     failure::Failure,
     job_objects::TrainJob,
     job_records::{Record as _, TrainJobRecord},
+    requests::{PAGE, Page},
     status::judge_unreadable,
 };
 
-/// Jobs that come whole; kubectl's own chunk size.
-const PAGE: usize = 500;
 const TABLE: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
 const WORDS: &str = "list trainjobs.trainer.kubeflow.org";
 
@@ -34,18 +34,6 @@ pub enum NamedState {
     Seen(Box<TrainJob>),
     /// The server's table says so: the type of the last condition, whether or not that is true; empty without any.
     Told(String),
-}
-
-#[derive(Deserialize)]
-struct Page {
-    metadata: PageMetadata,
-    items: Vec<TrainJobRecord>,
-}
-
-#[derive(Deserialize)]
-struct PageMetadata {
-    #[serde(default, rename = "continue")]
-    next: String,
 }
 
 /// Borrows from the answer's text: of 10,000 rows few are kept.
@@ -92,9 +80,9 @@ pub async fn fetch_job_names(
     namespace: &str,
     begun: &str,
 ) -> Result<Vec<NamedJob>, Failure> {
-    let path = format!("/apis/trainer.kubeflow.org/v1alpha1/namespaces/{namespace}/trainjobs");
+    let path = TrainJobRecord::url_path(&(), Some(namespace));
     let first = Request::get(format!("{path}?limit={PAGE}"));
-    let page: Page = cluster.fetch_json(WORDS, first.body(Vec::new())).await?;
+    let page: Page<TrainJobRecord> = cluster.fetch_json(WORDS, first.body(Vec::new())).await?;
     let jobs = page.items.into_iter().map(TrainJobRecord::into_kept);
     let fitting = jobs.filter(|job| job.name.starts_with(begun));
     let seen = fitting.map(|job| NamedJob {
@@ -102,7 +90,7 @@ pub async fn fetch_job_names(
         state: NamedState::Seen(Box::new(job)),
     });
     let seen: Vec<_> = seen.collect();
-    if page.metadata.next.is_empty() {
+    if page.metadata.next.is_none_or(|next| next.is_empty()) {
         return Ok(seen);
     }
     let all = Request::get(format!("{path}?resourceVersion=0&includeObject=None"));

@@ -7,8 +7,7 @@ use serde_json::Value;
 use super::{change::ObjectKind, connect::Cluster, failure::Failure};
 
 const PLAIN: &str = "application/json";
-pub(super) const METADATA_ONLY: &str =
-    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 impl Cluster {
     /// The objects of a kind with this label; without a namespace, those of all. They come in one answer: what this

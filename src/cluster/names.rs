@@ -1,12 +1,10 @@
 //! The names of objects, for a choice among them. Of each only the metadata is asked for.
 
-use http::{Request, header::ACCEPT};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use kube::core::ApiResource;
 use serde::Deserialize;
 
-use super::{connect::Cluster, failure::Failure, listing::METADATA_ONLY};
-
-/// Objects a page; kubectl's own chunk size.
-const PAGE: u32 = 500;
+use super::{connect::Cluster, failure::Failure, requests::Scope, resources};
 
 /// Whose names there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,24 +17,22 @@ pub enum NamedKind {
 }
 
 impl NamedKind {
-    /// Where a list of them is, and what it is called.
-    fn collection(self, namespace: &str) -> (String, &'static str) {
-        const TRAINER: &str = "/apis/trainer.kubeflow.org/v1alpha1";
+    fn resource(self) -> ApiResource {
         match self {
-            Self::Namespace => ("/api/v1/namespaces".to_owned(), "namespaces"),
-            Self::ServiceAccount => (
-                format!("/api/v1/namespaces/{namespace}/serviceaccounts"),
-                "serviceaccounts",
-            ),
-            Self::Secret => (format!("/api/v1/namespaces/{namespace}/secrets"), "secrets"),
-            Self::ClusterTrainingRuntime => (
-                format!("{TRAINER}/clustertrainingruntimes"),
-                "clustertrainingruntimes.trainer.kubeflow.org",
-            ),
-            Self::TrainingRuntime => (
-                format!("{TRAINER}/namespaces/{namespace}/trainingruntimes"),
-                "trainingruntimes.trainer.kubeflow.org",
-            ),
+            Self::Namespace => ApiResource::erase::<Namespace>(&()),
+            Self::ServiceAccount => ApiResource::erase::<ServiceAccount>(&()),
+            Self::Secret => ApiResource::erase::<Secret>(&()),
+            Self::ClusterTrainingRuntime => resources::cluster_training_runtimes(),
+            Self::TrainingRuntime => resources::training_runtimes(),
+        }
+    }
+
+    fn scope(self, namespace: &str) -> Scope {
+        match self {
+            Self::Namespace | Self::ClusterTrainingRuntime => Scope::Cluster,
+            Self::ServiceAccount | Self::Secret | Self::TrainingRuntime => {
+                Scope::Namespace(namespace.to_owned())
+            }
         }
     }
 }
@@ -47,18 +43,6 @@ pub struct NamedObject {
     pub name: String,
     /// Of a runtime: what it is for, such as `torch`.
     pub framework: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Page {
-    metadata: PageMetadata,
-    items: Vec<Item>,
-}
-
-#[derive(Deserialize)]
-struct PageMetadata {
-    #[serde(default, rename = "continue")]
-    next: String,
 }
 
 #[derive(Deserialize)]
@@ -86,25 +70,14 @@ impl Cluster {
         kind: NamedKind,
         namespace: &str,
     ) -> Result<Vec<NamedObject>, Failure> {
-        let (path, resource) = kind.collection(namespace);
-        let words = format!("list {resource}");
-        let mut found = Vec::new();
-        let mut next = String::new();
-        loop {
-            let mut uri = format!("{path}?limit={PAGE}");
-            if !next.is_empty() {
-                uri.push_str(&format!("&continue={next}"));
-            }
-            let request = Request::get(uri).header(ACCEPT, METADATA_ONLY);
-            let page: Page = self.fetch_json(&words, request.body(Vec::new())).await?;
-            found.extend(page.items.into_iter().map(|item| NamedObject {
-                name: item.metadata.name,
-                framework: item.metadata.labels.framework,
-            }));
-            next = page.metadata.next;
-            if next.is_empty() {
-                return Ok(found);
-            }
-        }
+        let scope = kind.scope(namespace);
+        let items = self
+            .fetch_metadata::<Item>(&kind.resource(), &scope)
+            .await?;
+        let named = items.into_iter().map(|item| NamedObject {
+            name: item.metadata.name,
+            framework: item.metadata.labels.framework,
+        });
+        Ok(named.collect())
     }
 }

@@ -10,7 +10,7 @@ use k8s_openapi::{
 };
 use kube::core::{
     ApiResource, DynamicObject, Request as ResourceRequest, Resource, params::GetParams,
-    params::ListParams, params::PostParams, subresource::LogParams,
+    params::ListParams, params::PostParams, request, subresource::LogParams,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -21,7 +21,7 @@ use super::{
 };
 
 /// Objects a page; kubectl's own chunk size.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// For all pages of a list together; a longer `--request-timeout` holds for them too.
 const LIST_LIMIT: Duration = Duration::from_mins(2);
 
@@ -115,15 +115,15 @@ pub struct LogTail<'a> {
 
 /// One page of a list. Items are objects, or [`DynamicObject`]s whose `apiVersion` and `kind` the server leaves out.
 #[derive(Deserialize)]
-struct Page<K> {
-    metadata: PageMeta,
-    items: Vec<K>,
+pub(super) struct Page<K> {
+    pub(super) metadata: PageMeta,
+    pub(super) items: Vec<K>,
 }
 
 #[derive(Deserialize)]
-struct PageMeta {
+pub(super) struct PageMeta {
     #[serde(default, rename = "continue")]
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 impl Cluster {
@@ -338,24 +338,34 @@ impl Cluster {
         let words = format!("list {}{}", plural::<K>(kind), scope.words());
         let request = ResourceRequest::new(K::url_path(kind, scope.namespace()));
         let limit = self.limit.max(LIST_LIMIT);
-        let pages = self.fetch_every_page(&words, &request, selector);
+        let pages = self.fetch_every_page(&words, selector, |options| request.list(options));
         let in_time = tokio::time::timeout(limit, pages).await;
         in_time.unwrap_or_else(|_| Err(self.failure(&words, FailureKind::TimedOut { limit })))
+    }
+
+    /// All objects of a kind, of which only the metadata is asked for, page by page.
+    pub(super) async fn fetch_metadata<K: DeserializeOwned>(
+        &self,
+        kind: &ApiResource,
+        scope: &Scope,
+    ) -> Result<Vec<K>, Failure> {
+        let words = format!("list {}{}", plural::<DynamicObject>(kind), scope.words());
+        let path = DynamicObject::url_path(kind, scope.namespace());
+        let request = ResourceRequest::new(path);
+        let ask = |options: &ListParams| request.list_metadata(options);
+        self.fetch_every_page(&words, Selector::All, ask).await
     }
 
     async fn fetch_every_page<K: DeserializeOwned>(
         &self,
         words: &str,
-        request: &ResourceRequest,
         selector: Selector<'_>,
+        ask: impl Fn(&ListParams) -> Result<Request<Vec<u8>>, request::Error>,
     ) -> Result<Vec<K>, Failure> {
         let mut options = selector.options();
         let mut items = Vec::new();
         loop {
-            match self
-                .fetch_json::<Page<K>>(words, request.list(&options))
-                .await
-            {
+            match self.fetch_json::<Page<K>>(words, ask(&options)).await {
                 Ok(page) => {
                     items.extend(page.items);
                     match page.metadata.next.filter(|next| !next.is_empty()) {
