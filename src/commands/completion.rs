@@ -9,7 +9,7 @@ mod scripts;
 use std::path::PathBuf;
 
 use self::scripts::Shell;
-use crate::{commands::CommandContext, error::CommandError, ui::Ui};
+use crate::{commands::CommandContext, error::CommandError, plugin::Names, ui::Ui};
 
 pub(crate) use answer::answer_shell;
 
@@ -67,7 +67,7 @@ pub(crate) async fn run(
 ) -> Result<(), CommandError> {
     let shell = match &args.command {
         CompletionCommand::Install(args) => return link::install(ui, context, args).await,
-        CompletionCommand::Uninstall => return link::uninstall(ui, context),
+        CompletionCommand::Uninstall => return link::uninstall(ui),
         CompletionCommand::Status => return link::status(ui, context).await,
         CompletionCommand::Bash => Shell::Bash,
         CompletionCommand::Zsh => Shell::Zsh,
@@ -76,6 +76,6 @@ pub(crate) async fn run(
         CompletionCommand::Elvish => Shell::Elvish,
         CompletionCommand::Nushell => Shell::Nushell,
     };
-    let script = scripts::script(shell, &context.plugin_names().plugin)?;
+    let script = scripts::script(shell, &Names::own().plugin)?;
     Ok(ui.answer(&script)?)
 }

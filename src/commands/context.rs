@@ -11,7 +11,6 @@ use crate::{
         Attendance, Cluster, ConnectionOptions, Failure, RequestLog, RequestObserver, RequestRecord,
     },
     error::{CommandError, ErrorKind},
-    plugin::Names,
     render::{self, Look},
     style::Style,
     ui::{self, Ui},
@@ -110,11 +109,6 @@ impl CommandContext {
     /// What the user types to run this program: `kubectl trainer`.
     pub fn display_name(&self) -> &str {
         &self.display_name
-    }
-
-    /// What kubectl calls this plugin's files.
-    pub fn plugin_names(&self) -> Names {
-        Names::of_program(std::env::args_os().next().as_deref())
     }
 
     /// Whether requests are shown, so that lines on the terminal must not be overwritten.

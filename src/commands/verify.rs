@@ -26,7 +26,7 @@ use crate::{
         trial::{TrialArgs, Trying},
     },
     error::{CommandError, ErrorKind, kind_of},
-    plugin::{Surroundings, survey},
+    plugin::{Names, Surroundings},
     render::check::{Depth, ReportFormat, Sheet, render_reports},
     ui::{Ui, is_attended},
 };
@@ -235,8 +235,8 @@ fn typing(args: &VerifyArgs, context: &CommandContext) -> Typing {
     if is_for_programs || !is_about_one || !is_attended() {
         return Typing::Off;
     }
-    let found = survey(&context.plugin_names(), &Surroundings::read());
-    found.plugin.map_or(Typing::Off, |_| Typing::On)
+    let plugin = Surroundings::read().find_program(&Names::own().plugin);
+    plugin.map_or(Typing::Off, |_| Typing::On)
 }
 
 fn catalogue(args: &VerifyArgs) -> &'static Catalogue<TrainerContext> {
@@ -306,11 +306,9 @@ async fn look(
         wait: args.wait.filter(|_| cluster.is_ok()),
     };
     let namespace = cluster.as_ref().map_or("default", Cluster::namespace);
-    let found = survey(&context.plugin_names(), &Surroundings::read());
     let report = prove(selection, &limits, &mut notes, || {
         TrainerContext::new(cluster.clone(), namespace.to_owned(), context.now())
             .about(account(args, namespace))
-            .on_machine(found.clone())
     });
     let report = report.await;
     let now = context.now();

@@ -23,6 +23,11 @@ const COMPLETION: &str = "kubectl_complete-";
 const USUAL: &str = "trainer";
 
 impl Names {
+    /// By what this process was started as.
+    pub fn own() -> Self {
+        Self::of_program(std::env::args_os().next().as_deref())
+    }
+
     /// By what this program was started as. Under a name that kubectl would not find it is the usual plugin.
     pub fn of_program(program: Option<&OsStr>) -> Self {
         let stem = stem(program);

@@ -31,7 +31,6 @@ use crate::{
     cluster::{
         AccountName, Cluster, Failure, FailureKind, Identity, Scope, ServerVersion, resources,
     },
-    plugin::Survey,
 };
 
 /// What one check asks of the server at the same time, where it asks much.
@@ -53,8 +52,6 @@ pub struct TrainerContext {
     pub(crate) service_account: Option<AccountName>,
     /// What the checks that try make their TrainJob with; none where nothing is to be tried.
     pub(super) trial: Option<Rc<Trial>>,
-    /// What kubectl finds of this program; none where nobody looked.
-    pub(super) plugin: Option<Survey>,
     pub(super) namespace_facts: NamespaceFacts,
     pub(crate) now: Timestamp,
     version: OnceCell<Fact<ServerVersion>>,
@@ -114,7 +111,6 @@ impl TrainerContext {
             namespace,
             service_account: None,
             trial: None,
-            plugin: None,
             namespace_facts: NamespaceFacts::default(),
             now,
             version: OnceCell::default(),
@@ -133,15 +129,6 @@ impl TrainerContext {
             config_maps: Memo::default(),
             runtimes: OnceCell::default(),
             training_runtimes: OnceCell::default(),
-        }
-    }
-
-    /// On the machine where this was found of the program.
-    #[must_use]
-    pub fn on_machine(self, plugin: Survey) -> Self {
-        Self {
-            plugin: Some(plugin),
-            ..self
         }
     }
 

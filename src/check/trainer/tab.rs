@@ -2,7 +2,7 @@
 
 use crate::{
     check::{Category, Check, Finding, Outcome, Reader, Reason, Retry, Severity},
-    plugin::{CompletionFile, Survey},
+    plugin::{CompletionFile, Names, Surroundings, Survey, survey},
 };
 
 use super::{TAB as TAB_ID, TrainerContext};
@@ -22,7 +22,7 @@ pub(crate) const TAB: Check<TrainerContext> = Check {
     severity: Severity::Warning,
     requires: &[],
     retry: Retry::Never,
-    run: |context| Box::pin(async { judge_completion(context.plugin.as_ref()) }),
+    run: |_| Box::pin(async { judge_completion(&look_along_the_path()) }),
 };
 
 const NO_COMPLETION: Reason = Reason {
@@ -41,10 +41,11 @@ const COMPLETION_OF_OTHER_COPY: Reason = Reason {
     mend: "Remove the copy that is not needed, or make the link anew with kubectl trainer completion install.",
 };
 
-fn judge_completion(survey: Option<&Survey>) -> Outcome {
-    let Some(survey) = survey else {
-        return Outcome::passed("not looked at");
-    };
+fn look_along_the_path() -> Survey {
+    survey(&Names::own(), &Surroundings::read())
+}
+
+fn judge_completion(survey: &Survey) -> Outcome {
     let names = &survey.names;
     let install = |reason, detail: String| {
         let plugin = names.words().join(" ");
@@ -78,7 +79,6 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::plugin::Names;
 
     fn codes(completion: CompletionFile) -> Vec<&'static str> {
         let survey = Survey {
@@ -87,7 +87,7 @@ mod tests {
             plugin: None,
             completion,
         };
-        let outcome = judge_completion(Some(&survey));
+        let outcome = judge_completion(&survey);
         outcome
             .findings
             .iter()

@@ -10,7 +10,8 @@ use crate::{
     commands::CommandContext,
     error::{CommandError, ErrorKind},
     plugin::{
-        self, CompletionFile, InstallFault, Installed, Overwrite, Surroundings, Survey, survey,
+        self, CompletionFile, InstallFault, Installed, Names, Overwrite, Surroundings, Survey,
+        survey,
     },
     render::completion::{StatusLine, Verdict, render_status},
     ui::Ui,
@@ -24,7 +25,7 @@ pub(super) async fn install(
     context: &CommandContext,
     args: &InstallArgs,
 ) -> Result<(), CommandError> {
-    let names = context.plugin_names();
+    let names = Names::own();
     let overwrite = if args.force {
         Overwrite::Allowed
     } else {
@@ -40,8 +41,8 @@ pub(super) async fn install(
     tell(ui, context).await
 }
 
-pub(super) fn uninstall(ui: &mut Ui, context: &CommandContext) -> Result<(), CommandError> {
-    let names = context.plugin_names();
+pub(super) fn uninstall(ui: &mut Ui) -> Result<(), CommandError> {
+    let names = Names::own();
     let removed = plugin::uninstall(&names, &Surroundings::read()).map_err(refuse_uninstall)?;
     let lines = removed
         .iter()
@@ -59,7 +60,7 @@ pub(super) async fn status(ui: &mut Ui, context: &CommandContext) -> Result<(), 
 
 /// Whether it works, what that rests on, and what mends it.
 async fn tell(ui: &mut Ui, context: &CommandContext) -> Result<(), CommandError> {
-    let names = context.plugin_names();
+    let names = Names::own();
     let found = survey(&names, &Surroundings::read());
     let proof = match &found.kubectl {
         Some(kubectl) => Some(fetch_proof(kubectl, &names).await),
