@@ -21,7 +21,7 @@ pub mod style;
 pub mod train_job;
 pub mod ui;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode};
 
 use clap::FromArgMatches;
 
@@ -77,7 +77,9 @@ fn answer_parser(
 fn run_command(cli: &Cli, name: String) -> Result<(), CommandError> {
     let mut ui = Ui::open(cli.output.colour(), cli.output.loudness());
     let context = CommandContext::new(cli, name, &ui);
-    let result = block_on(commands::dispatch(&mut ui, &context, &cli.command));
+    let command = commands::dispatch(&mut ui, &context, &cli.command);
+    let result = commands::block_on(command).map_err(|error| cannot_start(&error));
+    let result = result.flatten();
     ui.clear_transient();
     if let Err(error) = &result {
         ui.error(&error.chain(), error.hints());
@@ -85,17 +87,7 @@ fn run_command(cli: &Cli, name: String) -> Result<(), CommandError> {
     result
 }
 
-/// Runs the command on a runtime of its own thread.
-fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(), CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            CommandError::new(ErrorKind::Failed, format!("cannot start: {error}"))
-                .with_hint("are there too many processes or open files? look with: ulimit -a")
-        })?;
-    let result = runtime.block_on(command);
-    // A name look-up may still block a thread of the pool; nobody waits for it.
-    runtime.shutdown_background();
-    result
+fn cannot_start(error: &io::Error) -> CommandError {
+    CommandError::new(ErrorKind::Failed, format!("cannot start: {error}"))
+        .with_hint("are there too many processes or open files? look with: ulimit -a")
 }

@@ -11,6 +11,7 @@ mod installation;
 pub(crate) mod job_name;
 pub mod logs;
 pub mod overview;
+mod own_thread;
 pub mod progress;
 pub mod runtimes;
 mod signals;
@@ -19,6 +20,7 @@ pub mod verify;
 pub mod version;
 
 pub use context::CommandContext;
+pub(crate) use own_thread::block_on;
 
 use self::signals::until_signal;
 use crate::{cli::Command, cluster::Follow, error::CommandError, ui::Ui};

@@ -16,6 +16,7 @@ use crate::{
         Attendance, Cluster, ConnectionOptions, ContainerKind, KubeconfigEntry, NamedKind,
         NamedState, ObjectKind, Section, fetch_job_names, fetch_job_pods, fetch_kubeconfig_entries,
     },
+    commands::block_on,
     plugin::Candidate,
     train_job::{JobName, state_word_alone, steps},
 };
@@ -116,16 +117,12 @@ fn explained() -> Vec<Candidate> {
 
 /// Asks, and gives up in silence when that takes too long or is refused.
 fn fetch_in_time(question: Question<'_>) -> Vec<Candidate> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let Ok(runtime) = runtime else {
-        return Vec::new();
-    };
-    let found = runtime.block_on(async { tokio::time::timeout(LIMIT, fetch(question)).await });
-    // A name look-up may still block a thread of the pool; nobody waits for it.
-    runtime.shutdown_background();
-    found.ok().flatten().unwrap_or_default()
+    let found = block_on(async { tokio::time::timeout(LIMIT, fetch(question)).await });
+    found
+        .ok()
+        .and_then(Result::ok)
+        .flatten()
+        .unwrap_or_default()
 }
 
 async fn fetch(question: Question<'_>) -> Option<Vec<Candidate>> {

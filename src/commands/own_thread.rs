@@ -1,0 +1,14 @@
+//! Waiting: requests and timers run on the thread that asks for them.
+
+use std::io;
+
+/// Runs work that waits to its end. Fails where the system has no more of what that takes.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(work);
+    // A name look-up may still block a thread of the pool; nobody waits for it.
+    runtime.shutdown_background();
+    Ok(result)
+}
