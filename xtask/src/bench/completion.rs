@@ -37,7 +37,7 @@ pub(super) fn measure(
     common: &LogsArgs,
 ) -> Result<Vec<String>, StepError> {
     let ground = Ground::prepare(args.jobs, plugin)?;
-    super::quiet::wait_for_rest()?;
+    super::quiet::wait_for_rest(super::quiet::Rest::Long)?;
     let judging = if args.jobs < JOBS {
         Judging::Reduced
     } else {

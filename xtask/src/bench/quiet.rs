@@ -9,11 +9,8 @@ use crate::process::{StepError, say};
 
 const PATH: &str = "/proc/stat";
 const LOOK: Duration = Duration::from_secs(2);
-/// Looks in a row that must all be quiet.
-const LOOKS: u32 = 3;
 /// A larger share of all processors is no rest. The bed alone takes some 3 %.
 const BUSY_PERCENT: u64 = 10;
-const LIMIT: Duration = Duration::from_mins(3);
 
 /// What the processors have done since the machine started, in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +19,34 @@ struct Ticks {
     idle: u64,
 }
 
+/// How much rest is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Of controllers that were busy for minutes.
+    Long,
+    /// Of what one program left the server to clear away.
+    Short,
+}
+
+impl Rest {
+    /// Looks in a row that must all be quiet.
+    const fn looks(self) -> u32 {
+        match self {
+            Self::Long => 3,
+            Self::Short => 1,
+        }
+    }
+
+    const fn limit(self) -> Duration {
+        match self {
+            Self::Long => Duration::from_mins(3),
+            Self::Short => Duration::from_secs(20),
+        }
+    }
+}
+
 /// Goes on after a while also where there is no rest, and says so: then the figures are worth less.
-pub(super) fn wait_for_rest() -> Result<(), StepError> {
+pub(super) fn wait_for_rest(rest: Rest) -> Result<(), StepError> {
     let start = Instant::now();
     let mut quiet = 0;
     loop {
@@ -31,10 +54,10 @@ pub(super) fn wait_for_rest() -> Result<(), StepError> {
         thread::sleep(LOOK);
         let busy = busy_percent(before, fetch_ticks()?);
         quiet = if busy < BUSY_PERCENT { quiet + 1 } else { 0 };
-        if quiet == LOOKS {
+        if quiet == rest.looks() {
             return Ok(());
         }
-        if start.elapsed() > LIMIT {
+        if start.elapsed() > rest.limit() {
             say(format_args!(
                 "the machine does not come to rest: {busy} % busy before anything is measured"
             ));

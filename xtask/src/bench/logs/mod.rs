@@ -27,7 +27,7 @@ use tools::Tools;
 pub(super) fn measure(plugin: &Path, args: &LogsArgs) -> Result<Vec<String>, StepError> {
     let ground = Ground::prepare(args.pods())?;
     let tools = Tools::new(&ground, plugin)?;
-    quiet::wait_for_rest()?;
+    quiet::wait_for_rest(quiet::Rest::Long)?;
     let volume = volume::measure(&tools, args)?;
     let mut figures = volume.figures;
     figures.extend(volume::measure_many(&tools, args, &volume.plugin)?);

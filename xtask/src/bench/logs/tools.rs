@@ -20,6 +20,11 @@ pub(super) enum Tool {
     Stern,
 }
 
+/// A file system without a disk.
+const MEMORY: &str = "/dev/shm";
+/// For what a program prints in a run, in bytes, and some more.
+const ROOM: u64 = 1 << 30;
+
 /// Whether to go on when all that is there has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Follow {
@@ -40,9 +45,16 @@ pub(super) struct Tools<'a> {
 impl<'a> Tools<'a> {
     /// Builds stern where it has not been built.
     pub(super) fn new(ground: &'a Ground, plugin: &'a Path) -> Result<Tools<'a>, StepError> {
+        // In memory, where the system has room for that: no disk is measured.
+        let has_room = room_in(MEMORY).is_some_and(|room| room >= ROOM);
+        let folder = if has_room {
+            MEMORY.into()
+        } else {
+            std::env::temp_dir()
+        };
         let folder = tempfile::Builder::new()
             .prefix("kubectl-trainer-bench-")
-            .tempdir()
+            .tempdir_in(folder)
             .map_err(|error| StepError::io("a folder for what is printed", error))?;
         Ok(Tools {
             ground,
@@ -152,4 +164,10 @@ impl Tool {
             Tool::Stern => "`stern`",
         }
     }
+}
+
+/// Free bytes of a file system; none where there is no such folder.
+fn room_in(folder: &str) -> Option<u64> {
+    let status = rustix::fs::statvfs(folder).ok()?;
+    status.f_bavail.checked_mul(status.f_frsize)
 }

@@ -8,6 +8,7 @@ use super::LogsArgs;
 use super::figure::{Figure, Rival, Unit};
 use super::ground::Job;
 use super::printed::{Printed, Written, take_file};
+use super::quiet::{self, Rest};
 use super::running::{Running, Usage};
 use super::sizes::Size;
 use super::tools::{Follow, Tool, Tools};
@@ -32,15 +33,8 @@ pub(super) struct Volume {
 pub(super) fn measure(tools: &Tools<'_>, args: &LogsArgs) -> Result<Volume, StepError> {
     let job = &tools.ground.few;
     let written = write_log(tools, job, args.lines)?;
-    let mut usages: [Vec<Usage>; 4] = Default::default();
-    for round in 1..=args.rounds {
-        for (tool, usages) in Tool::ALL.into_iter().zip(&mut usages) {
-            let usage = read_all(tools, tool, job, &written)?;
-            say_usage(round, tool, usage);
-            usages.push(usage);
-        }
-    }
-    let [plugin, curl, kubectl, stern] = usages;
+    let [plugin, curl, kubectl, stern] =
+        read_in_turn(tools, Tool::ALL, (job, &written), args.rounds)?;
     let judging = args.judging(&[Size::Lines, Size::Rounds]);
     let sizes = args.sizes_of_volume(job.pods.len());
     let figure = |what, rival: Tool, theirs: &[Usage], limit, value: fn(&Usage) -> f64| Figure {
@@ -84,14 +78,8 @@ pub(super) fn measure_many(
 ) -> Result<Vec<Figure>, StepError> {
     let job = &tools.ground.many;
     let written = write_log(tools, job, args.lines)?;
-    let (mut plugin, mut curl) = (Vec::new(), Vec::new());
-    for round in 1..=args.rounds {
-        for (tool, usages) in [(Tool::Plugin, &mut plugin), (Tool::Curl, &mut curl)] {
-            let usage = read_all(tools, tool, job, &written)?;
-            say_usage(round, tool, usage);
-            usages.push(usage);
-        }
-    }
+    let programs = [Tool::Plugin, Tool::Curl];
+    let [plugin, curl] = read_in_turn(tools, programs, (job, &written), args.rounds)?;
     let a_million = |usages: &[Usage], lines: usize| -> Vec<f64> {
         let processor = usages.iter().map(|usage| usage.processor());
         processor
@@ -118,6 +106,36 @@ pub(super) fn measure_many(
         judging: args.judging(&[Size::Lines, Size::Pods, Size::Rounds]),
     };
     Ok(vec![figure(few, MANY_LIMIT), figure(curl, CURL_LIMIT)])
+}
+
+/// The runs of some programs, round by round. What one leaves the server to clear away is nobody else's: none begins
+/// before the machine is at rest, and none always comes after the same other.
+fn read_in_turn<const N: usize>(
+    tools: &Tools<'_>,
+    programs: [Tool; N],
+    (job, written): (&Job, &Written),
+    rounds: usize,
+) -> Result<[Vec<Usage>; N], StepError> {
+    let mut usages = [const { Vec::new() }; N];
+    for round in 1..=rounds {
+        for place in order_of_round::<N>(round) {
+            quiet::wait_for_rest(Rest::Short)?;
+            let usage = read_all(tools, programs[place], job, written)?;
+            say_usage(round, programs[place], usage);
+            usages[place].push(usage);
+        }
+    }
+    Ok(usages)
+}
+
+/// Each round begins with another, and when all have begun one, the order is turned about.
+fn order_of_round<const N: usize>(round: usize) -> [usize; N] {
+    let mut order = std::array::from_fn(|place| place);
+    order.rotate_left(round % N);
+    if round / N % 2 == 1 {
+        order.reverse();
+    }
+    order
 }
 
 /// Gives the pods of a job so many lines together, and has them read once so that the log server knows them.
@@ -188,4 +206,23 @@ fn say_usage(round: usize, tool: Tool, usage: Usage) {
 #[expect(clippy::cast_precision_loss, reason = "far fewer lines than 2^52")]
 fn as_float(lines: usize) -> f64 {
     lines as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::order_of_round;
+
+    #[test]
+    fn every_program_runs_once_a_round_and_none_always_after_the_same() {
+        let mut before = std::collections::BTreeSet::new();
+        for round in 1..=7 {
+            let order = order_of_round::<4>(round);
+            let mut sorted = order;
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2, 3]);
+            before.extend(order.windows(2).map(|pair| (pair[0], pair[1])));
+        }
+        let before = |one, other| before.contains(&(one, other));
+        assert!(before(3, 0) && before(1, 0) && before(0, 1) && before(2, 1));
+    }
 }
