@@ -1,6 +1,8 @@
 //! Ctrl-C, SIGTERM and SIGHUP: what they ask for, and which end of a command that is. And Ctrl-Z, which ends nothing.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc, task::Poll};
+
+use futures::poll;
 
 use crate::{
     error::{CommandError, ErrorKind},
@@ -16,10 +18,15 @@ const PAUSE_LIMIT: std::time::Duration = std::time::Duration::from_millis(500);
 pub(crate) async fn until_signal<T>(
     command: impl Future<Output = Result<T, CommandError>>,
 ) -> Result<T, CommandError> {
+    let mut signal = pin!(wait_for_signal());
+    // Signals are listened to from here on; else one that comes while the command begins would kill it where it stands.
+    if let Poll::Ready(kind) = poll!(signal.as_mut()) {
+        return Err(CommandError::silent(kind));
+    }
     tokio::select! {
         biased;
         result = command => result,
-        kind = wait_for_signal() => Err(CommandError::silent(kind)),
+        kind = signal => Err(CommandError::silent(kind)),
     }
 }
 
