@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Request, header::WARNING};
+use http::{HeaderMap, Method, Request, header::WARNING};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde::de::DeserializeOwned;
@@ -16,12 +16,13 @@ use tokio::{
 };
 
 use super::{
+    binary::parse_status,
     connect::Cluster,
     failure::{Failure, FailureKind},
     patience::{Deadline, wanted_wait},
     redact::redact,
     request_log::{RequestDetail, RequestRecord},
-    status::{judge_status, judge_unreadable},
+    status::{judge_object, judge_status, judge_unreadable},
     transport,
     unreachable::judge_connection,
     way::Way,
@@ -78,13 +79,16 @@ struct Answer {
     wait: Option<Duration>,
     /// What the server says beside it, such as that a request will not be taken for ever.
     warnings: Vec<String>,
-    body: String,
+    body: Vec<u8>,
 }
 
 impl Answer {
     /// What an answer that is no success means.
     fn judge(&self) -> FailureKind {
-        let kind = judge_status(self.code, &self.body);
+        let kind = match parse_status(&self.body) {
+            Some(status) => judge_object(self.code, status),
+            None => judge_status(self.code, &String::from_utf8_lossy(&self.body)),
+        };
         match (kind, self.wait) {
             (FailureKind::Unexpected { code, message }, Some(wait)) => {
                 let message = format!(
@@ -104,17 +108,25 @@ impl Cluster {
         words: &str,
         request: Result<Request<Vec<u8>>, impl Error>,
     ) -> Result<T, Failure> {
-        let body = self.fetch_text(words, request).await?;
-        serde_json::from_str(&body)
-            .map_err(|problem| self.failure(words, judge_unreadable(&body, &problem)))
+        let body = self.fetch_body(words, request).await?;
+        parse_json(&body).map_err(|kind| self.failure(words, kind))
     }
 
-    /// Sends a request and gives the body of a successful answer. `words` complete "cannot ...".
+    /// Like [`Self::fetch_body`]; what is not UTF-8 is replaced.
     pub(super) async fn fetch_text(
         &self,
         words: &str,
         request: Result<Request<Vec<u8>>, impl Error>,
     ) -> Result<String, Failure> {
+        Ok(text_of(self.fetch_body(words, request).await?))
+    }
+
+    /// Sends a request and gives the body of a successful answer. `words` complete "cannot ...".
+    pub(super) async fn fetch_body(
+        &self,
+        words: &str,
+        request: Result<Request<Vec<u8>>, impl Error>,
+    ) -> Result<Vec<u8>, Failure> {
         Ok(self.fetch_answer(words, request).await?.body)
     }
 
@@ -125,8 +137,7 @@ impl Cluster {
         request: Result<Request<Vec<u8>>, impl Error>,
     ) -> Result<(serde_json::Value, Vec<String>), Failure> {
         let answer = self.fetch_answer(words, request).await?;
-        let value = serde_json::from_str(&answer.body)
-            .map_err(|problem| self.failure(words, judge_unreadable(&answer.body, &problem)))?;
+        let value = parse_json(&answer.body).map_err(|kind| self.failure(words, kind))?;
         Ok((value, answer.warnings))
     }
 
@@ -189,7 +200,7 @@ impl Cluster {
         mut request: Request<Vec<u8>>,
         opening: &mut Option<Opening<'_>>,
     ) -> Result<Answer, FailureKind> {
-        let asked = self.asked(&request);
+        let asked = self.asked(request.method(), &request.uri().to_string(), request.body());
         let started = asked.started;
         let end = started.checked_add(self.limit);
         if let Some(end) = end {
@@ -203,17 +214,17 @@ impl Cluster {
                 let outcome = Ok((answer.code, answer.protocol.clone()));
                 self.report(asked, outcome, &answer.body);
             }
-            Err(kind) => self.report(asked, Err(kind.words(Some(&self.target))), ""),
+            Err(kind) => self.report(asked, Err(kind.words(Some(&self.target))), b""),
         }
         answer
     }
 
     /// What the record of a request will say of its beginning, which is now.
-    pub(super) fn asked(&self, request: &Request<Vec<u8>>) -> Asked {
+    pub(super) fn asked(&self, method: &Method, path: &str, body: &[u8]) -> Asked {
         let words = || AskedWords {
-            method: request.method().to_string(),
-            path: self.shown_path(request.uri()),
-            sent: (self.log.detail == RequestDetail::Bodies).then(|| redact(request.body())),
+            method: method.to_string(),
+            path: self.shown_path(path),
+            sent: (self.log.detail == RequestDetail::Bodies).then(|| redact(body)),
         };
         Asked {
             started: Instant::now(),
@@ -226,7 +237,7 @@ impl Cluster {
         &self,
         asked: Asked,
         outcome: Result<(u16, String), String>,
-        received: &str,
+        received: &[u8],
     ) {
         if let (Some(observer), Some(words)) = (&self.log.observer, asked.words) {
             observer.on_request(&RequestRecord {
@@ -234,15 +245,15 @@ impl Cluster {
                 path: words.path,
                 outcome,
                 elapsed: asked.started.elapsed(),
-                bodies: words.sent.map(|sent| (sent, redact(received.as_bytes()))),
+                bodies: words.sent.map(|sent| (sent, redact(received))),
             });
         }
     }
 
     /// The path as the server sees it: below the base path of its URL, and without the empty parameter that kube writes.
-    fn shown_path(&self, uri: &http::Uri) -> String {
+    fn shown_path(&self, path: &str) -> String {
         let server = self.target.server.parse::<http::Uri>().unwrap_or_default();
-        let path = uri.to_string().replacen("?&", "?", 1);
+        let path = path.replacen("?&", "?", 1);
         format!("{}{path}", server.path().trim_end_matches('/'))
     }
 
@@ -268,7 +279,7 @@ impl Cluster {
             protocol,
             wait,
             warnings,
-            body: text_of(body.map_err(|error| self.judge(&error))?),
+            body: body.map_err(|error| self.judge(&error))?,
         })
     }
 
@@ -298,6 +309,13 @@ impl Cluster {
     }
 }
 
+/// Reads a JSON answer, or says what came in its place. As text, because all else is read from text: each type that is
+/// also read from bytes is in the program twice (400 KB).
+pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, FailureKind> {
+    let text = String::from_utf8_lossy(body);
+    serde_json::from_str(&text).map_err(|problem| judge_unreadable(&text, &problem))
+}
+
 /// The texts of `Warning: 299 - "TEXT"`, in which a quotation mark has a backslash before it.
 fn warnings(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(WARNING).iter();
@@ -320,7 +338,7 @@ async fn read_whole(mut body: Body) -> Result<Vec<u8>, kube::Error> {
     Ok(whole)
 }
 
-/// Answers are UTF-8 but for those of a stranger. They are neither looked through byte by byte nor copied.
+/// Answers are UTF-8 but for those of a stranger.
 fn text_of(body: Vec<u8>) -> String {
     String::from_utf8(body)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

@@ -24,7 +24,7 @@ use super::{
     failure::{Failure, FailureKind},
     job_records::Record,
     requests::Scope,
-    status::judge_status,
+    status::judge_object,
     way::Way,
 };
 
@@ -279,12 +279,13 @@ impl<K: Watched> Feed<K> {
     }
 
     fn failure(&self, error: &watcher::Error) -> Failure {
+        let judge = |status: &Status| judge_object(status.code, status.clone());
         let kind = match error {
-            watcher::Error::WatchError(status) => judge_object(status),
+            watcher::Error::WatchError(status) => judge(status),
             watcher::Error::InitialListFailed(error)
             | watcher::Error::WatchStartFailed(error)
             | watcher::Error::WatchFailed(error) => match error {
-                kube::Error::Api(status) => judge_object(status),
+                kube::Error::Api(status) => judge(status),
                 error => self.cluster.judge(error),
             },
             watcher::Error::NoResourceVersion => FailureKind::Unexpected {
@@ -301,11 +302,6 @@ impl<K: Watched> Feed<K> {
 fn poll_pause(count: usize) -> Duration {
     let parts = u32::try_from(count / POLLED).unwrap_or(u32::MAX);
     POLL.saturating_mul(parts.saturating_add(1))
-}
-
-fn judge_object(status: &Status) -> FailureKind {
-    let text = serde_json::to_string(status).unwrap_or_default();
-    judge_status(status.code, &text)
 }
 
 /// The rests between faults that follow each other.

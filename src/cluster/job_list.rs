@@ -31,7 +31,7 @@ type Place = (String, String);
 pub async fn fetch_jobs(cluster: &Cluster, scope: &Scope) -> Result<Vec<ListedJob>, Failure> {
     let (jobs, pods, job_sets) = tokio::join!(
         cluster.fetch_list::<TrainJobRecord>(scope, None),
-        cluster.fetch_list::<PodRecord>(scope, Some(OF_A_JOB_SET)),
+        cluster.fetch_pod_list(scope, OF_A_JOB_SET, keep_pod),
         cluster.fetch_list::<JobSetRecord>(scope, None),
     );
     let (jobs, mut pods) = (jobs?, sort_pods(pods?));
@@ -78,12 +78,16 @@ fn sort_job_sets(records: Vec<JobSetRecord>) -> HashMap<Place, Arc<JobSet>> {
     sorted.collect()
 }
 
-fn sort_pods(records: Vec<PodRecord>) -> HashMap<Place, Vec<Arc<SlimPod>>> {
+/// With the place of its JobSet.
+fn keep_pod(record: PodRecord) -> (Place, Arc<SlimPod>) {
+    let place = place_of(record.meta().namespace.as_ref(), record.job_set());
+    (place, Arc::new(record.into_kept()))
+}
+
+fn sort_pods(pods: Vec<(Place, Arc<SlimPod>)>) -> HashMap<Place, Vec<Arc<SlimPod>>> {
     let mut sorted: HashMap<Place, Vec<Arc<SlimPod>>> = HashMap::new();
-    for record in records {
-        let place = place_of(record.meta().namespace.as_ref(), record.job_set());
-        let pods = sorted.entry(place).or_default();
-        pods.push(Arc::new(record.into_kept()));
+    for (place, pod) in pods {
+        sorted.entry(place).or_default().push(pod);
     }
     sorted
 }

@@ -13,7 +13,7 @@ use super::{
     failure::Failure,
     job_objects::TrainJob,
     job_records::{Record as _, TrainJobRecord},
-    requests::{PAGE, Page},
+    paging::{PAGE, Page},
     status::judge_unreadable,
 };
 

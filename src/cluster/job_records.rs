@@ -6,7 +6,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::core::{NamespaceResourceScope, Resource};
-use serde::{Deserialize, Deserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        IntoDeserializer, Visitor,
+        value::{self, MapDeserializer},
+    },
+    forward_to_deserialize_any,
+};
 
 use super::{
     job_objects::{JobCondition, JobGroup, JobSet, Restarts, RuntimePlan, RuntimeRef, TrainJob},
@@ -71,6 +78,39 @@ pub(super) struct Labels {
     pub(super) job_set_uid: Option<String>,
     #[serde(rename = "kueue.x-k8s.io/queue-name")]
     queue: Option<String>,
+}
+
+impl Labels {
+    /// Of all labels of an object, as names and values.
+    pub(super) fn pick<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let labels = labels.map(|(name, value)| (name, Present(value)));
+        // Only what is not text could fail.
+        Self::deserialize(MapDeserializer::new(labels)).unwrap_or_default()
+    }
+}
+
+/// The text of a field that could be missing.
+struct Present<'a>(&'a str);
+
+impl IntoDeserializer<'_> for Present<'_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Present<'_> {
+    type Error = value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
+        visitor.visit_some(self.0.into_deserializer())
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
 }
 
 impl From<MetadataRecord> for Metadata {
@@ -164,10 +204,10 @@ struct Named {
 pub(super) struct ConditionRecord {
     #[serde(rename = "type")]
     pub(super) kind: String,
-    status: String,
-    reason: Option<String>,
-    message: Option<String>,
-    last_transition_time: Option<Timestamp>,
+    pub(super) status: String,
+    pub(super) reason: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) last_transition_time: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

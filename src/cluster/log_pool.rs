@@ -3,7 +3,9 @@
 
 mod carrier;
 mod connection;
+mod crowd;
 mod places;
+mod refusal;
 mod seats;
 mod signs_of_life;
 mod stream;
@@ -19,24 +21,28 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, header, response::Parts};
-use kube::client::Body;
+use http::{HeaderValue, Method, header::ACCEPT_ENCODING, response::Parts};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::timeout,
 };
 use tower::{BoxError, ServiceExt as _};
 
-pub use self::stream::{LogStream, StreamBroken};
 use self::{
     carrier::{Carrier, Remedy, speaks_http2},
     connection::Connection,
     places::{NoPlace, Place, Places},
+    refusal::{Failed, Refused},
     seats::{Found, Protocol, Seats},
+};
+pub use self::{
+    crowd::gathering,
+    refusal::LogRefusal,
+    stream::{LogStream, StreamBroken},
 };
 use super::{
     connect::Cluster,
-    failure::{Failure, FailureKind},
+    failure::FailureKind,
     log_request::LogStreamRequest,
     patience::wanted_wait,
     status::judge_status,
@@ -57,7 +63,7 @@ const OPENING: usize = 64;
 /// How often a stream that was refused because its connection is closing is tried on another.
 const TRIES: u32 = 3;
 
-/// Opens streams of logs. Opens no connection before the first of them.
+/// Opens streams of logs.
 pub struct LogPool {
     cluster: Cluster,
     seats: Seats,
@@ -65,53 +71,6 @@ pub struct LogPool {
     places: Places,
     opening: Semaphore,
     has_served: AtomicBool,
-}
-
-/// Why a stream was not opened.
-#[derive(Clone, Debug)]
-pub enum LogRefusal {
-    /// 400 or 404: the container has not begun, or there is no such attempt or pod. The server's own words.
-    NotThere { message: String },
-    /// 429, 5xx, no connection, no answer in time, no new credential: asking later helps; `wait` is how much later.
-    Busy {
-        wait: Option<Duration>,
-        message: String,
-    },
-    /// Nobody was asked: each log takes a connection, and others have all that this process may have.
-    NoPlace { message: String },
-    /// 403, or 401 also with a credential that was just read again. Final where no log was ever served; else it can
-    /// pass: an API server that has just started knows neither all rules nor all tokens (kubernetes#121635).
-    Forbidden(Box<Failure>),
-}
-
-/// What came instead of a stream.
-enum Refused {
-    Failed {
-        kind: FailureKind,
-        wait: Option<Duration>,
-    },
-    NoPlace(NoPlace),
-}
-
-impl From<FailureKind> for Refused {
-    fn from(kind: FailureKind) -> Self {
-        Self::Failed { kind, wait: None }
-    }
-}
-
-impl From<NoPlace> for Refused {
-    fn from(refused: NoPlace) -> Self {
-        Self::NoPlace(refused)
-    }
-}
-
-impl Refused {
-    fn is_unauthorized(&self) -> bool {
-        let Self::Failed { kind, .. } = self else {
-            return false;
-        };
-        matches!(kind, FailureKind::Unauthorized { .. })
-    }
 }
 
 /// An answer: a stream, or the words of a refusal.
@@ -142,21 +101,6 @@ enum Dialed {
     Http1(BoxedWire),
 }
 
-/// Why no answer came, and what may help at once.
-struct Failed {
-    kind: FailureKind,
-    remedy: Remedy,
-}
-
-impl From<FailureKind> for Failed {
-    fn from(kind: FailureKind) -> Self {
-        Self {
-            kind,
-            remedy: Remedy::None,
-        }
-    }
-}
-
 impl LogPool {
     pub fn new(cluster: &Cluster) -> Self {
         Self {
@@ -166,6 +110,20 @@ impl LogPool {
             opening: Semaphore::new(OPENING),
             has_served: AtomicBool::new(false),
         }
+    }
+
+    /// The same, with its first connection on the way, while the caller looks for what to read. Where each log takes a
+    /// connection of its own, it only finds that out.
+    pub fn opening(cluster: &Cluster) -> Arc<Self> {
+        let pool = Arc::new(Self::new(cluster));
+        let opened = Arc::clone(&pool);
+        tokio::spawn(async move {
+            // Why there is none is told to the first who wants a stream.
+            let _ = opened
+                .find_carrier(&opened.cluster.way(), Purpose::Log)
+                .await;
+        });
+        pool
     }
 
     /// Whether any stream was ever opened: the caller had the right to read logs, and may have it again.
@@ -359,7 +317,8 @@ impl LogPool {
     /// the server allows.
     async fn dial(&self, way: &Way) -> Result<Dialed, FailureKind> {
         let judge = |error: BoxError| self.cluster.judge(error.as_ref());
-        let anything = prepare(way, Request::new(Body::empty())).await?;
+        let anything = way.prepare("/").await;
+        let anything = anything.map_err(|error| unexpected(error.as_ref()))?;
         let wire = way.connector.clone().oneshot(anything.uri().clone()).await;
         let wire = wire.map_err(judge)?;
         if !speaks_http2(&wire) {
@@ -379,34 +338,28 @@ impl LogPool {
 
     /// One logged request, up to the head of its answer; a refusal is read to its end.
     async fn exchange(&self, way: &Way, carrier: Carrier, path: &str) -> Result<Opened, Failed> {
-        let request = Request::get(path)
-            .header(header::ACCEPT_ENCODING, "identity")
-            .body(Vec::new())
-            .map_err(|error| unexpected(&error))?;
-        let asked = self.cluster.asked(&request);
+        let asked = self.cluster.asked(&Method::GET, path, b"");
         let limit = ANSWER_LIMIT;
-        let answer = timeout(limit, self.send(way, carrier, request)).await;
+        let answer = timeout(limit, self.send(way, carrier, path)).await;
         let answer = answer.unwrap_or(Err(FailureKind::TimedOut { limit }.into()));
         match &answer {
             Ok(Opened { head, words, .. }) => {
                 let outcome = Ok((head.status.as_u16(), format!("{:?}", head.version)));
-                self.cluster.report(asked, outcome, words);
+                self.cluster.report(asked, outcome, words.as_bytes());
             }
             Err(failed) => {
                 let words = failed.kind.words(Some(self.cluster.target()));
-                self.cluster.report(asked, Err(words), "");
+                self.cluster.report(asked, Err(words), b"");
             }
         }
         answer
     }
 
-    async fn send(
-        &self,
-        way: &Way,
-        carrier: Carrier,
-        request: Request<Vec<u8>>,
-    ) -> Result<Opened, Failed> {
-        let request = prepare(way, request.map(Body::from)).await?;
+    async fn send(&self, way: &Way, carrier: Carrier, path: &str) -> Result<Opened, Failed> {
+        let request = way.prepare(path).await;
+        let mut request = request.map_err(|error| unexpected(error.as_ref()))?;
+        let identity = HeaderValue::from_static("identity");
+        request.headers_mut().insert(ACCEPT_ENCODING, identity);
         let (head, mut stream) = carrier.send(request).await.map_err(|unanswered| Failed {
             kind: self.cluster.judge(unanswered.error.as_ref()),
             remedy: unanswered.remedy,
@@ -422,13 +375,6 @@ impl LogPool {
             words,
         })
     }
-}
-
-/// The request with all that this caller's requests carry.
-async fn prepare(way: &Way, request: Request<Body>) -> Result<Request<()>, FailureKind> {
-    let prepared = way.preparation.clone().oneshot(request).await;
-    let prepared = prepared.map_err(|error| unexpected(error.as_ref()))?;
-    Ok(prepared.into_body().map(drop))
 }
 
 fn unexpected(error: &dyn Error) -> FailureKind {

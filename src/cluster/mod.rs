@@ -3,6 +3,7 @@
 //! Start at `connect.rs` for "which cluster, as whom", at `transport.rs` for the wire, at `failure.rs` for errors.
 
 mod access_review;
+mod binary;
 mod change;
 mod connect;
 mod credential_plugin;
@@ -30,7 +31,10 @@ mod login;
 mod names;
 mod observe;
 mod options;
+mod paging;
 mod patience;
+mod pod_list;
+mod pod_message;
 mod pod_record;
 mod proxy;
 mod redact;
@@ -62,7 +66,7 @@ pub use job_objects::{
 };
 pub use kubeconfig_fault::{KubeconfigFault, Section, nearest};
 pub use kubeconfig_names::{KubeconfigEntry, fetch_kubeconfig_entries};
-pub use log_pool::{LogPool, LogRefusal, LogStream, StreamBroken};
+pub use log_pool::{LogPool, LogRefusal, LogStream, StreamBroken, gathering};
 pub use log_request::{Follow, LogRange, LogStreamRequest};
 pub use login::{Login, OtherLogin};
 pub use names::{NamedKind, NamedObject};

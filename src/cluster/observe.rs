@@ -168,9 +168,8 @@ pub(super) async fn fetch_pods(
 ) -> Result<Vec<Arc<SlimPod>>, Failure> {
     let scope = Scope::Namespace(namespace.to_owned());
     let selector = pods_of(name);
-    let pods = cluster.fetch_list::<PodRecord>(&scope, Some(&selector));
-    let pods = pods.await?.into_iter();
-    Ok(pods.map(|pod| Arc::new(pod.into_kept())).collect())
+    let keep = |pod: PodRecord| Arc::new(pod.into_kept());
+    cluster.fetch_pod_list(&scope, &selector, keep).await
 }
 
 pub(super) async fn fetch_job_set(

@@ -10,89 +10,89 @@ use super::{
     job_records::{ConditionRecord, Labels, Metadata, Record, or_default, resource},
 };
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct PodRecord {
-    metadata: Metadata,
+    pub(super) metadata: Metadata,
     #[serde(default, deserialize_with = "or_default")]
-    spec: PodSpecRecord,
+    pub(super) spec: PodSpecRecord,
     #[serde(default, deserialize_with = "or_default")]
-    status: PodStatusRecord,
+    pub(super) status: PodStatusRecord,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct PodSpecRecord {
-    node_name: Option<String>,
+pub(super) struct PodSpecRecord {
+    pub(super) node_name: Option<String>,
     #[serde(deserialize_with = "or_default")]
-    init_containers: Vec<ContainerRecord>,
+    pub(super) init_containers: Vec<ContainerRecord>,
     #[serde(deserialize_with = "or_default")]
-    containers: Vec<ContainerRecord>,
+    pub(super) containers: Vec<ContainerRecord>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct ContainerRecord {
-    name: String,
-    restart_policy: Option<String>,
+pub(super) struct ContainerRecord {
+    pub(super) name: String,
+    pub(super) restart_policy: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct PodStatusRecord {
-    phase: Option<String>,
-    reason: Option<String>,
-    message: Option<String>,
+pub(super) struct PodStatusRecord {
+    pub(super) phase: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) message: Option<String>,
     #[serde(deserialize_with = "or_default")]
-    conditions: Vec<ConditionRecord>,
+    pub(super) conditions: Vec<ConditionRecord>,
     #[serde(deserialize_with = "or_default")]
-    init_container_statuses: Vec<ContainerStatusRecord>,
+    pub(super) init_container_statuses: Vec<ContainerStatusRecord>,
     #[serde(deserialize_with = "or_default")]
-    container_statuses: Vec<ContainerStatusRecord>,
+    pub(super) container_statuses: Vec<ContainerStatusRecord>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct ContainerStatusRecord {
-    name: String,
+pub(super) struct ContainerStatusRecord {
+    pub(super) name: String,
     #[serde(rename = "containerID")]
-    container_id: Option<String>,
-    restart_count: u32,
+    pub(super) container_id: Option<String>,
+    pub(super) restart_count: u32,
     #[serde(deserialize_with = "or_default")]
-    state: StateRecord,
+    pub(super) state: StateRecord,
     #[serde(deserialize_with = "or_default")]
-    last_state: StateRecord,
+    pub(super) last_state: StateRecord,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct StateRecord {
-    waiting: Option<WaitingRecord>,
-    running: Option<RunningRecord>,
-    terminated: Option<TerminatedRecord>,
+pub(super) struct StateRecord {
+    pub(super) waiting: Option<WaitingRecord>,
+    pub(super) running: Option<RunningRecord>,
+    pub(super) terminated: Option<TerminatedRecord>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct WaitingRecord {
-    reason: Option<String>,
-    message: Option<String>,
+pub(super) struct WaitingRecord {
+    pub(super) reason: Option<String>,
+    pub(super) message: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct RunningRecord {
-    started_at: Option<Timestamp>,
+pub(super) struct RunningRecord {
+    pub(super) started_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct TerminatedRecord {
+pub(super) struct TerminatedRecord {
     #[serde(rename = "containerID")]
-    container_id: Option<String>,
-    exit_code: i32,
-    reason: Option<String>,
-    started_at: Option<Timestamp>,
-    finished_at: Option<Timestamp>,
+    pub(super) container_id: Option<String>,
+    pub(super) exit_code: i32,
+    pub(super) reason: Option<String>,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
 }
 
 resource!(PodRecord, "", "v1", "Pod", "pods");

@@ -1,8 +1,6 @@
 //! The questions that a `Cluster` answers: version, identity, one object, lists, a dry-run creation, a log's end.
 //! Each names itself in words, so that a failure can say what could not be done.
 
-use std::time::Duration;
-
 use http::Request;
 use k8s_openapi::{
     api::{authentication::v1::SelfSubjectReview, core::v1::Pod},
@@ -10,20 +8,17 @@ use k8s_openapi::{
 };
 use kube::core::{
     ApiResource, DynamicObject, Request as ResourceRequest, Resource, params::GetParams,
-    params::ListParams, params::PostParams, request, subresource::LogParams,
+    params::ListParams, params::PostParams, subresource::LogParams,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     connect::Cluster,
+    exchange::parse_json,
     failure::{Failure, FailureKind},
     log_request::LogStreamRequest,
+    paging::Selector,
 };
-
-/// Objects a page; kubectl's own chunk size.
-pub(super) const PAGE: u32 = 500;
-/// For all pages of a list together; a longer `--request-timeout` holds for them too.
-const LIST_LIMIT: Duration = Duration::from_mins(2);
 
 /// Where to look for objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,42 +29,15 @@ pub enum Scope {
     AllNamespaces,
 }
 
-/// Which objects of a list, in kubectl's syntax.
-#[derive(Clone, Copy, Debug)]
-enum Selector<'a> {
-    All,
-    Labels(&'a str),
-    Fields(&'a str),
-}
-
-impl<'a> Selector<'a> {
-    fn of_labels(labels: Option<&'a str>) -> Self {
-        labels.map_or(Self::All, Self::Labels)
-    }
-
-    /// What a list of these asks for, page by page.
-    fn options(self) -> ListParams {
-        let options = ListParams {
-            limit: Some(PAGE),
-            ..ListParams::default()
-        };
-        match self {
-            Self::All => options,
-            Self::Labels(labels) => options.labels(labels),
-            Self::Fields(fields) => options.fields(fields),
-        }
-    }
-}
-
 impl Scope {
-    fn namespace(&self) -> Option<&str> {
+    pub(super) fn namespace(&self) -> Option<&str> {
         match self {
             Self::Namespace(name) => Some(name),
             Self::Cluster | Self::AllNamespaces => None,
         }
     }
 
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         match self {
             Self::Cluster => String::new(),
             Self::Namespace(name) => format!(" in namespace {name}"),
@@ -111,19 +79,6 @@ pub struct LogTail<'a> {
     pub container: &'a str,
     pub attempt: Attempt,
     pub lines: u16,
-}
-
-/// One page of a list. Items are objects, or [`DynamicObject`]s whose `apiVersion` and `kind` the server leaves out.
-#[derive(Deserialize)]
-pub(super) struct Page<K> {
-    pub(super) metadata: PageMeta,
-    pub(super) items: Vec<K>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct PageMeta {
-    #[serde(default, rename = "continue")]
-    pub(super) next: Option<String>,
 }
 
 impl Cluster {
@@ -337,10 +292,8 @@ impl Cluster {
     {
         let words = format!("list {}{}", plural::<K>(kind), scope.words());
         let request = ResourceRequest::new(K::url_path(kind, scope.namespace()));
-        let limit = self.limit.max(LIST_LIMIT);
-        let pages = self.fetch_every_page(&words, selector, |options| request.list(options));
-        let in_time = tokio::time::timeout(limit, pages).await;
-        in_time.unwrap_or_else(|_| Err(self.failure(&words, FailureKind::TimedOut { limit })))
+        let ask = |options: &ListParams| request.list(options);
+        self.fetch_in_time(&words, selector, ask, parse_json).await
     }
 
     /// All objects of a kind, of which only the metadata is asked for, page by page.
@@ -353,55 +306,8 @@ impl Cluster {
         let path = DynamicObject::url_path(kind, scope.namespace());
         let request = ResourceRequest::new(path);
         let ask = |options: &ListParams| request.list_metadata(options);
-        self.fetch_every_page(&words, Selector::All, ask).await
-    }
-
-    async fn fetch_every_page<K: DeserializeOwned>(
-        &self,
-        words: &str,
-        selector: Selector<'_>,
-        ask: impl Fn(&ListParams) -> Result<Request<Vec<u8>>, request::Error>,
-    ) -> Result<Vec<K>, Failure> {
-        let mut options = selector.options();
-        let mut items = Vec::new();
-        loop {
-            match self.fetch_json::<Page<K>>(words, ask(&options)).await {
-                Ok(page) => {
-                    items.extend(page.items);
-                    match page.metadata.next.filter(|next| !next.is_empty()) {
-                        // Such a list would have no end.
-                        Some(next) if options.continue_token.as_ref() == Some(&next) => {
-                            return Err(self.endless(words));
-                        }
-                        Some(next) => options.continue_token = Some(next),
-                        None => return Ok(items),
-                    }
-                }
-                // The pages' snapshot is gone: take everything in one answer instead.
-                Err(Failure {
-                    kind:
-                        FailureKind::Unexpected {
-                            code: Some(410), ..
-                        },
-                    ..
-                }) if options.limit.is_some() => {
-                    items.clear();
-                    (options.limit, options.continue_token) = (None, None);
-                }
-                Err(failure) => return Err(failure),
-            }
-        }
-    }
-
-    fn endless(&self, words: &str) -> Failure {
-        let message = "the server gives the same page of the list again and again".to_owned();
-        self.failure(
-            words,
-            FailureKind::Unexpected {
-                code: None,
-                message,
-            },
-        )
+        self.fetch_every_page(&words, Selector::All, ask, parse_json)
+            .await
     }
 
     fn encode(&self, words: &str, value: &impl Serialize) -> Result<Vec<u8>, Failure> {

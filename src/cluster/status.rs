@@ -38,10 +38,14 @@ impl WebhookFault {
 
 /// Judges an answer whose HTTP status is not a success. `body` is as it came.
 pub(super) fn judge_status(code: u16, body: &str) -> FailureKind {
-    let Ok(status) = serde_json::from_str::<Status>(body).map(|status| status.with_code(code))
-    else {
-        return judge_foreign_answer(code, body);
-    };
+    match serde_json::from_str(body) {
+        Ok(status) => judge_object(code, status),
+        Err(_) => judge_foreign_answer(code, body),
+    }
+}
+
+/// The same, of an answer that was read.
+pub(super) fn judge_object(code: u16, status: Status) -> FailureKind {
     match code {
         401 => FailureKind::Unauthorized {
             message: status.message,

@@ -9,9 +9,14 @@ use std::{
     time::Duration,
 };
 
-use kube::{Client, Config};
-use tokio::{sync::Mutex, time::Instant};
-use tower::BoxError;
+use bytes::Bytes;
+use http::{Request, Uri, uri::PathAndQuery};
+use kube::{Client, Config, client::Body};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::Instant,
+};
+use tower::{BoxError, ServiceExt as _};
 
 use super::{
     connect::Cluster,
@@ -28,7 +33,9 @@ pub(super) const RENEWAL_REST: Duration = Duration::from_secs(30);
 pub(super) struct Way {
     pub(super) client: Client,
     pub(super) connector: Connector,
-    pub(super) preparation: Preparation,
+    preparation: Preparation,
+    /// A request for no path, with all that this caller's requests carry; none where that changes: tokens in files do.
+    carried: Option<OnceCell<Request<()>>>,
     /// Whether the server has ever taken the credential.
     accepted: AtomicBool,
 }
@@ -40,9 +47,34 @@ impl Way {
         Ok(Self {
             client: transport::client(config, &connector)?,
             preparation: transport::preparation(config)?,
+            carried: is_fixed(config).then(OnceCell::new),
             connector,
             accepted: AtomicBool::new(false),
         })
+    }
+
+    /// A request for a path and its query, with all that this caller's requests carry. Where that stays, it is found once:
+    /// of a thousand logs, each asks for one.
+    pub(super) async fn prepare(&self, path: &str) -> Result<Request<()>, BoxError> {
+        let mut request = match &self.carried {
+            Some(carried) => carried
+                .get_or_try_init(|| self.prepare_once())
+                .await?
+                .clone(),
+            None => self.prepare_once().await?,
+        };
+        let mut uri = request.uri().clone().into_parts();
+        let base = request.uri().path().trim_end_matches('/');
+        let path = Bytes::from([base, path].concat());
+        uri.path_and_query = Some(PathAndQuery::from_maybe_shared(path)?);
+        *request.uri_mut() = Uri::from_parts(uri)?;
+        Ok(request)
+    }
+
+    async fn prepare_once(&self) -> Result<Request<()>, BoxError> {
+        let anything = Request::new(Body::empty());
+        let prepared = self.preparation.clone().oneshot(anything).await?;
+        Ok(prepared.into_body().map(drop))
     }
 
     /// Remembers that the server knows the caller.
@@ -53,6 +85,11 @@ impl Way {
     fn was_accepted(&self) -> bool {
         self.accepted.load(Ordering::Relaxed)
     }
+}
+
+/// Whether each request carries the same. What a plugin gave is a token by now.
+fn is_fixed(config: &Config) -> bool {
+    config.auth_info.token_file.is_none() && config.auth_info.auth_provider.is_none()
 }
 
 /// The way that is used now, and how to find a new one.
@@ -138,5 +175,40 @@ impl Cluster {
             return Err(self.failure("read the credential again", kind));
         }
         Ok(again.way())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::USER_AGENT;
+
+    use super::*;
+
+    fn way(change: impl FnOnce(&mut Config)) -> Way {
+        let mut config = Config::new("https://server:6443/clusters/a/".parse().unwrap());
+        config.headers.push(transport::user_agent());
+        change(&mut config);
+        Way::new(&config, None).unwrap()
+    }
+
+    #[tokio::test]
+    async fn requests_are_prepared_below_the_path_of_the_server_with_what_all_carry() {
+        let way = way(|_| {});
+        for path in ["/api/v1/pods?limit=5", "/version"] {
+            let request = way.prepare(path).await.unwrap();
+            let whole = format!("https://server:6443/clusters/a{path}");
+            assert_eq!(request.uri().to_string(), whole);
+            assert!(request.headers().contains_key(USER_AGENT));
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_cannot_change_is_prepared_once() {
+        assert!(way(|_| {}).carried.is_some());
+        let token = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(token.path(), "token").unwrap();
+        let path = token.path().display().to_string();
+        let of_a_file = way(|config| config.auth_info.token_file = Some(path));
+        assert!(of_a_file.carried.is_none());
     }
 }

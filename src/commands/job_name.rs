@@ -2,7 +2,10 @@
 
 use super::installation;
 use crate::{
-    cluster::{Cluster, Failure, FailureKind, fetch_train_job, fetch_train_jobs, nearest},
+    cluster::{
+        Cluster, Failure, FailureKind, JobObservation, fetch_job, fetch_train_job,
+        fetch_train_jobs, nearest,
+    },
     error::{CommandError, ErrorKind},
     train_job::{JobName, NameProblem, resolve},
 };
@@ -46,9 +49,36 @@ pub(crate) async fn fetch_job_name(
     }
 }
 
+/// The same job, as it is now. Where its whole name was typed, that takes one round trip and not two.
+pub(crate) async fn fetch_typed_job(
+    cluster: &Cluster,
+    typed: Option<&str>,
+) -> Result<JobObservation, CommandError> {
+    let namespace = cluster.namespace();
+    if let JobName::Named(name) = JobName::parse(typed) {
+        match fetch_job(cluster, namespace, &name).await {
+            Ok(seen) => return Ok(seen),
+            // It may be the beginning of another's name, and who may not read one may list all.
+            Err(failure) if is_about_the_job(&failure) => {}
+            Err(failure) => return Err(installation::fetch_explanation(cluster, failure).await),
+        }
+    }
+    let name = fetch_job_name(cluster, typed).await?;
+    Ok(fetch_job(cluster, namespace, &name).await?)
+}
+
 /// The error where a namespace has no job at all.
 pub(crate) fn explain_none(cluster: &Cluster) -> CommandError {
     explain(cluster, &NameProblem::NoJobs)
+}
+
+/// Whether there is no such job, or it may not be read.
+fn is_about_the_job(failure: &Failure) -> bool {
+    match &failure.kind {
+        FailureKind::NotFound { object, .. } => object.is_some(),
+        FailureKind::Forbidden(rule) => rule.resource == "trainjobs",
+        _ => false,
+    }
 }
 
 fn is_forbidden(failure: &Failure) -> bool {

@@ -14,7 +14,7 @@ mod thread;
 mod troubles;
 mod values;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use tokio::sync::watch;
 
@@ -34,15 +34,15 @@ use self::{
     thread::{ReadBack, ShowingThread},
 };
 use crate::{
-    cluster::{Cluster, Follow, JobObservation, fetch_job, nearest},
+    cluster::{Cluster, Follow, JobObservation, LogPool, fetch_job, nearest},
     commands::{
         CommandContext,
-        job_name::fetch_job_name,
+        job_name::{fetch_job_name, fetch_typed_job},
         signals::{heed_suspension, wait_for_signal},
     },
     error::{CommandError, ErrorKind},
     logs::{
-        LogRequest, Observed, ReadEnd, UserStart,
+        Footing, LogRequest, Observed, ReadEnd, UserStart,
         attempts::Before,
         filter::Filter,
         order::{Merge, Window},
@@ -83,11 +83,18 @@ pub(crate) async fn run(
         refuse_unsaved(&saved, &args.sources.selection())?;
         return run.read_back(ui, saved).await;
     }
-    let (cluster, job) = tokio::select! {
-        found = run.find_job() => found?,
+    let found = tokio::select! {
+        found = run.find() => found?,
         kind = wait_for_signal() => return Err(CommandError::silent(kind)),
     };
-    run.read(ui, &cluster, job).await
+    run.read(ui, found).await
+}
+
+/// What is known before anything is read.
+struct Found {
+    cluster: Cluster,
+    job: String,
+    footing: Footing,
 }
 
 /// One run of the command.
@@ -101,22 +108,48 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn find_job(&self) -> Result<(Cluster, String), CommandError> {
+    async fn find(&self) -> Result<Found, CommandError> {
         let cluster = self.context.connect().await?;
-        let job = fetch_job_name(&cluster, self.args.job.as_deref()).await?;
+        // While the job is looked for.
+        let pool = LogPool::opening(&cluster);
+        let (job, seen) = self.find_job(&cluster).await?;
+        Ok(Found {
+            cluster,
+            job,
+            footing: Footing { pool, seen },
+        })
+    }
+
+    /// With how it stands, where nobody follows it.
+    async fn find_job(
+        &self,
+        cluster: &Cluster,
+    ) -> Result<(String, Option<(Instant, JobObservation)>), CommandError> {
+        let looked = Instant::now();
+        let typed = self.args.job.as_deref();
         let selection = self.args.sources.selection();
+        if self.follow == Follow::Yes && selection.is_everything() {
+            return Ok((fetch_job_name(cluster, typed).await?, None));
+        }
+        let seen = fetch_typed_job(cluster, typed).await?;
+        let job = seen.train_job.name.clone();
         if !selection.is_everything() {
-            let observation = fetch_job(&cluster, cluster.namespace(), &job).await?;
-            refuse_unknown_step(&observation, &selection)?;
-            if let Some(there) = other_containers(&observation, &selection, self.follow) {
+            refuse_unknown_step(&seen, &selection)?;
+            if let Some(there) = other_containers(&seen, &selection, self.follow) {
                 let of = format!("TrainJob \"{job}\" has no container that is asked for");
                 return Err(CommandError::new(ErrorKind::Usage, of).with_hint(it_has(&there)));
             }
         }
-        Ok((cluster, job))
+        let seen = (self.follow == Follow::No).then_some((looked, seen));
+        Ok((job, seen))
     }
 
-    async fn read(&self, ui: &mut Ui, cluster: &Cluster, job: String) -> Result<(), CommandError> {
+    async fn read(&self, ui: &mut Ui, found: Found) -> Result<(), CommandError> {
+        let Found {
+            cluster,
+            job,
+            footing,
+        } = found;
         let target = cluster.target();
         let names = RunNames {
             job: job.clone(),
@@ -135,7 +168,7 @@ impl Run<'_> {
         if let Some(pause) = showing.pause() {
             tokio::spawn(heed_suspension(pause));
         }
-        let request = self.request(cluster, job);
+        let request = self.request(&cluster, job);
         let limit = self.args.files.buffer.unwrap_or(DEFAULT_LIMIT);
         let spool = Arc::new(SharedSpool::new(limit));
         let rest = saver.as_ref().map_or(Rest::Left, |_| Rest::Saved);
@@ -143,7 +176,7 @@ impl Run<'_> {
         let rescue = saver.map(|saver| Rescue::new(saver, Arc::clone(&spool)));
         let mut thread = ShowingThread::start(live, showing, rules)?.saved_by(rescue);
         let end = tokio::select! {
-            end = read_all(cluster, &request, (&spool, &observed)) => end,
+            end = read_all(&cluster, &request, footing, (&spool, &observed)) => end,
             result = thread.wait() => return result,
             kind = wait_for_signal() => End::Stopped(kind),
         };
@@ -306,9 +339,10 @@ fn refuse_unsaved(saved: &Saved, selection: &Selection) -> Result<(), CommandErr
 async fn read_all(
     cluster: &Cluster,
     request: &LogRequest,
+    footing: Footing,
     (spool, observed): (&Arc<SharedSpool>, &Observed),
 ) -> End {
-    let end = match read(cluster, request, spool, observed).await {
+    let end = match read(cluster, request, footing, spool, observed).await {
         Ok(end) => end,
         Err(error) => return End::Broken(error.into()),
     };

@@ -27,7 +27,7 @@ pub mod spool;
 pub mod stamp;
 pub mod tally;
 
-pub use read::{ReadEnd, ReadError, read};
+pub use read::{Footing, ReadEnd, ReadError, read};
 
 use std::sync::Arc;
 

@@ -3,6 +3,8 @@
 
 mod awaited;
 mod end;
+mod footing;
+mod readers;
 
 use std::{
     collections::HashMap,
@@ -13,23 +15,27 @@ use std::{
 
 use futures::StreamExt as _;
 use tokio::{
-    sync::{Semaphore, watch},
-    task::{Id, JoinError, JoinSet},
+    sync::Semaphore,
     time::{sleep, sleep_until},
 };
 
-use self::awaited::Awaited;
-pub use self::end::{ReadEnd, ReadError};
+use self::{
+    awaited::Awaited,
+    readers::{Plan, Readers},
+};
+pub use self::{
+    end::{ReadEnd, ReadError},
+    footing::Footing,
+};
 use super::{
     LogRequest, Observed,
     alignment::Start,
     attempts::Standing,
     instance::{Follow, Outcome},
-    record::{Entry, GapReason, LogSource, SourceEnd, SourceId},
+    record::{Entry, LogSource, SourceId},
     roster::{InstanceId, Roster, RosterChange},
     shared_spool::SharedSpool,
-    source_log::SourceLog,
-    source_reader::{Finished, FirstStream, Orders, Shared, SourceReader, Told},
+    source_reader::{FirstStream, Orders, Shared, Told},
     source_request::SourceAddress,
 };
 use crate::{
@@ -63,12 +69,14 @@ const FRESH: Duration = Duration::from_secs(2);
 pub async fn read(
     cluster: &Cluster,
     request: &LogRequest,
+    footing: Footing,
     spool: &Arc<SharedSpool>,
     observed: &Observed,
 ) -> Result<ReadEnd, ReadError> {
-    let mut run = Run::new(cluster, request, spool, observed);
+    let Footing { pool, seen } = footing;
+    let mut run = Run::new(cluster, pool, request, spool, observed);
     let end = match request.follow {
-        Follow::No => run.read_once().await,
+        Follow::No => run.read_once(seen).await,
         Follow::Yes => run.follow().await.map(ReadEnd::from),
     };
     end.map_err(ReadError::Cluster)
@@ -80,11 +88,7 @@ struct Run<'a> {
     observed: &'a Observed,
     shared: Arc<Shared>,
     roster: Roster,
-    /// Of the sources that are being read.
-    orders: HashMap<InstanceId, watch::Sender<Orders>>,
-    readers: JoinSet<Finished>,
-    /// The sources of the readers.
-    tasks: HashMap<Id, Source>,
+    readers: Readers,
     next_source: u32,
     /// Sources that the caller may not read.
     forbidden: u32,
@@ -118,34 +122,32 @@ enum Look {
 impl<'a> Run<'a> {
     fn new(
         cluster: &Cluster,
+        pool: Arc<LogPool>,
         request: &'a LogRequest,
         spool: &Arc<SharedSpool>,
         observed: &'a Observed,
     ) -> Self {
-        let (reading, patience) = match request.follow {
-            Follow::Yes => (Semaphore::MAX_PERMITS, None),
+        let (most, patience) = match request.follow {
+            Follow::Yes => (usize::MAX, None),
             Follow::No => (READING, Some(WITHOUT_FOLLOW)),
         };
-        let shared = Shared {
+        let shared = Arc::new(Shared {
             cluster: cluster.clone(),
-            pool: LogPool::new(cluster),
+            pool,
             spool: Arc::clone(spool),
             follow: request.follow,
             begun: Instant::now(),
             asking: Semaphore::new(ASKING),
             opening: Semaphore::new(OPENING),
-            reading: Semaphore::new(reading),
             told: Told::default(),
             forbidden: OnceLock::new(),
-        };
+        });
         Self {
             request,
             observed,
-            shared: Arc::new(shared),
+            readers: Readers::new(&shared, most),
+            shared,
             roster: Roster::new(request.selection.clone(), request.before),
-            orders: HashMap::new(),
-            readers: JoinSet::new(),
-            tasks: HashMap::new(),
             next_source: 0,
             forbidden: 0,
             awaited: Awaited::Nothing,
@@ -158,12 +160,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn read_once(&mut self) -> Result<ReadEnd, Failure> {
-        let looked = Instant::now();
-        let observation = self.fetch().await?;
+    async fn read_once(
+        &mut self,
+        seen: Option<(Instant, JobObservation)>,
+    ) -> Result<ReadEnd, Failure> {
+        let (looked, observation) = match seen {
+            Some(seen) => seen,
+            None => (Instant::now(), self.fetch().await?),
+        };
         self.observe(&observation, Look::First);
-        while let Some(done) = self.readers.join_next_with_id().await {
-            self.forget(done);
+        while let Some(ended) = self.readers.wait_for_end().await {
+            self.note(ended);
         }
         Ok(ReadEnd {
             job: self.end.take().unwrap_or(JobEnd::NotOver),
@@ -191,7 +198,7 @@ impl<'a> Run<'a> {
                     Some(Err(failure)) => return Err(failure),
                     None => return Ok(self.end.take().unwrap_or(JobEnd::NotOver)),
                 },
-                Some(done) = self.readers.join_next_with_id() => self.forget(done),
+                Some(ended) = self.readers.wait_for_end() => self.note(ended),
                 () = wait_until(shut_out), if shut_out.is_some() => return Ok(JobEnd::NotOver),
             }
             if let Some(end) = self.over().await {
@@ -298,9 +305,11 @@ impl<'a> Run<'a> {
                         id: instance,
                     };
                     let id = self.introduce(&address.id, target, attempt);
-                    self.start(Source { id, address }, standing, look);
+                    self.start(id, address, standing, look);
                 }
-                RosterChange::Standing { instance, standing } => self.stand(&instance, standing),
+                RosterChange::Standing { instance, standing } => {
+                    self.readers.stand(&instance, standing);
+                }
                 RosterChange::Skipped { target, attempts } => {
                     *self
                         .skipped
@@ -337,28 +346,22 @@ impl<'a> Run<'a> {
         source
     }
 
-    fn start(&mut self, source: Source, standing: Standing, look: Look) {
+    fn start(&mut self, id: SourceId, address: SourceAddress, standing: Standing, look: Look) {
         let orders = Orders {
             standing,
             patience: self.patience,
         };
-        let (sender, receiver) = watch::channel(orders);
-        self.orders.insert(source.address.id.clone(), sender);
         let (first, start) = match (look, FirstStream::of(self.request.start)) {
             (Look::Later, _) | (_, FirstStream::Whole) => (FirstStream::Whole, Start::Whole),
             (Look::First, first) => (first, Start::Part),
         };
-        let log = SourceLog::new(source.id, start, first.since());
-        let shared = Arc::clone(&self.shared);
-        let reader = SourceReader::new(shared, source.address.clone(), log, first, receiver);
-        let task = self.readers.spawn(reader.run());
-        self.tasks.insert(task.id(), source);
-    }
-
-    fn stand(&mut self, instance: &InstanceId, standing: Standing) {
-        if let Some(orders) = self.orders.get(instance) {
-            orders.send_modify(|orders| orders.standing = standing);
-        }
+        self.readers.start(Plan {
+            id,
+            address,
+            orders,
+            first,
+            start,
+        });
     }
 
     fn be_over(&mut self, end: JobEnd) {
@@ -370,25 +373,11 @@ impl<'a> Run<'a> {
 
     fn set_patience(&mut self, patience: Option<Duration>) {
         self.patience = patience;
-        for orders in self.orders.values() {
-            orders.send_modify(|orders| orders.patience = patience);
-        }
+        self.readers.set_patience(patience);
     }
 
-    fn forget(&mut self, done: Result<(Id, Finished), JoinError>) {
-        match done {
-            Ok((task, finished)) => {
-                self.tasks.remove(&task);
-                self.orders.remove(&finished.id);
-                self.forbidden += u32::from(finished.outcome == Outcome::Forbidden);
-            }
-            Err(error) => {
-                if let Some(source) = self.tasks.remove(&error.id()) {
-                    self.orders.remove(&source.address.id);
-                    mark_broken(source.id, &self.shared.spool);
-                }
-            }
-        }
+    fn note(&mut self, ended: Outcome) {
+        self.forbidden += u32::from(ended == Outcome::Forbidden);
         self.say_trouble();
     }
 
@@ -422,44 +411,5 @@ async fn wait_until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment.into()).await,
         None => pending().await,
-    }
-}
-
-/// A reader that ends by a fault of the program leaves nobody who knows how far it came.
-fn mark_broken(source: SourceId, spool: &SharedSpool) {
-    let end = SourceEnd {
-        outcome: Outcome::Incomplete,
-        reconnects: 0,
-    };
-    let mut out = spool.write();
-    out.push(&Entry::Gap {
-        source,
-        after: None,
-        before: None,
-        reason: GapReason::NoAnswer,
-    });
-    out.push(&Entry::Ended { source, end });
-}
-
-/// A source that is being read.
-struct Source {
-    id: SourceId,
-    address: SourceAddress,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_source_whose_reader_broke_ends_with_a_marker() {
-        let spool = SharedSpool::new(0);
-        mark_broken(SourceId(3), &spool);
-        let mut seen = Vec::new();
-        let taken = spool.take(Duration::ZERO, |entry| seen.push(format!("{entry:?}")));
-        assert!(taken.is_ok());
-        let is_of_source = |entry: &String| entry.contains("SourceId(3)");
-        assert!(seen.iter().all(is_of_source), "{seen:?}");
-        assert!(seen[0].starts_with("Gap") && seen[1].contains("Incomplete"));
     }
 }

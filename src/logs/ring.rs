@@ -13,6 +13,8 @@ const FEW: usize = 4096;
 /// How many pieces of a second are looked through at most, the newest first: after a clock that stepped back each line
 /// is looked for. What is served again from further back begins with a piece that is known otherwise.
 const LOOK_BACK: usize = 4096;
+/// Room for so many is made at once: hardly a log is shorter.
+const FIRST: usize = 128;
 /// Never are more remembered, whatever is written in a second.
 const MOST: usize = 32 << 10;
 
@@ -26,6 +28,9 @@ pub(crate) struct Ring {
 impl Ring {
     #[inline]
     pub(crate) fn push(&mut self, print: u64, second: i64) {
+        if self.prints.capacity() == 0 {
+            self.prints.reserve(FIRST);
+        }
         self.prints.push_back(print);
         match self.seconds.back_mut() {
             Some((last, count)) if *last == second => *count += 1,

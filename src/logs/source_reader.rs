@@ -36,7 +36,6 @@ use super::{
     alignment::End,
     attempts::Standing,
     instance::{Event, Follow, Instance, Outcome, Served, StreamEnd},
-    roster::InstanceId,
     shared_spool::SharedSpool,
     source_log::SourceLog,
     source_request::{Answer, Asked, SourceAddress, Stay, Subject},
@@ -52,7 +51,7 @@ const LOOK_FOR_TURN: Duration = Duration::from_secs(1);
 /// What all readers of one run share.
 pub(super) struct Shared {
     pub(super) cluster: Cluster,
-    pub(super) pool: LogPool,
+    pub(super) pool: Arc<LogPool>,
     pub(super) spool: Arc<SharedSpool>,
     pub(super) follow: Follow,
     /// Zero of all times.
@@ -61,18 +60,10 @@ pub(super) struct Shared {
     pub(super) asking: Semaphore,
     /// How many streams are asked for at a time.
     pub(super) opening: Semaphore,
-    /// How many sources are read at a time.
-    pub(super) reading: Semaphore,
     /// What the sources suffer from, as far as it is told.
     pub(super) told: Told,
     /// Set when one source has told that the caller may not read logs.
     pub(super) forbidden: OnceLock<()>,
-}
-
-/// A source that was read as far as it can be.
-pub(super) struct Finished {
-    pub(super) id: InstanceId,
-    pub(super) outcome: Outcome,
 }
 
 /// What the run tells a reader.
@@ -170,18 +161,15 @@ impl SourceReader {
     }
 
     /// Until all that can be had of the source is in the spool. Can be dropped at any time.
-    pub(super) async fn run(mut self) -> Finished {
-        let shared = Arc::clone(&self.shared);
-        // Nobody closes the semaphore.
-        let _turn = shared.reading.acquire().await;
+    pub(super) async fn run(mut self) -> Outcome {
         self.patience.renew(self.now());
         if self.obeyed.patience.is_some() {
             self.handle(Event::Hurry);
         }
         self.handle(Event::Start);
-        let outcome = loop {
+        loop {
             if let Some(outcome) = self.outcome {
-                break outcome;
+                return outcome;
             }
             match self.wait().await {
                 Happened::Ordered => self.obey(),
@@ -191,10 +179,6 @@ impl SourceReader {
                 Happened::Came(Err(_)) => self.end_stream(StreamEnd::Broken),
                 Happened::Time => self.take_time(),
             }
-        };
-        Finished {
-            id: self.address.id,
-            outcome,
         }
     }
 

@@ -132,7 +132,7 @@ impl Spool {
         }
     }
 
-    /// To be asked before another chunk of a stream is read. What was full is free again only when a quarter of it is:
+    /// To be asked before another chunk of a stream is read. What was full is free again only when all in memory and a quarter of the file is:
     /// else a crowd of streams would be closed and opened again for each block that is shown.
     pub fn room(&self) -> Room {
         self.room

@@ -47,6 +47,7 @@ mod logs_watch;
 mod namespace_access;
 mod namespace_limits;
 mod own_runtimes;
+mod pod_lists;
 mod progress;
 #[path = "../cli/pty.rs"]
 mod pty;

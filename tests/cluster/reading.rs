@@ -9,7 +9,7 @@ use std::{
 use kubectl_trainer::{
     cluster::{Cluster, ConnectionOptions},
     logs::{
-        LogRequest, Observed, UserStart,
+        Footing, LogRequest, Observed, UserStart,
         attempts::Before,
         instance::{Follow, Outcome},
         read,
@@ -115,7 +115,8 @@ impl Reading {
                     ..ConnectionOptions::default()
                 };
                 let cluster = Cluster::connect(&options).await.unwrap();
-                read(&cluster, &request, &reading, &Observed::default()).await
+                let footing = Footing::new(&cluster);
+                read(&cluster, &request, footing, &reading, &Observed::default()).await
             });
             reading.close();
             seen.0.lock().unwrap().end =

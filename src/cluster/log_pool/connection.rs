@@ -19,7 +19,10 @@ use tokio::{
 };
 use tower::BoxError;
 
-use super::signs_of_life::{Heard, wait_for_death};
+use super::{
+    crowd::OneOfMany,
+    signs_of_life::{Heard, wait_for_death},
+};
 use crate::cluster::transport::{BoxedWire, CONNECTION_WINDOW};
 
 /// Of the hundred streams that an API server allows on a connection, some are left for what it does not count as we do.
@@ -50,6 +53,7 @@ pub(super) struct Seat {
     vitals: Arc<Vitals>,
     /// Told when the seat is free again.
     left: Arc<Notify>,
+    _one: OneOfMany,
 }
 
 impl Drop for Seat {
@@ -107,6 +111,7 @@ impl Connection {
             sender: self.sender.clone(),
             vitals: Arc::clone(&self.vitals),
             left: Arc::clone(left),
+            _one: OneOfMany::new(),
         }
     }
 }

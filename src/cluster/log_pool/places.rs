@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::crowd::OneOfMany;
+
 /// Left for all else: what is written, the buffer, the connection of all other requests, a plugin that gives credentials,
 /// last lines.
 const RESERVED: u64 = 64;
@@ -24,7 +26,10 @@ struct Count {
 }
 
 /// The right to have one more connection, given back when dropped.
-pub(super) struct Place(#[expect(dead_code, reason = "held")] Option<OwnedSemaphorePermit>);
+pub(super) struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+    _one: OneOfMany,
+}
 
 /// As many logs are read as there may be; in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +39,15 @@ pub(super) struct NoPlace {
 
 impl Place {
     /// For what is counted elsewhere.
-    pub(super) const fn beside() -> Self {
-        Self(None)
+    pub(super) fn beside() -> Self {
+        Self::with(None)
+    }
+
+    fn with(permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self {
+            _permit: permit,
+            _one: OneOfMany::new(),
+        }
     }
 }
 
@@ -44,20 +56,18 @@ impl Places {
     pub(super) fn take(&self) -> Result<Place, NoPlace> {
         let count = self.count();
         let place = Arc::clone(&count.free).try_acquire_owned();
-        place.map(|place| Place(Some(place))).map_err(|_| NoPlace {
-            message: count.words(),
-        })
+        place
+            .map(|place| Place::with(Some(place)))
+            .map_err(|_| NoPlace {
+                message: count.words(),
+            })
     }
 
     /// A place for one line, which is soon given back.
     pub(super) async fn wait_for_last_line(&self) -> Place {
         // Nobody closes the semaphore.
-        Place(
-            Arc::clone(&self.count().last_lines)
-                .acquire_owned()
-                .await
-                .ok(),
-        )
+        let permit = Arc::clone(&self.count().last_lines).acquire_owned().await;
+        Place::with(permit.ok())
     }
 
     fn count(&self) -> &Count {

@@ -14,6 +14,7 @@ use crate::{
         signals::wait_for_signal,
     },
     error::CommandError,
+    logs::Footing,
     progress::excerpt::Excerpt,
     train_job::leading_steps,
     ui::Ui,
@@ -50,7 +51,16 @@ pub(in crate::commands) async fn follow_progress(
         lines: Lines::Hidden,
         said_first,
     };
-    run.read(ui, &cluster, job).await
+    let footing = Footing::new(&cluster);
+    run.read(
+        ui,
+        super::Found {
+            cluster,
+            job,
+            footing,
+        },
+    )
+    .await
 }
 
 /// The job, and who is heard of it.
