@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    fmt::Display,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -200,7 +201,7 @@ impl Cluster {
         mut request: Request<Vec<u8>>,
         opening: &mut Option<Opening<'_>>,
     ) -> Result<Answer, FailureKind> {
-        let asked = self.asked(request.method(), &request.uri().to_string(), request.body());
+        let asked = self.asked(request.method(), request.uri(), request.body());
         let started = asked.started;
         let end = started.checked_add(self.limit);
         if let Some(end) = end {
@@ -220,10 +221,10 @@ impl Cluster {
     }
 
     /// What the record of a request will say of its beginning, which is now.
-    pub(super) fn asked(&self, method: &Method, path: &str, body: &[u8]) -> Asked {
+    pub(super) fn asked(&self, method: &Method, path: impl Display, body: &[u8]) -> Asked {
         let words = || AskedWords {
             method: method.to_string(),
-            path: self.shown_path(path),
+            path: self.shown_path(&path.to_string()),
             sent: (self.log.detail == RequestDetail::Bodies).then(|| redact(body)),
         };
         Asked {

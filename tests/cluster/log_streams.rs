@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use testbed::{Fault, Matcher, Namespace, Testbed, Times, User};
 use tokio::time::timeout;
 
-use crate::support::{PlainServer, kubectl, wait_until};
+use crate::support::{PlainServer, kubectl, run, wait_until};
 
 const POD: &str = "speaker";
 /// Says one line and then nothing; what a follower that is connected has seen.
@@ -104,14 +104,6 @@ impl Scene {
             path_prefix: format!("/api/v1/namespaces/{namespace}/pods/{POD}/log"),
         }
     }
-}
-
-fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(test)
 }
 
 /// The text of the first line of a stream, without its stamp.

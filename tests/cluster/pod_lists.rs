@@ -9,6 +9,8 @@ use kubectl_trainer::cluster::{
 use serde_json::{Value, json};
 use testbed::{Namespace, Testbed, User};
 
+use crate::support::run;
+
 /// The label by which pods belong to a job.
 const JOB: &str = "both";
 /// Until all pods have come as far as they will, and between two looks at them.
@@ -39,14 +41,6 @@ async fn connect(kubeconfig: PathBuf, form: Form) -> Cluster {
         ..ConnectionOptions::default()
     };
     Cluster::connect(&options).await.unwrap()
-}
-
-fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(test)
 }
 
 /// A pod of the job.

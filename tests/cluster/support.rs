@@ -30,6 +30,15 @@ pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_kubectl-trainer"))
 }
 
+/// Runs what asks a cluster to its end, on this thread.
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test)
+}
+
 /// `verify` as this caller, with further arguments.
 pub(crate) fn verify_as(kubeconfig: &PathBuf, arguments: &[&str]) -> Verified {
     let output = binary()
