@@ -19,8 +19,8 @@ use crate::{
 const STANDS: &str = "echo 'Epoch 3/10'; \
     echo '40/100 [====>.....] - ETA: 12s - loss: 0.5000 - accuracy: 0.8000'; \
     while [ ! -e /tmp/go ]; do sleep 0.1; done";
-/// The same, which ends soon.
-const ENDS: &str = "echo 'Epoch 3/10'; \
+/// Another, which ends soon. Its second line is in another tenth than its first: lines that come apart are both told.
+const ENDS: &str = "echo 'Epoch 3/4'; \
     echo '40/100 [====>.....] - ETA: 12s - loss: 0.5000 - accuracy: 0.8000'; sleep 2";
 
 fn let_go(bed: &Testbed, namespace: &Namespace, job: &str) {
@@ -105,7 +105,7 @@ fn elsewhere_than_on_a_terminal_there_is_a_line_for_each_phase_and_each_tenth() 
     run_job(&bed, &namespace, "train", 1, ENDS);
     followed(&bed, &namespace, &["train"]).code(0).stderr_eq(str![[r#"
 ...
-progress: training 24% · step 40/100 · [..]epoch 3/10 · loss 0.5000 · accuracy 0.8000; log of node-0 (keras), [..]s ago
+progress: training 60% · step 40/100 · [..]epoch 3/4 · loss 0.5000 · accuracy 0.8000; log of node-0 (keras), [..]s ago
 ...
 progress: [..]done
 1 node · 2 lines · 0 reconnects · no gaps · [..] · Complete
@@ -126,7 +126,7 @@ progress: [..]done
         said.lines().all(|line| line.starts_with("progress: ")),
         "{said}"
     );
-    assert!(said.contains("\nprogress: training 24% · "), "{said}");
+    assert!(said.contains("\nprogress: training 60% · "), "{said}");
 }
 
 #[test]
@@ -142,13 +142,13 @@ fn lines_that_go_into_a_file_leave_the_terminal_to_what_is_said_of_progress() {
     assert_eq!(terminal.exit_code(), "0");
     let sent = String::from_utf8(terminal.finish()).unwrap();
     assert!(
-        sent.contains("\r\nprogress: training 24% · step 40/100"),
+        sent.contains("\r\nprogress: training 60% · step 40/100"),
         "{sent:?}"
     );
     assert!(!sent.contains("\u{1b}["), "{sent:?}");
     assert_eq!(
         std::fs::read_to_string(&file).unwrap(),
-        "node-0 | Epoch 3/10\n\
+        "node-0 | Epoch 3/4\n\
          node-0 | 40/100 [====>.....] - ETA: 12s - loss: 0.5000 - accuracy: 0.8000\n"
     );
 }
@@ -169,7 +169,7 @@ fn programs_get_events_that_follow_their_schema() {
     }
     let of_type = |kind: &'static str| events.iter().filter(move |event| event["type"] == kind);
     let training = of_type("progress").next_back().unwrap();
-    assert_eq!(training["training"]["whole"], 0.24);
+    assert_eq!(training["training"]["whole"], 0.6);
     assert_eq!(training["training"]["source"], "log");
     assert_eq!(training["training"]["node"], "node-0");
     let is_over = |event: &&Value| event["phase"] == "training" && event["state"] == "finished";
