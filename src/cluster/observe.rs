@@ -66,11 +66,12 @@ pub async fn fetch_job(
     namespace: &str,
     name: &str,
 ) -> Result<JobObservation, Failure> {
-    // At the same time: a far server makes each round trip felt.
-    let (train_job, job_set, pods) = tokio::join!(
+    // At the same time: a far server makes each round trip felt. The longest first: where there is no connection yet, the
+    // others wait until it is there.
+    let (pods, train_job, job_set) = tokio::join!(
+        Box::pin(fetch_pods(cluster, namespace, name)),
         Box::pin(fetch_train_job(cluster, namespace, name)),
         Box::pin(fetch_job_set(cluster, namespace, name)),
-        Box::pin(fetch_pods(cluster, namespace, name)),
     );
     let train_job = train_job?.ok_or_else(|| no_such_job(cluster, namespace, name))?;
     let mut observation = JobObservation {

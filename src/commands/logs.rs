@@ -6,6 +6,7 @@ mod board;
 mod display;
 mod ending;
 mod live;
+mod memory;
 mod progress;
 mod saving;
 mod sheet;
@@ -28,6 +29,7 @@ use self::{
     display::Display,
     ending::{Afterwards, End, Gaps, Past, Rules, SavedEnd},
     live::{Live, Rest},
+    memory::keep_freed_memory,
     saving::{Rescue, Saving, SharedSaver},
     sheet::{Beside, Lines, Sheet, SheetLook},
     showing::Showing,
@@ -145,6 +147,7 @@ impl Run<'_> {
     }
 
     async fn read(&self, ui: &mut Ui, found: Found) -> Result<(), CommandError> {
+        keep_freed_memory();
         let Found {
             cluster,
             job,

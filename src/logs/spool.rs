@@ -17,10 +17,11 @@ use super::stamp::Stamp;
 pub const DEFAULT_LIMIT: u64 = 256 << 20;
 /// What is written and read at once.
 const BLOCK: usize = 256 << 10;
-/// Full blocks that wait in memory before the file is used, so that a short pause of whoever shows costs no disk.
-const MOST_WAITING: usize = 2;
-/// Blocks whose memory is kept for others to come.
-const MOST_SPARE: usize = 4;
+/// Full blocks that wait in memory before the file is used, so that a short pause of whoever shows costs no disk: one for
+/// so many that fit the file, within these bounds. Who allows little disk has little memory, too.
+const ON_DISK_FOR_EACH: u64 = 16;
+const LEAST_WAITING: usize = 2;
+const MOST_WAITING: usize = 48;
 /// Source, seconds, nanoseconds, tag, length.
 const HEADER: usize = 4 + 8 + 4 + 1 + 4;
 
@@ -55,9 +56,11 @@ pub struct Spool {
     ring: FileRing,
     /// Older than everything in the file.
     waiting: VecDeque<Vec<u8>>,
+    /// So many of them at most.
+    most_waiting: usize,
     /// Where records are appended.
     tail: Vec<u8>,
-    /// Memory of blocks that were taken.
+    /// Memory of blocks that were taken, for others to come: no more than may wait.
     spare: Vec<Vec<u8>>,
     room: Room,
 }
@@ -112,9 +115,11 @@ impl Spool {
     /// `limit` bounds the file, in bytes.
     pub fn new(limit: u64) -> Self {
         let block = u64::try_from(BLOCK).unwrap_or(u64::MAX);
+        let waiting = usize::try_from(limit / block / ON_DISK_FOR_EACH).unwrap_or(usize::MAX);
         Self {
             ring: FileRing::new(limit.max(block)),
             waiting: VecDeque::new(),
+            most_waiting: waiting.clamp(LEAST_WAITING, MOST_WAITING),
             tail: Vec::new(),
             spare: Vec::new(),
             room: Room::Free,
@@ -175,13 +180,14 @@ impl Spool {
 
     /// Memory of this size is given back to the system and fetched again else, block by block.
     fn keep(&mut self, memory: Vec<u8>) {
-        if self.spare.len() < MOST_SPARE && (BLOCK..=2 * BLOCK).contains(&memory.capacity()) {
+        if self.spare.len() < self.most_waiting && (BLOCK..=2 * BLOCK).contains(&memory.capacity())
+        {
             self.spare.push(memory);
         }
     }
 
     fn move_tail(&mut self) {
-        if self.ring.is_empty() && self.waiting.len() < MOST_WAITING {
+        if self.ring.is_empty() && self.waiting.len() < self.most_waiting {
             let next = self.spare.pop();
             let next = next.unwrap_or_else(|| Vec::with_capacity(BLOCK + BLOCK / 8));
             self.waiting.push_back(mem::replace(&mut self.tail, next));

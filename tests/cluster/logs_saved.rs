@@ -62,7 +62,7 @@ impl Run {
         let folder = tempfile::tempdir().unwrap();
         let mut command = binary();
         command
-            .args(["logs", "-f", "writer", "--color=never"])
+            .args(["logs", "-f", "writer", "--color=never", "--buffer=8MiB"])
             .args(["-n", namespace.name(), "--kubeconfig"])
             .arg(bed.kubeconfig(&User::Admin).unwrap())
             .arg("--save")

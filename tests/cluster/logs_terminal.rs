@@ -275,6 +275,7 @@ fn follower(bed: &Testbed, namespace: &Namespace) -> Command {
             "-f",
             "count",
             "--color=never",
+            "--buffer=8MiB",
             "-n",
             namespace.name(),
         ])

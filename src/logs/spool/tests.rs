@@ -87,9 +87,9 @@ fn little_stays_in_memory_and_makes_no_file() {
     assert_eq!(spool.pop().unwrap(), None);
 }
 
-/// How many records of a thousand bytes wait in memory before the file is used.
+/// How many records of a thousand bytes wait in memory before a small file is used.
 fn in_memory() -> u32 {
-    u32::try_from(MOST_WAITING * BLOCK.div_ceil(1000 + HEADER)).unwrap()
+    u32::try_from(LEAST_WAITING * BLOCK.div_ceil(1000 + HEADER)).unwrap()
 }
 
 #[test]
@@ -124,6 +124,19 @@ fn when_it_is_full_it_says_so_and_goes_on_after_room_was_made() {
     assert_eq!(spool.pop().unwrap(), None);
     assert_eq!(spool.spool.spilled(), 0);
     assert!(spool.spool.ring.file.is_none(), "the disk is given back");
+}
+
+#[test]
+fn who_allows_little_disk_has_little_in_memory() {
+    let waiting = |limit: u64| {
+        let mut spool = Both::new(limit);
+        for number in 0..2 * u32::try_from(MOST_WAITING).unwrap() {
+            push(&mut spool, number, BLOCK);
+        }
+        spool.spool.waiting.len()
+    };
+    let limits = [1, 8 << 20, 64 << 20, DEFAULT_LIMIT, u64::MAX];
+    assert_eq!(limits.map(waiting), [2, 2, 16, 48, 48]);
 }
 
 #[test]
