@@ -17,11 +17,13 @@ use super::stamp::Stamp;
 pub const DEFAULT_LIMIT: u64 = 256 << 20;
 /// What is written and read at once.
 const BLOCK: usize = 256 << 10;
-/// Full blocks that wait in memory before the file is used, so that a short pause of whoever shows costs no disk: one for
-/// so many that fit the file, within these bounds. Who allows little disk has little memory, too.
-const ON_DISK_FOR_EACH: u64 = 16;
-const LEAST_WAITING: usize = 2;
-const MOST_WAITING: usize = 48;
+/// What waits in memory before the file is used, in bytes, so that a short pause of whoever shows costs no disk: a
+/// sixteenth of what may be on disk, for who allows little there has little memory, too.
+const SHARE_IN_MEMORY: u64 = 16;
+/// Never less than two blocks.
+const LEAST_IN_MEMORY: usize = 2 * BLOCK;
+/// Nor more: two threads on busy processors are hardly further apart than that.
+const MOST_IN_MEMORY: usize = 12 << 20;
 /// Source, seconds, nanoseconds, tag, length.
 const HEADER: usize = 4 + 8 + 4 + 1 + 4;
 
@@ -56,11 +58,11 @@ pub struct Spool {
     ring: FileRing,
     /// Older than everything in the file.
     waiting: VecDeque<Vec<u8>>,
-    /// So many of them at most.
-    most_waiting: usize,
+    /// With so many bytes no more of them wait there.
+    in_memory: usize,
     /// Where records are appended.
     tail: Vec<u8>,
-    /// Memory of blocks that were taken, for others to come: no more than may wait.
+    /// Memory of blocks that were taken, for others to come until the end: no more than may wait.
     spare: Vec<Vec<u8>>,
     room: Room,
 }
@@ -115,11 +117,11 @@ impl Spool {
     /// `limit` bounds the file, in bytes.
     pub fn new(limit: u64) -> Self {
         let block = u64::try_from(BLOCK).unwrap_or(u64::MAX);
-        let waiting = usize::try_from(limit / block / ON_DISK_FOR_EACH).unwrap_or(usize::MAX);
+        let share = usize::try_from(limit / SHARE_IN_MEMORY).unwrap_or(usize::MAX);
         Self {
             ring: FileRing::new(limit.max(block)),
             waiting: VecDeque::new(),
-            most_waiting: waiting.clamp(LEAST_WAITING, MOST_WAITING),
+            in_memory: share.clamp(LEAST_IN_MEMORY, MOST_IN_MEMORY),
             tail: Vec::new(),
             spare: Vec::new(),
             room: Room::Free,
@@ -180,14 +182,18 @@ impl Spool {
 
     /// Memory of this size is given back to the system and fetched again else, block by block.
     fn keep(&mut self, memory: Vec<u8>) {
-        if self.spare.len() < self.most_waiting && (BLOCK..=2 * BLOCK).contains(&memory.capacity())
-        {
+        let has_room = self.spare.len() < self.in_memory / BLOCK;
+        if has_room && (BLOCK..=2 * BLOCK).contains(&memory.capacity()) {
             self.spare.push(memory);
         }
     }
 
+    fn may_wait(&self) -> bool {
+        self.waiting.iter().map(Vec::len).sum::<usize>() < self.in_memory
+    }
+
     fn move_tail(&mut self) {
-        if self.ring.is_empty() && self.waiting.len() < self.most_waiting {
+        if self.ring.is_empty() && self.may_wait() {
             let next = self.spare.pop();
             let next = next.unwrap_or_else(|| Vec::with_capacity(BLOCK + BLOCK / 8));
             self.waiting.push_back(mem::replace(&mut self.tail, next));

@@ -28,6 +28,8 @@ const LINES: usize = 30_000;
 const SHOWN: usize = 2000;
 /// What a run has read and not shown is in a file when it is more than what fits in memory.
 const ON_DISK: u64 = 1 << 20;
+/// With so much for the file, half a megabyte waits in memory.
+const BUFFER: &str = "--buffer=8MiB";
 /// In that file each line has so much more than its text, which is longer.
 const OVERHEAD: u64 = 2;
 /// How long a slow terminal may take for what it was sent.
@@ -62,7 +64,7 @@ impl Run {
         let folder = tempfile::tempdir().unwrap();
         let mut command = binary();
         command
-            .args(["logs", "-f", "writer", "--color=never", "--buffer=8MiB"])
+            .args(["logs", "-f", "writer", "--color=never", BUFFER])
             .args(["-n", namespace.name(), "--kubeconfig"])
             .arg(bed.kubeconfig(&User::Admin).unwrap())
             .arg("--save")

@@ -275,6 +275,7 @@ fn follower(bed: &Testbed, namespace: &Namespace) -> Command {
             "-f",
             "count",
             "--color=never",
+            // Half a megabyte waits in memory, the rest in a file.
             "--buffer=8MiB",
             "-n",
             namespace.name(),

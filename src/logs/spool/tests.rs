@@ -89,7 +89,7 @@ fn little_stays_in_memory_and_makes_no_file() {
 
 /// How many records of a thousand bytes wait in memory before a small file is used.
 fn in_memory() -> u32 {
-    u32::try_from(LEAST_WAITING * BLOCK.div_ceil(1000 + HEADER)).unwrap()
+    u32::try_from(2 * BLOCK.div_ceil(1000 + HEADER)).unwrap()
 }
 
 #[test]
@@ -128,15 +128,20 @@ fn when_it_is_full_it_says_so_and_goes_on_after_room_was_made() {
 
 #[test]
 fn who_allows_little_disk_has_little_in_memory() {
-    let waiting = |limit: u64| {
+    let waiting = |limit: u64, length: usize| {
         let mut spool = Both::new(limit);
-        for number in 0..2 * u32::try_from(MOST_WAITING).unwrap() {
-            push(&mut spool, number, BLOCK);
+        for number in 0..100 {
+            push(&mut spool, number, length);
         }
         spool.spool.waiting.len()
     };
     let limits = [1, 8 << 20, 64 << 20, DEFAULT_LIMIT, u64::MAX];
-    assert_eq!(limits.map(waiting), [2, 2, 16, 48, 48]);
+    assert_eq!(
+        limits.map(|limit| waiting(limit, BLOCK)),
+        [2, 2, 16, 48, 48]
+    );
+    let of_long_lines = limits.map(|limit| waiting(limit, 2 * BLOCK - HEADER));
+    assert_eq!(of_long_lines, [1, 1, 8, 24, 24], "bytes are counted");
 }
 
 #[test]
@@ -173,7 +178,7 @@ proptest! {
     #[test]
     fn records_come_in_order_none_is_lost_and_the_file_stays_bounded(
         steps in prop::collection::vec((0usize..60, 0usize..60, 0usize..40_000), 1..60),
-        limit in BLOCK as u64..4 * BLOCK as u64,
+        limit in prop_oneof![BLOCK as u64..4 * BLOCK as u64, 64 * BLOCK as u64..128 * BLOCK as u64],
     ) {
         let mut spool = Both::new(limit);
         let (mut pushed, mut popped) = (VecDeque::new(), 0);
@@ -189,6 +194,10 @@ proptest! {
             }
             prop_assert!(spool.spool.spilled() <= limit);
             prop_assert!(spool.spool.tail.capacity() + spool.block.bytes.capacity() <= 6 * BLOCK);
+            let waiting: usize = spool.spool.waiting.iter().map(Vec::len).sum();
+            let in_memory = spool.spool.in_memory;
+            prop_assert!(waiting < in_memory + 2 * BLOCK && in_memory as u64 <= limit.max(8 << 20) / 16);
+            prop_assert!(spool.spool.spare.len() <= in_memory / BLOCK);
             for _ in 0..pops.min(pushed.len()) {
                 take(&mut spool, popped, pushed.pop_front().unwrap());
                 popped += 1;

@@ -9,6 +9,7 @@ use super::LogsArgs;
 use super::figure::{Figure, Rival, Unit};
 use super::observer::{Observer, wait_for_files};
 use super::printed::{Printed, Written};
+use super::quiet::{self, Rest};
 use super::running::{Memory, Running};
 use super::sizes::Size;
 use super::tools::{Follow, Tool, Tools};
@@ -31,8 +32,16 @@ pub(super) fn measure(tools: &Tools<'_>, args: &LogsArgs) -> Result<Vec<Figure>,
     let (mut ours, mut curls) = (Vec::new(), Vec::new());
     for round in 1..=args.rounds {
         tools.ground.write_log(FIRST_LINES)?;
-        ours.push(open_all(tools)?);
-        curls.push(open_all_with_curl(tools)?);
+        // Another begins each round, and what one leaves the server to clear away is not the other's.
+        let mut programs = [Tool::Plugin, Tool::Curl];
+        programs.rotate_left(round % 2);
+        for program in programs {
+            quiet::wait_for_rest(Rest::Short)?;
+            match program {
+                Tool::Plugin => ours.push(open_all(tools)?),
+                _ => curls.push(open_all_with_curl(tools)?),
+            }
+        }
         let (ours, curl) = (ours[round - 1], curls[round - 1]);
         say(format_args!(
             "round {round}: every pod's first line: {} {ours:.2} s, {} {curl:.2} s",
