@@ -75,7 +75,9 @@ impl<'a> Value<'a> {
 
     /// Go lets a text pass that is cut within a character; as JSON it has a mark there, too.
     pub(super) fn text(self) -> Result<Cow<'a, str>, Malformed> {
-        self.bytes().map(String::from_utf8_lossy)
+        let bytes = self.bytes()?;
+        // Whether it is whole is seen many bytes at a time.
+        Ok(str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed))
     }
 
     pub(super) fn message<T: Fill>(self) -> Result<T, Malformed> {
@@ -133,7 +135,17 @@ impl<'a> Fields<'a> {
     }
 
     /// Seven bits a byte, the lowest first; the last byte lacks the highest bit.
+    #[inline]
     fn number(&mut self) -> Option<u64> {
+        // Keys and lengths are hardly ever longer.
+        if let [byte @ ..0x80, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Some(u64::from(*byte));
+        }
+        self.long_number()
+    }
+
+    fn long_number(&mut self) -> Option<u64> {
         let mut number = 0;
         for (place, byte) in self.0.iter().take(LONGEST_NUMBER).enumerate() {
             number |= u64::from(byte & 0x7f) << (7 * place);
