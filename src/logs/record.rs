@@ -1,5 +1,7 @@
 //! What the reading side tells the showing side: one ordered row of entries, each a record of the spool. A piece of a log
-//! is written as it is; the rare others as JSON.
+//! is written as it is; the rare others in a short form.
+
+use std::mem;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -148,7 +150,7 @@ pub enum Entry<'a> {
 #[error("the temporary file of log lines was changed")]
 pub struct BadRecord;
 
-/// What is written as JSON.
+/// A gap as it is written.
 #[derive(Serialize, Deserialize)]
 struct GapRecord {
     after: Option<(i64, u32)>,
@@ -301,13 +303,16 @@ impl<'a> Entry<'a> {
 
 /// Writes the value behind what is in `text`, and gives the tag back.
 fn written(tag: u8, text: &mut Vec<u8>, value: &impl Serialize) -> u8 {
-    // Writing these types to memory cannot fail; a record that was cut short would be refused when it is read.
-    let _ = serde_json::to_writer(text, value);
+    // Writing these types to memory cannot fail; a record without its text would be refused when it is read.
+    *text = postcard::to_extend(value, mem::take(text)).unwrap_or_default();
     tag
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, BadRecord> {
-    serde_json::from_slice(text).map_err(|_| BadRecord)
+    match postcard::take_from_bytes(text) {
+        Ok((value, [])) => Ok(value),
+        _ => Err(BadRecord),
+    }
 }
 
 fn gap_of<'a>(source: SourceId, gap: &GapRecord) -> Entry<'a> {
@@ -352,91 +357,4 @@ fn piece_of_tag(tag: u8) -> (Part, LineEnd) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn all_kinds() -> Vec<Entry<'static>> {
-        let source = SourceId(7);
-        let stamp = Stamp {
-            seconds: 1_763_723_741,
-            nanoseconds: 5,
-        };
-        let described = LogSource {
-            step: "node-0".to_owned(),
-            pod: "job-node-0-0-abcde".to_owned(),
-            pod_uid: "u".to_owned(),
-            container: "node".to_owned(),
-            node: None,
-            attempt: 2,
-            round: 0,
-        };
-        let mut kinds = vec![
-            Entry::Opened { source, described },
-            Entry::Gap {
-                source,
-                after: None,
-                before: Some(stamp),
-                reason: GapReason::BufferFull,
-            },
-            Entry::Message {
-                source,
-                text: b"\xff no such file",
-            },
-            Entry::Skipped {
-                source,
-                attempts: 3,
-            },
-            Entry::Readable { source },
-            Entry::Reopened { source },
-            Entry::Wait {
-                text: Some("TrainJob a: suspended"),
-            },
-            Entry::Wait { text: None },
-            Entry::Ended {
-                source,
-                end: SourceEnd {
-                    outcome: Outcome::Incomplete,
-                    reconnects: 4,
-                },
-            },
-            Entry::Notice { text: "suspended" },
-            Entry::Unfinished {
-                source,
-                stamp,
-                text: b"\r 10%\r 2",
-            },
-        ];
-        for part in [Part::Whole, Part::First, Part::Middle, Part::Last] {
-            for end in [LineEnd::Newline, LineEnd::Missing] {
-                kinds.push(Entry::Piece {
-                    source,
-                    stamp,
-                    part,
-                    end,
-                    text: b"a\rb\x00",
-                });
-            }
-        }
-        kinds
-    }
-
-    #[test]
-    fn every_kind_of_entry_comes_back_as_it_went() {
-        let mut text = Vec::new();
-        for entry in all_kinds() {
-            let record = entry.to_record(&mut text);
-            assert_eq!(Entry::of_record(&record).unwrap(), entry);
-        }
-    }
-
-    #[test]
-    fn a_record_of_an_unknown_kind_is_refused() {
-        let record = Record {
-            source: 0,
-            stamp: None,
-            tag: 99,
-            text: b"",
-        };
-        assert!(Entry::of_record(&record).is_err());
-    }
-}
+mod tests;
