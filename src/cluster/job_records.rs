@@ -1,18 +1,14 @@
 //! How the objects of a TrainJob are written on the wire, and what of them is kept. Lenient: an unknown field or a newer
 //! value breaks nothing. Of the metadata only what is needed is decoded; managed fields are the bulk of a pod.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::core::{NamespaceResourceScope, Resource};
 use serde::{
     Deserialize, Deserializer,
-    de::{
-        IntoDeserializer, Visitor,
-        value::{self, MapDeserializer},
-    },
-    forward_to_deserialize_any,
+    de::{IgnoredAny, MapAccess, Visitor},
 };
 
 use super::{
@@ -61,55 +57,61 @@ struct MetadataRecord {
 }
 
 /// The labels that say where an object belongs. A pod of a job has some twenty, which are not worth a map.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Labels {
-    #[serde(rename = "jobset.sigs.k8s.io/job-index")]
     pub(super) job_index: Option<String>,
-    #[serde(rename = "batch.kubernetes.io/job-completion-index")]
     pub(super) completion_index: Option<String>,
-    #[serde(rename = "jobset.sigs.k8s.io/restart-attempt")]
     pub(super) restart_attempt: Option<String>,
-    #[serde(rename = "jobset.sigs.k8s.io/replicatedjob-name")]
     pub(super) group: Option<String>,
-    #[serde(rename = "jobset.sigs.k8s.io/jobset-name")]
     pub(super) job_set: Option<String>,
-    #[serde(rename = "jobset.sigs.k8s.io/jobset-uid")]
     pub(super) job_set_uid: Option<String>,
-    #[serde(rename = "kueue.x-k8s.io/queue-name")]
     queue: Option<String>,
 }
 
 impl Labels {
-    /// Of all labels of an object, as names and values.
-    pub(super) fn pick<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let labels = labels.map(|(name, value)| (name, Present(value)));
-        // Only what is not text could fail.
-        Self::deserialize(MapDeserializer::new(labels)).unwrap_or_default()
+    /// Where the label of a name is kept, if it is.
+    pub(super) fn place(&mut self, name: &[u8]) -> Option<&mut Option<String>> {
+        Some(match name {
+            b"jobset.sigs.k8s.io/job-index" => &mut self.job_index,
+            b"batch.kubernetes.io/job-completion-index" => &mut self.completion_index,
+            b"jobset.sigs.k8s.io/restart-attempt" => &mut self.restart_attempt,
+            b"jobset.sigs.k8s.io/replicatedjob-name" => &mut self.group,
+            b"jobset.sigs.k8s.io/jobset-name" => &mut self.job_set,
+            b"jobset.sigs.k8s.io/jobset-uid" => &mut self.job_set_uid,
+            b"kueue.x-k8s.io/queue-name" => &mut self.queue,
+            _ => return None,
+        })
     }
 }
 
-/// The text of a field that could be missing.
-struct Present<'a>(&'a str);
-
-impl IntoDeserializer<'_> for Present<'_> {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(LabelsVisitor)
     }
 }
 
-impl<'de> Deserializer<'de> for Present<'_> {
-    type Error = value::Error;
+/// Without memory of its own, where the JSON has the name as it is.
+#[derive(Deserialize)]
+struct LabelName<'a>(#[serde(borrow)] Cow<'a, str>);
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
-        visitor.visit_some(self.0.into_deserializer())
+struct LabelsVisitor;
+
+impl<'de> Visitor<'de> for LabelsVisitor {
+    type Value = Labels;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("labels")
     }
 
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
+        let mut labels = Labels::default();
+        while let Some(LabelName(name)) = map.next_key()? {
+            match labels.place(name.as_bytes()) {
+                Some(place) => *place = map.next_value()?,
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(labels)
     }
 }
 

@@ -2,13 +2,11 @@
 //! wanted, such as who manages which field, is passed over as a whole. The numbers of each message's fields stand here;
 //! what they fill is the same record as from JSON.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    binary::{Fields, Fill, Malformed, Value, unwrap_message},
+    binary::{Fill, Malformed, Value, read_message, unwrap_message},
     job_records::{ConditionRecord, Labels, Metadata},
     paging::{Page, PageMeta},
     pod_record::{
@@ -23,27 +21,44 @@ pub(super) fn parse_pods<T>(
     body: &[u8],
     keep: impl Fn(PodRecord) -> T,
 ) -> Option<Result<Page<T>, Malformed>> {
-    Some(unwrap_message(body)?.and_then(|list| parse_list(list, keep)))
+    Some(unwrap_message(body)?.and_then(|message| {
+        let mut list = PodList {
+            metadata: PageMeta::default(),
+            items: Vec::new(),
+            keep,
+        };
+        read_message(message, &mut list)?;
+        Ok(Page {
+            metadata: list.metadata,
+            items: list.items,
+        })
+    }))
 }
 
 /// `PodList`.
-fn parse_list<T>(list: &[u8], keep: impl Fn(PodRecord) -> T) -> Result<Page<T>, Malformed> {
-    let mut page = Page {
-        metadata: PageMeta { next: None },
-        items: Vec::new(),
-    };
-    for field in Fields(list) {
-        match field? {
-            (1, value) => page.metadata = value.message()?,
-            (2, value) => page.items.push(keep(value.message()?)),
+struct PodList<T, K> {
+    metadata: PageMeta,
+    items: Vec<T>,
+    keep: K,
+}
+
+impl<T, K: Fn(PodRecord) -> T> Fill<'_> for PodList<T, K> {
+    fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
+        match field {
+            1 => value.read_into(&mut self.metadata)?,
+            2 => {
+                let mut pod = PodRecord::default();
+                value.read_into(&mut pod)?;
+                self.items.push((self.keep)(pod));
+            }
             _ => {}
         }
+        Ok(())
     }
-    Ok(page)
 }
 
 /// `ListMeta`.
-impl Fill for PageMeta {
+impl Fill<'_> for PageMeta {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         if field == 3 {
             self.next = owned(value)?;
@@ -52,24 +67,21 @@ impl Fill for PageMeta {
     }
 }
 
-impl Fill for PodRecord {
+impl Fill<'_> for PodRecord {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         match field {
-            1 => self.metadata = parse_metadata(value.bytes()?)?,
-            2 => self.spec = value.message()?,
-            3 => self.status = value.message()?,
-            _ => {}
+            1 => value.read_into(&mut self.metadata),
+            2 => value.read_into(&mut self.spec),
+            3 => value.read_into(&mut self.status),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
 /// `ObjectMeta`.
-fn parse_metadata(bytes: &[u8]) -> Result<Metadata, Malformed> {
-    let mut object = ObjectMeta::default();
-    let mut labels = Vec::new();
-    for field in Fields(bytes) {
-        let (field, value) = field?;
+impl Fill<'_> for Metadata {
+    fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
+        let object = &mut self.object;
         match field {
             1 => object.name = owned(value)?,
             3 => object.namespace = owned(value)?,
@@ -77,58 +89,81 @@ fn parse_metadata(bytes: &[u8]) -> Result<Metadata, Malformed> {
             6 => object.resource_version = owned(value)?,
             8 => object.creation_timestamp = moment(value)?.map(Time),
             9 => object.deletion_timestamp = moment(value)?.map(Time),
-            11 => labels.push(parse_entry(value.bytes()?)?),
-            _ => {}
-        }
-    }
-    let labels = labels.iter().map(|(name, value)| (&**name, &**value));
-    let labels = Labels::pick(labels);
-    Ok(Metadata { object, labels })
-}
-
-/// One entry of a map.
-fn parse_entry(bytes: &[u8]) -> Result<(Cow<'_, str>, Cow<'_, str>), Malformed> {
-    let mut entry = (Cow::default(), Cow::default());
-    for field in Fields(bytes) {
-        match field? {
-            (1, value) => entry.0 = value.text()?,
-            (2, value) => entry.1 = value.text()?,
-            _ => {}
-        }
-    }
-    Ok(entry)
-}
-
-fn owned(value: Value<'_>) -> Result<Option<String>, Malformed> {
-    Ok(Some(value.text()?.into_owned()))
-}
-
-/// `Time`; Go's zero time is one without seconds.
-fn moment(value: Value<'_>) -> Result<Option<Timestamp>, Malformed> {
-    for field in Fields(value.bytes()?) {
-        if let (1, seconds) = field? {
-            return Ok(Timestamp::from_second(seconds.signed()?).ok());
-        }
-    }
-    Ok(None)
-}
-
-impl Fill for PodSpecRecord {
-    fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
-        match field {
-            2 => self.containers.push(value.message()?),
-            10 => self.node_name = owned(value)?,
-            20 => self.init_containers.push(value.message()?),
+            11 => read_label(value, &mut self.labels)?,
             _ => {}
         }
         Ok(())
     }
 }
 
-impl Fill for ContainerRecord {
+/// Of most labels only the name is looked at.
+fn read_label(entry: Value<'_>, labels: &mut Labels) -> Result<(), Malformed> {
+    let mut label = Entry {
+        name: Value::Bytes(&[]),
+        text: Value::Bytes(&[]),
+    };
+    entry.read_into(&mut label)?;
+    if let Some(place) = labels.place(label.name.bytes()?) {
+        *place = owned(label.text)?;
+    }
+    Ok(())
+}
+
+/// One entry of a map.
+struct Entry<'a> {
+    name: Value<'a>,
+    text: Value<'a>,
+}
+
+impl<'a> Fill<'a> for Entry<'a> {
+    fn fill(&mut self, field: u64, value: Value<'a>) -> Result<(), Malformed> {
+        match field {
+            1 => self.name = value,
+            2 => self.text = value,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn owned(value: Value<'_>) -> Result<Option<String>, Malformed> {
+    Ok(Some(value.text()?))
+}
+
+fn moment(value: Value<'_>) -> Result<Option<Timestamp>, Malformed> {
+    let mut moment = Moment(None);
+    value.read_into(&mut moment)?;
+    Ok(moment.0)
+}
+
+/// `Time`; Go's zero time is one without seconds.
+struct Moment(Option<Timestamp>);
+
+impl Fill<'_> for Moment {
+    fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
+        if field == 1 {
+            self.0 = Timestamp::from_second(value.signed()?).ok();
+        }
+        Ok(())
+    }
+}
+
+impl Fill<'_> for PodSpecRecord {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         match field {
-            1 => self.name = value.text()?.into_owned(),
+            2 => value.read_one_of(&mut self.containers)?,
+            10 => self.node_name = owned(value)?,
+            20 => value.read_one_of(&mut self.init_containers)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Fill<'_> for ContainerRecord {
+    fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
+        match field {
+            1 => self.name = value.text()?,
             24 => self.restart_policy = owned(value)?,
             _ => {}
         }
@@ -136,15 +171,15 @@ impl Fill for ContainerRecord {
     }
 }
 
-impl Fill for PodStatusRecord {
+impl Fill<'_> for PodStatusRecord {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         match field {
             1 => self.phase = owned(value)?,
-            2 => self.conditions.push(value.message()?),
+            2 => value.read_one_of(&mut self.conditions)?,
             3 => self.message = owned(value)?,
             4 => self.reason = owned(value)?,
-            8 => self.container_statuses.push(value.message()?),
-            10 => self.init_container_statuses.push(value.message()?),
+            8 => value.read_one_of(&mut self.container_statuses)?,
+            10 => value.read_one_of(&mut self.init_container_statuses)?,
             _ => {}
         }
         Ok(())
@@ -152,11 +187,11 @@ impl Fill for PodStatusRecord {
 }
 
 /// `PodCondition`.
-impl Fill for ConditionRecord {
+impl Fill<'_> for ConditionRecord {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         match field {
-            1 => self.kind = value.text()?.into_owned(),
-            2 => self.status = value.text()?.into_owned(),
+            1 => self.kind = value.text()?,
+            2 => self.status = value.text()?,
             4 => self.last_transition_time = moment(value)?,
             5 => self.reason = owned(value)?,
             6 => self.message = owned(value)?,
@@ -166,12 +201,12 @@ impl Fill for ConditionRecord {
     }
 }
 
-impl Fill for ContainerStatusRecord {
+impl Fill<'_> for ContainerStatusRecord {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         match field {
-            1 => self.name = value.text()?.into_owned(),
-            2 => self.state = value.message()?,
-            3 => self.last_state = value.message()?,
+            1 => self.name = value.text()?,
+            2 => value.read_into(&mut self.state)?,
+            3 => value.read_into(&mut self.last_state)?,
             5 => self.restart_count = value.signed()?.try_into().unwrap_or_default(),
             8 => self.container_id = owned(value)?,
             _ => {}
@@ -180,19 +215,18 @@ impl Fill for ContainerStatusRecord {
     }
 }
 
-impl Fill for StateRecord {
+impl Fill<'_> for StateRecord {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         match field {
-            1 => self.waiting = Some(value.message()?),
-            2 => self.running = Some(value.message()?),
-            3 => self.terminated = Some(value.message()?),
-            _ => {}
+            1 => value.read_into(self.waiting.get_or_insert_default()),
+            2 => value.read_into(self.running.get_or_insert_default()),
+            3 => value.read_into(self.terminated.get_or_insert_default()),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
-impl Fill for WaitingRecord {
+impl Fill<'_> for WaitingRecord {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         match field {
             1 => self.reason = owned(value)?,
@@ -203,7 +237,7 @@ impl Fill for WaitingRecord {
     }
 }
 
-impl Fill for RunningRecord {
+impl Fill<'_> for RunningRecord {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         if field == 1 {
             self.started_at = moment(value)?;
@@ -212,7 +246,7 @@ impl Fill for RunningRecord {
     }
 }
 
-impl Fill for TerminatedRecord {
+impl Fill<'_> for TerminatedRecord {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         match field {
             1 => self.exit_code = value.signed()?.try_into().unwrap_or_default(),
@@ -245,10 +279,26 @@ mod tests {
             label("jobset.sigs.k8s.io/job-index", "3"),
             label("jobset.sigs.k8s.io/jobset-name", "pi"),
         ];
-        let Metadata { labels, .. } = parse_metadata(&metadata.concat()).unwrap();
+        let mut read = Metadata::default();
+        read_message(&metadata.concat(), &mut read).unwrap();
+        let labels = read.labels;
         assert_eq!(labels.job_index.as_deref(), Some("3"));
         assert_eq!(labels.job_set.as_deref(), Some("pi"));
         assert_eq!(labels.group, None);
+    }
+
+    #[test]
+    fn what_comes_twice_is_one_and_an_empty_label_is_there() {
+        let index = "jobset.sigs.k8s.io/job-index";
+        let uid = "jobset.sigs.k8s.io/jobset-uid";
+        let labels = [label(index, "1"), label(index, "2"), label(uid, "")].concat();
+        let status = [field(3, &field(1, b"Running")), field(3, &field(4, b"why"))].concat();
+        let mut pod = PodRecord::default();
+        read_message(&[field(1, &labels), status].concat(), &mut pod).unwrap();
+        assert_eq!(pod.metadata.labels.job_index.as_deref(), Some("2"));
+        assert_eq!(pod.metadata.labels.job_set_uid.as_deref(), Some(""));
+        assert_eq!(pod.status.phase.as_deref(), Some("Running"));
+        assert_eq!(pod.status.reason.as_deref(), Some("why"));
     }
 
     #[test]

@@ -216,3 +216,26 @@ impl TerminatedRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(json: &str) -> Labels {
+        let metadata = format!(r#"{{"metadata": {{"name": "a", "labels": {json}}}}}"#);
+        serde_json::from_str::<PodRecord>(&metadata)
+            .unwrap()
+            .metadata
+            .labels
+    }
+
+    #[test]
+    fn labels_in_json_are_kept_by_name_also_where_it_is_written_with_escapes() {
+        let kept = labels(
+            r#"{"app": "a", "jobset.sigs.k8s.io\u002fjob-index": "3", "jobset.sigs.k8s.io/jobset-uid": null}"#,
+        );
+        assert_eq!(kept.job_index.as_deref(), Some("3"));
+        assert_eq!(kept.job_set_uid, None);
+        assert_eq!(labels("null").job_index, None);
+    }
+}
