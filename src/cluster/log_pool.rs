@@ -10,6 +10,7 @@ mod seats;
 mod signs_of_life;
 mod stream;
 mod window;
+mod wire;
 
 use std::{
     error::Error,

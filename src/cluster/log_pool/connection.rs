@@ -19,10 +19,7 @@ use tokio::{
 };
 use tower::BoxError;
 
-use super::{
-    crowd::OneOfMany,
-    signs_of_life::{Heard, wait_for_death},
-};
+use super::{crowd::OneOfMany, signs_of_life::wait_for_death, wire::CountedWire};
 use crate::cluster::transport::{BoxedWire, CONNECTION_WINDOW};
 
 /// Of the hundred streams that an API server allows on a connection, some are left for what it does not count as we do.
@@ -69,7 +66,7 @@ impl Connection {
         wire: BoxedWire,
         mut windows: watch::Receiver<u32>,
     ) -> Result<Self, BoxError> {
-        let wire = Heard::new(TokioIo::new(wire));
+        let wire = CountedWire::new(TokioIo::new(wire));
         let bytes = wire.count();
         let window = *windows.borrow_and_update();
         let (sender, connection) = h2::client::Builder::new()
@@ -145,7 +142,7 @@ impl Seat {
     }
 }
 
-type ServerConnection = h2::client::Connection<Heard<TokioIo<BoxedWire>>, Bytes>;
+type ServerConnection = h2::client::Connection<CountedWire<TokioIo<BoxedWire>>, Bytes>;
 
 /// Keeps a connection going until it is closed or found dead. Dropping it tells all of its streams.
 async fn drive(

@@ -1,20 +1,12 @@
 //! Whether the other side of a connection is still there: what came lately, and else the answer to a ping.
 
 use std::{
-    io,
-    pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::{Context, Poll},
+    pin::pin,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 /// A connection over which nothing came for so long is asked for a sign of life,
 const QUIET: Duration = Duration::from_secs(10);
@@ -48,70 +40,6 @@ async fn is_alive(pings: &mut h2::PingPong, bytes: &AtomicU64) -> bool {
     }
 }
 
-/// A wire that counts what it reads, as a sign of life.
-pub(super) struct Heard<T> {
-    wire: T,
-    bytes: Arc<AtomicU64>,
-}
-
-impl<T> Heard<T> {
-    pub(super) fn new(wire: T) -> Self {
-        Self {
-            wire,
-            bytes: Arc::default(),
-        }
-    }
-
-    /// The bytes that were read so far.
-    pub(super) fn count(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.bytes)
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Heard<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.wire).poll_read(context, buffer);
-        let count = buffer.filled().len() - before;
-        self.bytes.fetch_add(count as u64, Ordering::Relaxed);
-        read
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Heard<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.wire).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.wire.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::{
@@ -120,14 +48,14 @@ mod tests {
         time::Instant,
     };
 
-    use super::*;
+    use super::{super::wire::CountedWire, *};
 
     /// A connection of HTTP/2: a future that ends when this side finds the other one dead, and what silences that one.
     async fn connected() -> (impl Future<Output = ()>, oneshot::Sender<()>) {
         let (near, far) = duplex(1 << 16);
         let (silence, silenced) = oneshot::channel();
         tokio::spawn(serve(far, silenced));
-        let wire = Heard::new(near);
+        let wire = CountedWire::new(near);
         let bytes = wire.count();
         let (sender, mut connection) = h2::client::handshake(wire).await.unwrap();
         let pings = connection.ping_pong();
