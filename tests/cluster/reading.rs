@@ -70,6 +70,8 @@ pub(crate) struct Seen {
     pub(crate) sources: Vec<SourceSeen>,
     pub(crate) notices: Vec<String>,
     pub(crate) end: Option<Result<JobEnd, String>>,
+    /// Whether nothing more will come: reading can be over before anything of it is here.
+    is_taken: bool,
 }
 
 /// A reading under way.
@@ -135,8 +137,10 @@ impl Reading {
                     drop(turn.lock());
                     seen.0.lock().unwrap().take(entry);
                 });
+                let is_over = more.unwrap() == More::Over;
+                seen.0.lock().unwrap().is_taken = is_over;
                 seen.1.notify_all();
-                if more.unwrap() == More::Over {
+                if is_over {
                     break;
                 }
             }
@@ -175,8 +179,7 @@ impl Reading {
     /// Waits until the reading is over and all is shown.
     #[track_caller]
     pub(crate) fn finish(self) -> Seen {
-        let is_shown = |seen: &Seen| seen.sources.iter().all(|source| source.end.is_some());
-        self.wait("over", |seen| seen.end.is_some() && is_shown(seen));
+        self.wait("over", |seen| seen.end.is_some() && seen.is_taken);
         std::mem::take(&mut self.shared.0.lock().unwrap())
     }
 }
