@@ -2,6 +2,8 @@
 //! that JSON fills, too; `prost` would need types of its own for each. Numbers of fields are those of `generated.proto` of
 //! `k8s.io/apimachinery` and `k8s.io/api`, which never change.
 
+use std::borrow::Cow;
+
 use kube::core::{Status, response::StatusDetails};
 use thiserror::Error;
 
@@ -13,6 +15,17 @@ const MAGIC: &[u8] = b"k8s\0";
 const RAW: u64 = 2;
 /// A number has at most so many bytes, of seven bits each.
 const LONGEST_NUMBER: usize = 10;
+/// Types and states of the conditions that every running pod has.
+const USUAL_WORDS: [&str; 8] = [
+    "True",
+    "False",
+    "Ready",
+    "PodScheduled",
+    "Initialized",
+    "ContainersReady",
+    "PodReadyToStartContainers",
+    "Unknown",
+];
 
 /// What is no message of the kind that was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -89,6 +102,15 @@ impl<'a> Value<'a> {
             Ok(text) => text.to_owned(),
             Err(_) => String::from_utf8_lossy(bytes).into_owned(),
         })
+    }
+
+    /// The same; no memory is taken for what stands in the conditions of every pod.
+    pub(super) fn word(self) -> Result<Cow<'static, str>, Malformed> {
+        let bytes = self.bytes()?;
+        match USUAL_WORDS.iter().find(|word| word.as_bytes() == bytes) {
+            Some(word) => Ok(Cow::Borrowed(word)),
+            None => self.text().map(Cow::Owned),
+        }
     }
 
     /// Reads a message where it is to stand.
@@ -229,6 +251,17 @@ pub(super) mod tests {
             "details": {"name": "a", "kind": "pods"}}"#;
         let status: Status = serde_json::from_str(json).unwrap();
         assert_eq!(parse_status(&refused()), Some(status));
+    }
+
+    #[test]
+    fn a_word_is_read_as_any_text_and_the_usual_ones_take_no_memory() {
+        let word = |text: &'static [u8]| Value::Bytes(text).word().unwrap();
+        assert!(matches!(word(b"Ready"), Cow::Borrowed("Ready")));
+        for rare in ["", "ready", "DisruptionTarget"] {
+            assert!(matches!(word(rare.as_bytes()), Cow::Owned(text) if text == rare));
+        }
+        assert_eq!(word(b"Ready\xff"), "Ready\u{fffd}");
+        assert_eq!(Value::Number(1).word(), Err(Malformed));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What is kept of a TrainJob and of the objects that it becomes: the few fields that something needs. A job of a
 //! thousand pods is held in a megabyte so. How they are written on the wire is `job_records.rs`'.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::trainer_status::TrainerStatus;
@@ -8,8 +10,8 @@ use super::trainer_status::TrainerStatus;
 /// A condition of any object; `status` is `True`, `False` or `Unknown`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobCondition {
-    pub kind: String,
-    pub status: String,
+    pub kind: Cow<'static, str>,
+    pub status: Cow<'static, str>,
     pub reason: String,
     pub message: String,
     /// When it last took another status.

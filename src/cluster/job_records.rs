@@ -205,8 +205,8 @@ struct Named {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct ConditionRecord {
     #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) status: String,
+    pub(super) kind: Cow<'static, str>,
+    pub(super) status: Cow<'static, str>,
     pub(super) reason: Option<String>,
     pub(super) message: Option<String>,
     pub(super) last_transition_time: Option<Timestamp>,

@@ -1,13 +1,15 @@
 //! What one log request asks for, and its path: written by hand, because kube rounds `sinceTime`, and up at that.
 
+use std::sync::Arc;
+
 use super::requests::Attempt;
 
 /// The log of one container. Stamps are always asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogStreamRequest {
-    pub namespace: String,
-    pub pod: String,
-    pub container: String,
+    pub namespace: Arc<str>,
+    pub pod: Arc<str>,
+    pub container: Arc<str>,
     pub range: LogRange,
     pub follow: Follow,
     pub attempt: Attempt,
@@ -95,9 +97,9 @@ mod tests {
 
     fn request(range: LogRange) -> LogStreamRequest {
         LogStreamRequest {
-            namespace: "a".to_owned(),
-            pod: "job-node-0-0-x".to_owned(),
-            container: "node".to_owned(),
+            namespace: "a".into(),
+            pod: "job-node-0-0-x".into(),
+            container: "node".into(),
             range,
             follow: Follow::Yes,
             attempt: Attempt::Current,

@@ -190,8 +190,8 @@ impl Fill<'_> for PodStatusRecord {
 impl Fill<'_> for ConditionRecord {
     fn fill(&mut self, field: u64, value: Value<'_>) -> Result<(), Malformed> {
         match field {
-            1 => self.kind = value.text()?,
-            2 => self.status = value.text()?,
+            1 => self.kind = value.word()?,
+            2 => self.status = value.word()?,
             4 => self.last_transition_time = moment(value)?,
             5 => self.reason = owned(value)?,
             6 => self.message = owned(value)?,

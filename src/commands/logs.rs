@@ -241,7 +241,7 @@ impl Run<'_> {
 
     fn request(&self, cluster: &Cluster, job: String) -> LogRequest {
         LogRequest {
-            namespace: cluster.namespace().to_owned(),
+            namespace: cluster.namespace().into(),
             job,
             selection: self.args.sources.selection(),
             follow: self.follow,

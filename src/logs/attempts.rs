@@ -1,7 +1,7 @@
 //! The attempts of one container of one pod, as its status tells of them one after the other: which there are to read,
 //! from where a server would serve each, and how many came and went unseen. Pure.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 /// A container's status, as far as logs need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discovery {
     Started {
-        id: String,
+        id: Arc<str>,
         attempt: u32,
     },
     /// So many attempts came and went between two looks.
@@ -64,7 +64,7 @@ pub struct Attempts {
     /// The first attempt that was neither discovered nor skipped; none before the first that is seen.
     next: Option<u32>,
     /// The newest attempts that were seen, at most [`MOST_KNOWN`].
-    known: VecDeque<String>,
+    known: VecDeque<Arc<str>>,
 }
 
 /// A status names two attempts; an older status can come late.
@@ -141,7 +141,7 @@ impl Attempts {
         let served = seen.served();
         let mut discoveries = Vec::new();
         for (position, (attempt, id)) in served.iter().enumerate() {
-            let is_new = self.learn(id);
+            let (id, is_new) = self.learn(id);
             let is_unwanted =
                 self.next.is_none() && position + 1 < served.len() && self.before == Before::Left;
             if is_unwanted
@@ -156,7 +156,7 @@ impl Attempts {
                 discoveries.push(Discovery::Skipped { count: skipped });
             }
             discoveries.push(Discovery::Started {
-                id: (*id).to_owned(),
+                id,
                 attempt: *attempt,
             });
             self.next = Some(*attempt + 1);
@@ -164,16 +164,17 @@ impl Attempts {
         discoveries
     }
 
-    /// Whether the id was not known yet.
-    fn learn(&mut self, id: &str) -> bool {
-        if self.known.iter().any(|known| known == id) {
-            return false;
+    /// The id as it is kept, and whether it was not known yet.
+    fn learn(&mut self, id: &str) -> (Arc<str>, bool) {
+        if let Some(known) = self.known.iter().find(|known| known.as_ref() == id) {
+            return (Arc::clone(known), false);
         }
         if self.known.len() == MOST_KNOWN {
             self.known.pop_front();
         }
-        self.known.push_back(id.to_owned());
-        true
+        let id = Arc::from(id);
+        self.known.push_back(Arc::clone(&id));
+        (id, true)
     }
 }
 
@@ -211,7 +212,7 @@ mod tests {
 
     fn started(attempt: u32) -> Discovery {
         Discovery::Started {
-            id: id(attempt),
+            id: id(attempt).into(),
             attempt,
         }
     }
@@ -311,7 +312,7 @@ mod tests {
             last_id: None,
         };
         let discovered = Discovery::Started {
-            id: "containerd://other".to_owned(),
+            id: "containerd://other".into(),
             attempt: 1,
         };
         assert_eq!(attempts.observe(&again), [discovered]);

@@ -43,7 +43,7 @@ pub type Observed = watch::Sender<Option<Arc<JobObservation>>>;
 /// What is wanted of a job's logs.
 #[derive(Clone, Debug)]
 pub struct LogRequest {
-    pub namespace: String,
+    pub namespace: Arc<str>,
     pub job: String,
     pub selection: Selection,
     pub follow: Follow,

@@ -97,7 +97,7 @@ struct Run<'a> {
     /// Since when there is nothing to read but what the caller may not.
     shut_out: Option<Instant>,
     /// Attempts that nobody saw, of containers whose next attempt has not begun.
-    skipped: HashMap<(String, String), u32>,
+    skipped: HashMap<(Arc<str>, Arc<str>), u32>,
     patience: Option<Duration>,
     /// The uid of the job that was seen last.
     job: Option<String>,
@@ -299,8 +299,8 @@ impl<'a> Run<'a> {
                     standing,
                 } => {
                     let address = SourceAddress {
-                        namespace: self.request.namespace.clone(),
-                        pod: target.pod.clone(),
+                        namespace: Arc::clone(&self.request.namespace),
+                        pod: target.pod.as_str().into(),
                         node: target.node.clone(),
                         id: instance,
                     };
@@ -313,7 +313,7 @@ impl<'a> Run<'a> {
                 RosterChange::Skipped { target, attempts } => {
                     *self
                         .skipped
-                        .entry((target.pod_uid, target.container))
+                        .entry((target.pod_uid.into(), target.container.into()))
                         .or_default() += attempts;
                 }
                 RosterChange::Notice(text) => self.notice(&text),
@@ -329,14 +329,17 @@ impl<'a> Run<'a> {
         self.next_source += 1;
         let described = LogSource {
             step: target.label,
-            pod: target.pod.clone(),
+            pod: target.pod,
             pod_uid: target.pod_uid,
             container: target.container,
             node: target.node,
             attempt,
             round: target.round,
         };
-        let container = (instance.pod_uid.clone(), instance.container.clone());
+        let container = (
+            Arc::clone(&instance.pod_uid),
+            Arc::clone(&instance.container),
+        );
         let skipped = self.skipped.remove(&container);
         let mut out = self.shared.spool.write();
         out.push(&Entry::Opened { source, described });

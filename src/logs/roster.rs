@@ -2,7 +2,11 @@
 //! over. Pure. Restarts of a container are `attempts.rs`'s; here are pods that come and go, the JobSet's rounds, and jobs
 //! of the same name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    iter,
+    sync::Arc,
+};
 
 use super::attempts::{Attempts, Before, ContainerSeen, Current, Discovery, Standing};
 use crate::{
@@ -15,13 +19,13 @@ use crate::{
 /// The kubelet's reason for a pod that is not ready because of a readiness gate.
 const GATED: &str = "ReadinessGatesNotReady";
 
-/// One attempt of one container of one pod.
+/// One attempt of one container of one pod. Cheap to copy: of a thousand pods each is known in several places.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId {
-    pub pod_uid: String,
-    pub container: String,
+    pub pod_uid: Arc<str>,
+    pub container: Arc<str>,
     /// As the status names it: `containerd://...`.
-    pub container_id: String,
+    pub container_id: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +195,7 @@ impl Roster {
     fn stand(&mut self, pods: &HashMap<&str, &SlimPod>) -> Vec<RosterChange> {
         let mut changes = Vec::new();
         for (instance, known) in &mut self.standings {
-            let standing = standing(pods.get(instance.pod_uid.as_str()).copied(), instance);
+            let standing = standing(pods.get(&*instance.pod_uid).copied(), instance);
             // A pod that is gone does not come back.
             if *known != standing && *known != Standing::PodGone {
                 *known = standing;
@@ -224,8 +228,10 @@ impl Roster {
             let named = |container: &&SlimContainer| container.name == target.container;
             if let Some(container) = pod.containers.iter().find(named) {
                 let discoveries = self.discover(&target, container, is_first);
-                for discovery in discoveries {
-                    changes.push(self.change(&target, pod, discovery));
+                // Mostly there is one, and the target is not copied for it.
+                let targets = iter::repeat_n(target, discoveries.len());
+                for (discovery, target) in discoveries.into_iter().zip(targets) {
+                    changes.push(self.change(target, pod, discovery));
                 }
             }
         }
@@ -253,23 +259,23 @@ impl Roster {
         attempts.observe(&seen)
     }
 
-    fn change(&mut self, target: &LogTarget, pod: &SlimPod, discovery: Discovery) -> RosterChange {
+    fn change(&mut self, target: LogTarget, pod: &SlimPod, discovery: Discovery) -> RosterChange {
         match discovery {
             Discovery::Skipped { count } => RosterChange::Skipped {
-                target: target.clone(),
+                target,
                 attempts: count,
             },
             Discovery::Started { id, attempt } => {
                 let instance = InstanceId {
-                    pod_uid: target.pod_uid.clone(),
-                    container: target.container.clone(),
+                    pod_uid: target.pod_uid.as_str().into(),
+                    container: target.container.as_str().into(),
                     container_id: id,
                 };
                 let standing = standing(Some(pod), &instance);
                 self.standings.insert(instance.clone(), standing);
                 RosterChange::Start {
                     instance,
-                    target: target.clone(),
+                    target,
                     attempt,
                     standing,
                 }
@@ -281,13 +287,13 @@ impl Roster {
 /// What can be done for an instance's log, by the pod as it was just seen; none where there is no pod any more.
 pub fn standing(pod: Option<&SlimPod>, instance: &InstanceId) -> Standing {
     // Another pod may have the same name.
-    let Some(pod) = pod.filter(|pod| pod.uid == instance.pod_uid) else {
+    let Some(pod) = pod.filter(|pod| *pod.uid == *instance.pod_uid) else {
         return Standing::PodGone;
     };
     if is_node_lost(pod) {
         return Standing::NodeLost;
     }
-    let named = |container: &&SlimContainer| container.name == instance.container;
+    let named = |container: &&SlimContainer| *container.name == *instance.container;
     match pod.containers.iter().find(named) {
         Some(container) => seen(container).standing(&instance.container_id),
         None => Standing::PodGone,

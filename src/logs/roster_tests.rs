@@ -241,8 +241,8 @@ fn why_a_job_waits_in_its_queue_is_told_once_it_is_known() {
 /// A workload without a quota, for this reason.
 fn queued(message: &str) -> Workload {
     let condition = JobCondition {
-        kind: "QuotaReserved".to_owned(),
-        status: "False".to_owned(),
+        kind: "QuotaReserved".into(),
+        status: "False".into(),
         reason: "Pending".to_owned(),
         message: message.to_owned(),
         changed: None,

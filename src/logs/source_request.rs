@@ -29,8 +29,8 @@ const SPREAD: u64 = 10;
 /// Where a source is found.
 #[derive(Clone, Debug)]
 pub(super) struct SourceAddress {
-    pub(super) namespace: String,
-    pub(super) pod: String,
+    pub(super) namespace: Arc<str>,
+    pub(super) pod: Arc<str>,
     pub(super) node: Option<String>,
     pub(super) id: InstanceId,
 }
@@ -54,9 +54,9 @@ impl Range {
 impl SourceAddress {
     pub(super) fn request(&self, range: Range, served: Served) -> LogStreamRequest {
         LogStreamRequest {
-            namespace: self.namespace.clone(),
-            pod: self.pod.clone(),
-            container: self.id.container.clone(),
+            namespace: Arc::clone(&self.namespace),
+            pod: Arc::clone(&self.pod),
+            container: Arc::clone(&self.id.container),
             range: range.begins,
             follow: range.follows,
             attempt: match served {
@@ -183,7 +183,7 @@ async fn fetch_status(
         match answer {
             Ok(pod) => {
                 let is_deleted =
-                    |pod: &SlimPod| pod.uid == address.id.pod_uid && pod.deleted.is_some();
+                    |pod: &SlimPod| *pod.uid == *address.id.pod_uid && pod.deleted.is_some();
                 return Some(StatusSeen {
                     standing: standing(pod.as_ref(), &address.id),
                     stay: if pod.as_ref().is_some_and(is_deleted) {

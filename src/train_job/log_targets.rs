@@ -115,8 +115,10 @@ pub fn log_targets(observation: &JobObservation, selection: &Selection) -> Vec<L
             targets.extend(wanted.map(|target| (pod.created, target)));
         }
     }
-    let order = |(created, target): &(_, LogTarget)| (target.step.clone(), target.round, *created);
-    targets.sort_by_cached_key(order);
+    targets.sort_by(|(created, target), (other_created, other)| {
+        let place = (&target.step, target.round, created);
+        place.cmp(&(&other.step, other.round, other_created))
+    });
     targets.into_iter().map(|(_, target)| target).collect()
 }
 

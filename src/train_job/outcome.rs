@@ -17,7 +17,7 @@ pub enum JobEnd {
 
 /// `None` while the job goes on.
 pub fn job_end(job: &TrainJob) -> Option<JobEnd> {
-    job.end().map(|end| match end.kind.as_str() {
+    job.end().map(|end| match &*end.kind {
         "Failed" => JobEnd::Failed {
             reason: end.reason.clone(),
             message: end.message.clone(),
@@ -31,10 +31,10 @@ mod tests {
     use super::*;
     use crate::cluster::JobCondition;
 
-    fn job(conditions: &[(&str, &str)]) -> TrainJob {
+    fn job(conditions: &[(&'static str, &'static str)]) -> TrainJob {
         let conditions = conditions.iter().map(|(kind, status)| JobCondition {
-            kind: (*kind).to_owned(),
-            status: (*status).to_owned(),
+            kind: (*kind).into(),
+            status: (*status).into(),
             reason: format!("{kind}Reason"),
             message: String::new(),
             changed: None,

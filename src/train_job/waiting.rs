@@ -327,8 +327,8 @@ mod tests {
         observation.workload = Some(Workload {
             name: "trainjob-asleep".to_owned(),
             conditions: vec![JobCondition {
-                kind: "QuotaReserved".to_owned(),
-                status: "False".to_owned(),
+                kind: "QuotaReserved".into(),
+                status: "False".into(),
                 reason: "Pending".to_owned(),
                 message: "insufficient quota for cpu in flavor small".to_owned(),
                 changed: None,

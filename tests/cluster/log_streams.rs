@@ -87,9 +87,9 @@ impl Scene {
 
     fn request(&self, follow: Follow) -> LogStreamRequest {
         LogStreamRequest {
-            namespace: self.namespace.name().to_owned(),
-            pod: POD.to_owned(),
-            container: "main".to_owned(),
+            namespace: self.namespace.name().into(),
+            pod: POD.into(),
+            container: "main".into(),
             range: LogRange::Whole,
             follow,
             attempt: Attempt::Current,
@@ -189,9 +189,9 @@ fn what_is_not_there_is_told_in_the_servers_words() {
         let mut previous = scene.request(Follow::Yes);
         previous.attempt = Attempt::Previous;
         let mut container = scene.request(Follow::Yes);
-        container.container = "other".to_owned();
+        container.container = "other".into();
         let mut pod = scene.request(Follow::Yes);
-        pod.pod = "gone".to_owned();
+        pod.pod = "gone".into();
         for (request, expected) in [
             (previous, "previous terminated container \"main\""),
             (container, "container other is not valid"),

@@ -85,7 +85,7 @@ pub(crate) struct Reading {
 /// How a reading begins.
 pub(crate) fn request(namespace: &Namespace, follow: Follow) -> LogRequest {
     LogRequest {
-        namespace: namespace.name().to_owned(),
+        namespace: namespace.name().into(),
         job: JOB.to_owned(),
         selection: Selection::default(),
         follow,

@@ -198,9 +198,9 @@ async fn fetch_part(
 ) -> Result<Excerpt, Failure> {
     let target = &leader.target;
     let mut request = LogStreamRequest {
-        namespace: namespace.to_owned(),
-        pod: target.pod.clone(),
-        container: target.container.clone(),
+        namespace: namespace.into(),
+        pod: target.pod.as_str().into(),
+        container: target.container.as_str().into(),
         range,
         follow: Follow::No,
         attempt: Attempt::Current,

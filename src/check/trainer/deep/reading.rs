@@ -80,9 +80,9 @@ async fn wait_for_line(
     end: Instant,
 ) -> Result<(), Finding> {
     let request = LogStreamRequest {
-        namespace: trial.namespace().to_owned(),
-        pod: target.pod.clone(),
-        container: target.container.clone(),
+        namespace: trial.namespace().into(),
+        pod: target.pod.as_str().into(),
+        container: target.container.as_str().into(),
         range: LogRange::Whole,
         follow: Follow::No,
         attempt: Attempt::Current,
