@@ -15,7 +15,7 @@ const MAGIC: &[u8] = b"k8s\0";
 const RAW: u64 = 2;
 /// A number has at most so many bytes, of seven bits each.
 const LONGEST_NUMBER: usize = 10;
-/// Types and states of the conditions that every running pod has.
+/// The types of the conditions that every pod has, and the states of any.
 const USUAL_WORDS: [&str; 8] = [
     "True",
     "False",

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::trainer_status::TrainerStatus;
 
-/// A condition of any object; `status` is `True`, `False` or `Unknown`.
+/// A condition of any object; `status` is `True`, `False` or `Unknown`. Both it and `kind` are mostly words that every pod
+/// has; read from the API server's binary form, these take no memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobCondition {
     pub kind: Cow<'static, str>,

@@ -19,7 +19,7 @@ use crate::{
 /// The kubelet's reason for a pod that is not ready because of a readiness gate.
 const GATED: &str = "ReadinessGatesNotReady";
 
-/// One attempt of one container of one pod. Cheap to copy: of a thousand pods each is known in several places.
+/// One attempt of one container of one pod. Cheap to copy: each is kept in several places, and a job has thousands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId {
     pub pod_uid: Arc<str>,
@@ -228,7 +228,7 @@ impl Roster {
             let named = |container: &&SlimContainer| container.name == target.container;
             if let Some(container) = pod.containers.iter().find(named) {
                 let discoveries = self.discover(&target, container, is_first);
-                // Mostly there is one, and the target is not copied for it.
+                // Hardly ever is there more than one, and for one the target is not copied.
                 let targets = iter::repeat_n(target, discoveries.len());
                 for (discovery, target) in discoveries.into_iter().zip(targets) {
                     changes.push(self.change(target, pod, discovery));

@@ -89,7 +89,7 @@ impl Segment {
         let mut pieces = Vec::new();
         let mut index = first.min(self.len());
         if wanted.since.is_none() && index < self.len() {
-            // Without looking at each: of a large log that takes longer than to send it.
+            // Looking at each would keep all other logs waiting meanwhile.
             return vec![self.slice(index..self.len(), wanted.form)];
         }
         while index < self.len() {
