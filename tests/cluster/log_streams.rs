@@ -65,6 +65,9 @@ impl Scene {
         let namespace = bed.namespace(hint).unwrap();
         namespace.run_pod(POD, SPEAKER).unwrap();
         namespace.wait_phase(POD, "Running", 60).unwrap();
+        // A container that runs need not have written yet.
+        let logs = ["logs", POD, "--namespace", namespace.name()];
+        wait_until("the pod has spoken", || kubectl(bed, &logs) == "first\n");
         Self {
             bed: bed.clone(),
             namespace,
@@ -156,7 +159,6 @@ fn a_log_is_read_to_its_end_from_any_place() {
     run(async {
         let pool = LogPool::new(&scene.cluster().await);
         let mut request = scene.request(Follow::Yes);
-        // A container that runs need not have written yet.
         let mut followed = pool.open(&request).await.unwrap();
         assert_eq!(first_line(&mut followed).await, "first\n");
         request.follow = Follow::No;
