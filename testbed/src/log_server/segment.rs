@@ -86,12 +86,12 @@ impl Segment {
 
     /// The bytes of all records from `first` on that are wanted, in as few pieces as possible.
     pub(super) fn pieces(&self, first: usize, wanted: Wanted<'_>) -> Vec<Bytes> {
-        let mut pieces = Vec::new();
         let mut index = first.min(self.len());
         if wanted.since.is_none() && index < self.len() {
             // Looking at each would keep all other logs waiting meanwhile.
             return vec![self.slice(index..self.len(), wanted.form)];
         }
+        let mut pieces = Vec::new();
         while index < self.len() {
             let rest = &self.records[index..];
             let start = index + rest.iter().take_while(|record| !wanted.has(record)).count();
